@@ -1,0 +1,71 @@
+# Every task of the project. `make` alone lists them; long steps live in Python (`wwi --help`).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+help: ## Show every target and what it does
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: setup ## Set up and run the main job: Postgres to a tested, reconciled star
+	@$(BIN)/wwi demo
+
+test: setup lint ## Set up and run every check and test
+	@$(BIN)/pytest $(TESTS)
+
+setup: $(INSTALLED) deps ## Make .venv with the pinned dependencies
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": name another one with `make PYTHON=python3.12 ...`")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the pinned dependencies into .venv (about 1 GB, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+deps: $(INSTALLED) ## Install the dbt packages: from the hub, or the offline ones where it cannot be reached
+	@$(BIN)/python -m flows.packages
+
+generate: setup ## Write the staging and raw-vault models from metadata/
+	@$(BIN)/python -m metadata.generate
+
+lint: setup ## Style, types, layering, SQL style, generated files current
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m metadata.generate --check
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests vault/macros
+
+fix: setup ## Mend what the style checks can mend by themselves
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --force --disable-progress-bar vault/models/business_vault vault/models/marts vault/tests
+
+up: setup ## Start the local source and the local warehouse
+	@$(BIN)/wwi source up
+	@$(BIN)/wwi warehouse up
+
+down: setup ## Stop them
+	@$(BIN)/wwi source down
+	@$(BIN)/wwi warehouse down
+
+build: setup ## dbt: staging to marts, with tests
+	@$(BIN)/wwi build
+
+bench: setup ## Measure: simulator, extraction, load, build
+	@$(BIN)/python -m tests.bench
+
+pin: $(INSTALLED) ## Compile requirements.txt again from the two requirements*.in
+	@$(BIN)/uv pip compile requirements-dev.in --universal --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.txt
+
+clean: ## Stop the local services and delete their data, the environment and all build output
+	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
+	@rm -rf .venv .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
+
+.PHONY: help demo test setup deps generate lint fix up down build bench pin clean

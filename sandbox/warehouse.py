@@ -1,0 +1,128 @@
+"""The local warehouse: the BigQuery emulator `bqemulator`, its data kept under `<home>/warehouse`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from ingestion.settings import Settings
+from sandbox.services import (
+    Address,
+    ServiceError,
+    end_process,
+    free_port,
+    is_same_process,
+    read_address,
+    remove_address,
+    wait_until,
+    write_address,
+)
+
+NAME = "warehouse"
+USUAL_REST_PORT = 9050
+USUAL_GRPC_PORT = 9060
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+
+# The emulator wants these DuckDB extensions; their wheels carry the binaries, so nothing is downloaded.
+EXTENSIONS = ("spatial", "avro")
+
+
+def up(settings: Settings) -> Address:
+    """Start the local warehouse unless it runs, and return its address (`url`, `project`, port, pid).
+
+    Raises ServiceError with the end of the emulator's log when it does not come up.
+    """
+    running = read_address(settings.home, NAME)
+    if running:
+        if answers(running["url"], running["project"]):
+            return running
+        end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
+    _install_extensions()
+    folder = _folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    rest_port, grpc_port = free_port(USUAL_REST_PORT), free_port(USUAL_GRPC_PORT)
+    url = f"http://127.0.0.1:{rest_port}"
+    log = folder / "emulator.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "bqemulator", "start", "--persistent", "--data-dir", str(folder / "data"),
+                "--rest-port", str(rest_port), "--grpc-port", str(grpc_port), "--project", settings.project,
+                "--log-level", "warning",
+            ],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,  # Ctrl-C in the terminal must not reach it in mid-write
+        )  # fmt: skip
+    came_up = wait_until(
+        lambda: answers(url, settings.project), alive=lambda: process.poll() is None, timeout_s=START_TIMEOUT_S
+    )
+    if not came_up:
+        process.kill()
+        process.wait(STOP_TIMEOUT_S)
+        raise ServiceError(
+            f"the local warehouse did not start in {folder}:\n{_tail(log)}\n"
+            "Mend what the log names; `wwi warehouse reset` starts over with an empty warehouse."
+        )
+    return write_address(
+        settings.home, NAME, process.pid, port=rest_port, url=url, project=settings.project, data_dir=str(folder)
+    )
+
+
+def down(settings: Settings) -> bool:
+    """Stop the local warehouse after it has written its data. Returns whether it was running."""
+    running = read_address(settings.home, NAME)
+    if not running:
+        return False
+    end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
+    wait_until(
+        lambda: not is_same_process(running["pid"], running["started_at"]),
+        alive=lambda: True,
+        timeout_s=STOP_TIMEOUT_S,
+    )
+    remove_address(settings.home, NAME)
+    return True
+
+
+def reset(settings: Settings) -> None:
+    """Stop the local warehouse and delete its data."""
+    down(settings)
+    shutil.rmtree(_folder(settings), ignore_errors=True)
+
+
+def answers(url: str, project: str) -> bool:
+    """Tell whether the emulator at `url` lists its datasets within five seconds."""
+    try:
+        with urllib.request.urlopen(f"{url}/bigquery/v2/projects/{project}/datasets", timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _folder(settings: Settings) -> Path:
+    return (settings.home / "warehouse").resolve()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    uploads = folder / "uploads"
+    uploads.mkdir(exist_ok=True)
+    return {**os.environ, "BQEMU_UPLOAD_STAGING_DIR": str(uploads)}
+
+
+def _install_extensions() -> None:
+    """Put the wheels' DuckDB extensions where DuckDB looks for them. A no-op when they are there."""
+    from duckdb_extensions import import_extension  # noqa: PLC0415 - imports DuckDB, half a second
+
+    for name in EXTENSIONS:
+        import_extension(name)
+
+
+def _tail(log: Path, lines: int = 12) -> str:
+    return "\n".join(log.read_text().splitlines()[-lines:]) if log.exists() else "(no log)"
