@@ -1,0 +1,199 @@
+"""Do the tables and hubs fit together? Every rule that one file alone cannot break is here."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from metadata import naming
+from metadata.errors import Mistake, did_you_mean
+from metadata.spec import Catalog, Column, HubMapping, ReferenceMapping, Satellite, Table
+
+HUBS_FILE = "hubs.yml"
+
+
+def table_file(table: Table) -> str:
+    """The file that describes the table, relative to the metadata folder."""
+    return f"tables/{table.schema_name}/{table.name}.yml"
+
+
+def find_mistakes(catalog: Catalog, broken: frozenset[str] = frozenset()) -> list[Mistake]:
+    """Return every mistake in how the parts fit together.
+
+    `broken` holds tables (`schema.table`) and hubs that exist but could not be read: naming them is right.
+    """
+    mistakes: list[Mistake] = []
+    for table in catalog.tables:
+        mistakes += _keys(table)
+        mistakes += _foreign_keys(table, catalog, broken)
+        mistakes += _vault(table, catalog, broken)
+    mistakes += _unused_hubs(catalog, broken)
+    mistakes += _doubled_names(catalog)
+    return mistakes
+
+
+def _unknown(table: Table, key: str, names: tuple[str, ...]) -> Iterator[Mistake]:
+    for name in names:
+        if name not in table.column_names:
+            yield Mistake(
+                table_file(table),
+                key,
+                f"{table.qualified} has no column '{name}'",
+                did_you_mean(name, table.column_names),
+            )
+
+
+def _known(table: Table, names: tuple[str, ...]) -> list[Column]:
+    return [table.column(name) for name in names if name in table.column_names]
+
+
+def _keys(table: Table) -> Iterator[Mistake]:
+    file = table_file(table)
+    yield from _unknown(table, "primary_key", table.primary_key)
+    for column in _known(table, table.primary_key):
+        if column.nullable or column.sensitivity == "secret":
+            flaw = "nullable" if column.nullable else "secret"
+            mend = "A key is loaded and never null: change the column or choose another key."
+            yield Mistake(file, f"columns.{column.name}", f"part of the primary key, but {flaw}", mend)
+    for column in table.columns:
+        if column.name in naming.RESERVED_COLUMNS:
+            mend = "Ingestion and the vault add a column of that name; load the table under another one."
+            yield Mistake(file, f"columns.{column.name}", "the name is reserved", mend)
+        if column.measure and column.kind not in {"int64", "numeric", "float64"}:
+            mend = "Only numbers add up: remove `measure`."
+            yield Mistake(file, f"columns.{column.name}", f"a measure of type {column.type}", mend)
+    measures = {column.name for column in table.columns if column.measure}
+    for name in sorted(measures & set(table.computed_controls)):
+        mend = "Every measure is a control already; remove this one or rename it."
+        yield Mistake(file, f"computed_controls.{name}", "a measure has the same name", mend)
+
+
+def _foreign_keys(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+    file = table_file(table)
+    known = {other.qualified for other in catalog.tables}
+    for name, reference in table.foreign_keys.items():
+        target, _, column = reference.rpartition(".")
+        key = f"columns.{name}.references"
+        if target not in known | broken:
+            yield Mistake(file, key, f"no table '{target}'", did_you_mean(target, known))
+        elif target in known and column not in catalog.table(target).column_names:
+            mend = did_you_mean(column, catalog.table(target).column_names)
+            yield Mistake(file, key, f"{target} has no column '{column}'", mend)
+    yield from _unknown(table, "undeclared_foreign_keys", table.undeclared_foreign_keys)
+    for undeclared in _known(table, table.undeclared_foreign_keys):
+        if undeclared.references is None:
+            mend = f"Add `references` to columns.{undeclared.name}."
+            yield Mistake(file, "undeclared_foreign_keys", f"'{undeclared.name}' refers to nothing", mend)
+
+
+def _vault(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+    match table.vault:
+        case HubMapping() as mapping:
+            yield from _hub(table, mapping, catalog, broken)
+            yield from _link(table, mapping, catalog, broken)
+            for satellite in mapping.satellites:
+                yield from _satellite(table, satellite)
+            yield from _homes(table, mapping)
+        case ReferenceMapping():
+            yield from _no_personal(table, "vault.reference", table.columns, "Map the table to a hub")
+
+
+def _hub(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+    known = {hub.name for hub in catalog.hubs}
+    if mapping.hub not in known:
+        if mapping.hub not in broken:
+            mend = did_you_mean(mapping.hub, known)
+            yield Mistake(
+                table_file(table), "vault.hub", f"no hub named '{mapping.hub}' in {HUBS_FILE}", mend
+            )
+        return
+    key = catalog.hub(mapping.hub).business_key
+    if set(key) != set(table.primary_key):
+        problem = f"hub {mapping.hub} is known by {', '.join(key)}, a row by {', '.join(table.primary_key)}"
+        mend = f"Make business_key in {HUBS_FILE} and primary_key here the same columns."
+        yield Mistake(table_file(table), "vault.hub", problem, mend)
+
+
+def _link(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+    if mapping.link is None:
+        return
+    yield from _unknown(table, "vault.link.columns", mapping.link.columns)
+    mapped = {other.qualified for other in catalog.tables if isinstance(other.vault, HubMapping)}
+    for column in _known(table, mapping.link.columns):
+        target = (column.references or "").rpartition(".")[0]
+        if target not in mapped | broken:
+            problem = f"'{column.name}' refers to {target or 'nothing'}, which has no hub"
+            mend = "Map that table to a hub, or keep the column in a satellite."
+            yield Mistake(table_file(table), "vault.link.columns", problem, mend)
+
+
+def _satellite(table: Table, satellite: Satellite) -> Iterator[Mistake]:
+    key = f"vault.satellites.{satellite.topic}"
+    yield from _unknown(table, f"{key}.columns", satellite.columns)
+    columns = _known(table, satellite.columns)
+    for column in columns:
+        if column.sensitivity == "secret":
+            mend = "Secret columns never leave the source; take it out."
+            yield Mistake(table_file(table), f"{key}.columns", f"'{column.name}' is secret", mend)
+    if satellite.topic == naming.STATUS:
+        mend = "Choose another topic; this one holds deletes."
+        yield Mistake(table_file(table), key, "the topic 'status' is reserved", mend)
+    if not satellite.personal:
+        yield from _no_personal(table, f"{key}.columns", tuple(columns), "Move it to a personal satellite")
+
+
+def _no_personal(table: Table, key: str, columns: tuple[Column, ...], mend: str) -> Iterator[Mistake]:
+    for column in columns:
+        if column.sensitivity == "personal":
+            yield Mistake(table_file(table), key, f"'{column.name}' is personal data", f"{mend}.")
+
+
+def _homes(table: Table, mapping: HubMapping) -> Iterator[Mistake]:
+    """Each loaded column has one home: the key, the link, or one satellite."""
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for name in table.primary_key:
+        homes[name].append("primary_key")
+    for name in mapping.link.columns if mapping.link else ():
+        homes[name].append("vault.link")
+    for satellite in mapping.satellites:
+        for name in satellite.columns:
+            homes[name].append(f"vault.satellites.{satellite.topic}")
+    for column in table.loaded_columns:
+        places = homes[column.name]
+        if not places:
+            mend = "Add it to vault.link or to one satellite."
+            yield Mistake(table_file(table), "vault", f"column '{column.name}' has no home", mend)
+        elif len(places) > 1:
+            mend = "Keep it in one."
+            yield Mistake(table_file(table), places[-1], f"'{column.name}' is also in {places[0]}", mend)
+
+
+def _unused_hubs(catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+    used = {table.vault.hub for table in catalog.tables if isinstance(table.vault, HubMapping)}
+    for hub in catalog.hubs:
+        if hub.name not in used and not broken:
+            mend = f"Set `vault: {{hub: {hub.name}}}` in the table that brings its keys, or remove the hub."
+            yield Mistake(HUBS_FILE, hub.name, "no table brings its keys", mend)
+
+
+def _doubled_names(catalog: Catalog) -> Iterator[Mistake]:
+    """No two tables may ask for the same model."""
+    askers: defaultdict[str, list[Table]] = defaultdict(list)
+    for table in catalog.tables:
+        for model in _models_of(table):
+            askers[model].append(table)
+    for model, tables in askers.items():
+        for table in tables[1:]:
+            mend = "Rename one of the two."
+            problem = f"model {model} is already made by {table_file(tables[0])}"
+            yield Mistake(table_file(table), "vault", problem, mend)
+
+
+def _models_of(table: Table) -> Iterator[str]:
+    match table.vault:
+        case HubMapping(hub=hub, link=link, satellites=satellites):
+            yield table.stage_name
+            yield naming.satellite(hub, naming.STATUS)
+            yield from (naming.satellite(hub, satellite.topic) for satellite in satellites)
+            yield from (naming.link(link.name),) if link else ()
+        case ReferenceMapping(reference=reference):
+            yield table.stage_name
+            yield naming.reference(reference)

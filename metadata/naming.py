@@ -1,0 +1,94 @@
+"""Every name that the generator gives, and nowhere else.
+
+One pattern per kind of object, singular nouns, lower snake case. Two underscores part what a thing is
+from where it comes from or which topic it holds.
+"""
+
+SOURCE_SYSTEM = "wwi"
+RAW_SOURCE = "wwi_raw"
+AUDIT_SOURCE = "wwi_audit"
+
+LOAD_DTS = "load_dts"
+RECORD_SOURCE = "record_source"
+CHANGE_TYPE = "change_type"
+BATCH_ID = "batch_id"
+HASHDIFF = "hashdiff"
+IS_DELETED = "is_deleted"
+STATUS = "status"
+
+RESERVED_COLUMNS = frozenset({BATCH_ID, LOAD_DTS, RECORD_SOURCE, CHANGE_TYPE, HASHDIFF, IS_DELETED})
+
+
+def raw_table(schema: str, table: str) -> str:
+    """`sales__customers`."""
+    return f"{schema}__{table}"
+
+
+def record_source(schema: str, table: str) -> str:
+    """`wwi.sales.customers`, the value ingestion writes into record_source."""
+    return f"{SOURCE_SYSTEM}.{schema}.{table}"
+
+
+def stage(table: str) -> str:
+    """`stg_wwi__customers`."""
+    return f"stg_{SOURCE_SYSTEM}__{table}"
+
+
+def status_stage(table: str) -> str:
+    """`stg_wwi__customers__status`."""
+    return f"{stage(table)}__{STATUS}"
+
+
+def hub(concept: str) -> str:
+    """`hub_customer`."""
+    return f"hub_{concept}"
+
+
+def link(relationship: str) -> str:
+    """`link_customer_account`."""
+    return f"link_{relationship}"
+
+
+def effectivity(relationship: str) -> str:
+    """`eff_sat_customer_account`: which relationship of a key is in force."""
+    return f"eff_sat_{relationship}"
+
+
+def satellite(concept: str, topic: str) -> str:
+    """`sat_customer__credit`."""
+    return f"sat_{concept}__{topic}"
+
+
+def reference(code_list: str) -> str:
+    """`ref_color`."""
+    return f"ref_{code_list}"
+
+
+def reference_status(code_list: str) -> str:
+    """`ref_color__status`."""
+    return f"{reference(code_list)}__{STATUS}"
+
+
+def role(foreign_key: str) -> str:
+    """`bill_to_customer` for the column `bill_to_customer_id`."""
+    return foreign_key.removesuffix("_id")
+
+
+def hash_key(concept: str) -> str:
+    """`customer_hk`, of a hub's concept, a code list or a role in a link."""
+    return f"{concept}_hk"
+
+
+def link_hash_key(relationship: str) -> str:
+    """`link_customer_account_hk`."""
+    return hash_key(link(relationship))
+
+
+def stage_hashdiff(model: str) -> str:
+    """`sat_customer__credit_hashdiff`: one stage feeds several satellites, so each has its own."""
+    return f"{model}_{HASHDIFF}"
+
+
+def encoded(hashed: str) -> str:
+    """`customer_hk_text`: the lossless text that a hash in the stage is made of."""
+    return f"{hashed}_text"
