@@ -1,0 +1,87 @@
+{#-
+    What surrounds a load of the raw vault: a check before the first model and a record after the
+    last one. Both speak of all staging and raw_vault models of this project.
+-#}
+
+{% macro vault_models(layers) -%}
+    {%- set found = [] -%}
+    {%- for node in graph.nodes.values()
+        if node.resource_type == 'model' and node.package_name == project_name and node.fqn[1] in layers -%}
+        {%- do found.append(node) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#-
+    Stops a run that would leave a raw vault table without its history:
+    - a table is new while older batches are marked as loaded: staging would not bring them again;
+    - a full refresh of a part: staging may hold the newest batches only, or its tables lose the rest.
+-#}
+{% macro check_vault_is_whole() -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run'] -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set models = vault_models(['staging', 'raw_vault']) -%}
+    {%- set selected = models | map(attribute='unique_id') | select('in', selected_resources) | list -%}
+    {%- if not selected -%}
+        {{ return('') }}
+    {%- elif flags.FULL_REFRESH -%}
+        {%- if selected | length < models | length -%}
+            {{ exceptions.raise_compiler_error(
+                "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length ~ " staging and "
+                ~ "raw vault models; the tables of the rest would not fit. Run `wwi rebuild`, or select "
+                ~ "both folders whole."
+            ) }}
+        {%- endif -%}
+    {%- elif has_ledger() and loaded_batches() > 0 -%}
+        {%- set missing = [] -%}
+        {%- for node in vault_models(['raw_vault']) if not relation_exists(node) -%}
+            {%- do missing.append(node.name) -%}
+        {%- endfor -%}
+        {%- if missing -%}
+            {{ exceptions.raise_compiler_error(
+                "The raw vault has batches loaded, but not these tables: " ~ missing | join(', ')
+                ~ ". Run `wwi rebuild`, so that they get the history of those batches too."
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro relation_exists(node) -%}
+    {{ return(adapter.get_relation(node.database, node.schema, node.alias) is not none) }}
+{%- endmacro %}
+
+{% macro loaded_batches() -%}
+    {{ return(run_query('select count(*) as n from ' ~ ledger_table('vault_loads')).rows[0]['n']) }}
+{%- endmacro %}
+
+{#-
+    Marks the pending batches as loaded, as the last statement of a run, when every staging and every
+    raw vault model of the project succeeded in it. Otherwise they stay pending: loading them again
+    does no harm, forgetting them would. `results` are the results of the run.
+-#}
+{% macro record_vault_load(results) -%}
+    {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set succeeded = [] -%}
+    {%- for result in results if result.status == 'success' -%}
+        {%- do succeeded.append(result.node.unique_id) -%}
+    {%- endfor -%}
+    {%- set needed = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
+    {%- set done = needed | select('in', succeeded) | list -%}
+    {%- if not done or not has_ledger() -%}
+        {{ return('') }}
+    {%- elif done | length < needed | length -%}
+        {%- do log(
+            "No batch is marked as loaded: " ~ done | length ~ " of " ~ needed | length
+            ~ " staging and raw vault models succeeded. Pending batches stay pending.", info=true
+        ) -%}
+        {{ return('') }}
+    {%- endif -%}
+    insert into {{ ledger_table('vault_loads') }} (batch_id, load_dts, invocation_id, loaded_at)
+    {{ pending_batches("batch_id, load_dts, '" ~ invocation_id ~ "', current_timestamp()") }}
+    {%- if flags.FULL_REFRESH %}
+        and batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
+    {%- endif %}
+{%- endmacro %}

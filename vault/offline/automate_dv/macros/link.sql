@@ -1,0 +1,35 @@
+{#-
+    The relationships that the link does not hold yet, each with the first load that brought it.
+    Rows that lack the link's hash key or that of a hub are left out.
+-#}
+{% macro link(src_pk, src_fk, src_ldts, src_source, source_model) -%}
+    {%- set required = automate_dv.flat([src_pk, src_fk]) -%}
+    {{ automate_dv.new_keys(src_pk, src_fk, src_ldts, src_source, source_model, required) }}
+{%- endmacro %}
+
+{#- What hub and link have in common: the first row of each key that is not in the table. -#}
+{% macro new_keys(key, payload, src_ldts, src_source, source_model, required) -%}
+    {%- set columns = automate_dv.flat([key, payload, src_ldts, src_source]) -%}
+with first_delivered as (
+    select
+    {%- for column in columns %}
+        {{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
+    from {{ ref(source_model) }}
+    where
+    {%- for column in required %}
+        {{ 'and ' if not loop.first }}{{ column }} is not null
+    {%- endfor %}
+    qualify row_number() over (partition by {{ key }} order by {{ src_ldts }}) = 1
+)
+
+select
+    {%- for column in columns %}
+    first_delivered.{{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from first_delivered
+    {%- if is_incremental() %}
+left join {{ this }} as known on first_delivered.{{ key }} = known.{{ key }}
+where known.{{ key }} is null
+    {%- endif %}
+{%- endmacro %}
