@@ -1,0 +1,306 @@
+"""The edge to the warehouse, and the one module that knows the emulator from BigQuery.
+
+Every call has a time limit. Only reads are tried again by themselves: the emulator runs a job twice when it
+is handed the same job id twice, so a write that got no answer is left to the caller, who can look what became
+of it.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import requests
+from google.api_core import exceptions as google_errors
+from google.api_core.retry import Retry, if_exception_type
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+
+from ingestion.errors import MissingInWarehouseError, PermanentError, TransientError
+from ingestion.settings import Layer, Settings
+
+logger = logging.getLogger(__name__)
+
+CONNECTION_TROUBLE = (
+    requests.ConnectionError,
+    requests.Timeout,
+    google_errors.ServiceUnavailable,
+    google_errors.GatewayTimeout,
+    google_errors.BadGateway,
+    google_errors.TooManyRequests,
+)
+READ_RETRY = Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), initial=0.2, timeout=10)
+NO_RETRY: Any = None  # the client understands it; its type hints do not
+
+Parameter = str | int | float | bool | Decimal | date | datetime
+Row = dict[str, Any]
+
+
+def connect(settings: Settings) -> bigquery.Client:
+    """Return a client for the configured warehouse; nothing is sent yet.
+
+    Raises PermanentError when no warehouse is configured or no credentials are found.
+    """
+    if settings.target == "local":
+        return bigquery.Client(
+            project=settings.project,
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            client_options={"api_endpoint": settings.resolve_warehouse_url()},
+        )
+    try:
+        return bigquery.Client(project=settings.project, location=settings.bigquery_location)
+    except GoogleAuthError as error:
+        raise PermanentError(
+            f"no credentials for BigQuery project {settings.project}: {error}. Run "
+            "`gcloud auth application-default login` or set GOOGLE_APPLICATION_CREDENTIALS."
+        ) from error
+
+
+def query(
+    client: bigquery.Client,
+    sql: str,
+    params: Mapping[str, Parameter] | None = None,
+    timeout_s: float = 120,
+) -> list[Row]:
+    """Run one statement or script and return its rows as dicts, in at most `timeout_s` seconds.
+
+    `params` are named (`@name`) and typed by their Python type. Raises MissingInWarehouseError for an unknown
+    dataset or table, PermanentError for what the engine refuses, TransientError when it cannot be reached.
+    """
+    return [dict(row) for row in _run(client, sql, params, timeout_s)]
+
+
+def execute(
+    client: bigquery.Client,
+    sql: str,
+    params: Mapping[str, Parameter] | None = None,
+    timeout_s: float = 120,
+) -> int:
+    """Run a statement that writes and return how many rows it changed (0 for a script). Errors as `query`."""
+    rows = _run(client, sql, params, timeout_s)
+    return int(rows.num_dml_affected_rows or 0)
+
+
+def ensure_dataset(client: bigquery.Client, settings: Settings, layer: Layer, description: str = "") -> None:
+    """Create the dataset of the layer unless it exists."""
+    name = settings.dataset(layer)
+    dataset = bigquery.Dataset(f"{settings.project}.{name}")
+    dataset.location = settings.bigquery_location
+    dataset.description = description
+    with _translated(f"dataset {name}"):
+        client.create_dataset(dataset, exists_ok=True, timeout=30, retry=READ_RETRY)
+
+
+def dataset_label(client: bigquery.Client, settings: Settings, layer: Layer, label: str) -> str | None:
+    """Return the value of a label of the dataset; None when it has no such label or does not exist."""
+    name = settings.dataset(layer)
+    with _translated(f"dataset {name}"):
+        try:
+            dataset = client.get_dataset(f"{settings.project}.{name}", timeout=30, retry=READ_RETRY)
+        except google_errors.NotFound:
+            return None
+    value: str | None = dataset.labels.get(label)
+    return value
+
+
+def label_dataset(
+    client: bigquery.Client, settings: Settings, layer: Layer, labels: Mapping[str, str]
+) -> None:
+    """Set these labels of the dataset and leave its others alone."""
+    name = settings.dataset(layer)
+    with _translated(f"dataset {name}"):
+        dataset = client.get_dataset(f"{settings.project}.{name}", timeout=30, retry=READ_RETRY)
+        dataset.labels = {**dataset.labels, **labels}
+        client.update_dataset(dataset, ["labels"], timeout=30, retry=NO_RETRY)
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """What a table of ours looks like. `partition_by` names a TIMESTAMP column: one partition a day."""
+
+    table_id: str
+    schema: tuple[bigquery.SchemaField, ...]
+    description: str = ""
+    partition_by: str | None = None
+    cluster_by: tuple[str, ...] = ()
+
+
+def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
+    """Create the table, or add the columns that it lacks (nullable, at the end). Others are never changed."""
+    table = bigquery.Table(layout.table_id, schema=list(layout.schema))
+    table.description = layout.description
+    if layout.partition_by:
+        table.time_partitioning = bigquery.TimePartitioning(field=layout.partition_by)
+    if layout.cluster_by:
+        table.clustering_fields = list(layout.cluster_by[:4])  # BigQuery takes four at most
+    with _translated(f"table {layout.table_id}"):
+        live = client.create_table(table, exists_ok=True, timeout=60, retry=READ_RETRY)
+        known = {field.name for field in live.schema}
+        new = [field for field in layout.schema if field.name not in known]
+        if new:
+            live.schema = [*live.schema, *new]
+            client.update_table(live, ["schema"], timeout=60, retry=NO_RETRY)
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """One Parquet file to append to `project.dataset.table`, under a job id made from its batch."""
+
+    path: Path
+    table_id: str
+    job_id: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LoadJob:
+    """What became of a load job: "absent", "running", "done" or "failed" (then with its error)."""
+
+    job_id: str
+    state: str
+    error: str | None = None
+
+
+def load_parquet(client: bigquery.Client, settings: Settings, request: LoadRequest) -> LoadJob:
+    """Append the file to its table as one atomic load job, columns by name, and wait for its end.
+
+    Raises PermanentError when BigQuery refuses the file, TransientError when no answer came: ask
+    `find_load_job` before the job is sent again.
+    """
+    config = bigquery.LoadJobConfig(
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
+        create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+        labels=dict(request.labels),
+    )
+    with _translated(f"load of {request.path.name} into {request.table_id}"):
+        if settings.target == "local":
+            job = _submit_to_emulator(client, settings, request, config)
+        else:
+            job = _upload(client, settings, request, config)
+        job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
+    return LoadJob(request.job_id, "done")
+
+
+def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> LoadJob:
+    """Tell what became of a load job, waiting for one that is still running."""
+    with _translated(f"load job {job_id}"):
+        try:
+            job = client.get_job(job_id, timeout=30, retry=READ_RETRY)
+        except google_errors.NotFound:
+            return LoadJob(job_id, "absent")
+        try:
+            job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
+        except CONNECTION_TROUBLE:
+            raise
+        except google_errors.GoogleAPICallError as error:
+            return LoadJob(job_id, "failed", _brief(error))
+    return LoadJob(job_id, "done")
+
+
+def _upload(
+    client: bigquery.Client, settings: Settings, request: LoadRequest, config: bigquery.LoadJobConfig
+) -> bigquery.LoadJob:
+    with request.path.open("rb") as file:
+        return client.load_table_from_file(
+            file,
+            request.table_id,
+            job_id=request.job_id,
+            job_config=config,
+            num_retries=0,
+            timeout=settings.load_timeout_s,
+        )
+
+
+def _submit_to_emulator(
+    client: bigquery.Client, settings: Settings, request: LoadRequest, config: bigquery.LoadJobConfig
+) -> bigquery.LoadJob:
+    """Hand the file to the emulator, which is not BigQuery in three ways.
+
+    It fills columns by position, it forgets the job id of an upload, and where it shares our disk it takes
+    the path of the file instead.
+    """
+    table = client.get_table(request.table_id, timeout=30, retry=READ_RETRY)
+    path = _in_order(request.path, [field.name for field in table.schema])
+    if settings.warehouse_url is not None:
+        return _upload(client, settings, replace(request, path=path), config)
+    return client.load_table_from_uri(
+        path.as_uri(),
+        request.table_id,
+        job_id=request.job_id,
+        job_config=config,
+        timeout=settings.load_timeout_s,
+        retry=NO_RETRY,
+    )
+
+
+def _in_order(path: Path, names: Sequence[str]) -> Path:
+    """Return a file with the same rows and exactly the columns `names`; mostly that is the file itself."""
+    with pq.ParquetFile(path) as source:
+        schema = source.schema_arrow
+        if list(schema.names) == list(names):
+            return path
+        ordered = path.with_suffix(".ordered.parquet")
+        absent = [pa.field(name, pa.null()) for name in names if name not in schema.names]
+        fields = {field.name: field for field in [*schema, *absent]}
+        with pq.ParquetWriter(ordered, pa.schema([fields[name] for name in names])) as target:
+            for group in range(source.num_row_groups):
+                rows = source.read_row_group(group)
+                for field in absent:
+                    rows = rows.append_column(field, pa.nulls(len(rows)))
+                target.write_table(rows.select(list(names)))
+    return ordered
+
+
+def _run(client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | None, timeout_s: float) -> Any:
+    config = bigquery.QueryJobConfig(
+        use_legacy_sql=False,
+        query_parameters=[
+            bigquery.ScalarQueryParameter(name, _parameter_type(value), value)
+            for name, value in (params or {}).items()
+        ],
+    )
+    logger.debug("%s", sql)
+    with _translated("query"):
+        # Not query_and_wait: against the emulator it swallows the error of a failed statement.
+        job = client.query(sql, job_config=config, timeout=timeout_s, retry=NO_RETRY, job_retry=None)
+        return job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+
+
+def _parameter_type(value: Parameter) -> str:
+    if isinstance(value, datetime):
+        return "TIMESTAMP" if value.tzinfo else "DATETIME"
+    types = {bool: "BOOL", int: "INT64", float: "FLOAT64", Decimal: "NUMERIC", date: "DATE"}
+    return types.get(type(value), "STRING")
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn the client's errors into ours, with what was tried and what to do."""
+    try:
+        yield
+    except CONNECTION_TROUBLE as error:
+        raise TransientError(
+            f"{what}: the warehouse cannot be reached ({type(error).__name__}). "
+            "Check it with `wwi warehouse up`, or the network when the target is bigquery; then run again."
+        ) from error
+    except google_errors.NotFound as error:
+        raise MissingInWarehouseError(f"{what}: {_brief(error)}") from error
+    except google_errors.Forbidden as error:
+        raise PermanentError(f"{what}: {_brief(error)}. Grant the account the missing role.") from error
+    except TimeoutError as error:
+        raise PermanentError(f"{what}: no end within the time limit. Raise WWI_QUERY_TIMEOUT_S.") from error
+    except google_errors.GoogleAPICallError as error:
+        raise PermanentError(f"{what}: {_brief(error)}") from error
+
+
+def _brief(error: google_errors.GoogleAPICallError) -> str:
+    """The engine's own words without the request and job details that follow them."""
+    return str(error.message or error).split("; reason:")[0].split("\n\nLocation:")[0].strip()

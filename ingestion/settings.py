@@ -1,0 +1,108 @@
+"""Where to read, where to write and how much to use: one frozen object, filled from the environment once."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingestion.errors import PermanentError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+LOCAL_PROJECT = "wwi-local"
+
+Layer = Literal["raw", "staging", "raw_vault", "business_vault", "marts", "audit"]
+
+
+class Settings(BaseSettings):
+    """Every setting of the platform. Each is read from `WWI_<NAME>`, else from `.env`, else the default.
+
+    `.env` is read from the project's folder and then from the current one.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="WWI_",
+        env_file=(PROJECT_ROOT / ".env", ".env"),
+        extra="ignore",
+        frozen=True,
+    )
+
+    target: Literal["local", "bigquery"] = Field("local", description="Which warehouse to write to.")
+    home: Path = Field(PROJECT_ROOT / ".wwi", description="Folder of all local state.")
+    source_dsn: str | None = Field(None, repr=False, description="Postgres to read; else the local source.")
+    warehouse_url: str | None = Field(
+        None, description="An emulator that runs elsewhere, say in a container; default: the local warehouse."
+    )
+    bigquery_project: str | None = Field(None, description="Google Cloud project, for the bigquery target.")
+    bigquery_location: str = Field("US", description="Location of the datasets.")
+    dataset_prefix: str = Field(
+        "wwi", pattern=r"^[a-z][a-z0-9_]*$", description="Start of all dataset names."
+    )
+    readers: int = Field(2, ge=1, le=32, description="Parallel connections that read the source.")
+    query_timeout_s: int = Field(120, ge=1, description="Limit of one query, in seconds, on either side.")
+    copy_timeout_s: int = Field(3600, ge=1, description="Limit of reading one table, in seconds.")
+    load_timeout_s: int = Field(1800, ge=1, description="Limit of one load job, in seconds.")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        # other processes (the emulator, dbt) are handed paths below it and have working folders of their own
+        return home.expanduser().absolute()
+
+    @field_validator("source_dsn", "warehouse_url", "bigquery_project")
+    @classmethod
+    def _empty_is_unset(cls, value: str | None) -> str | None:
+        return value or None
+
+    @property
+    def project(self) -> str:
+        """The project that holds the datasets. Raises PermanentError when the bigquery target names none."""
+        if self.target == "local":
+            return LOCAL_PROJECT
+        if self.bigquery_project is None:
+            raise PermanentError("no project: WWI_TARGET is bigquery. Set WWI_BIGQUERY_PROJECT.")
+        return self.bigquery_project
+
+    def dataset(self, layer: Layer) -> str:
+        """The dataset of a layer: `wwi_raw`."""
+        return f"{self.dataset_prefix}_{layer}"
+
+    def resolve_source_dsn(self) -> str:
+        """The DSN to read from: WWI_SOURCE_DSN, else that of the running local source.
+
+        Raises PermanentError when there is neither.
+        """
+        if self.source_dsn is not None:
+            return self.source_dsn
+        address = _read_address(self.home, "source")
+        if address is None:
+            raise PermanentError(
+                f"no source: WWI_SOURCE_DSN is not set and no local source runs under {self.home}. "
+                "Run `wwi source up` or set WWI_SOURCE_DSN."
+            )
+        return str(address["reader_dsn"])
+
+    def resolve_warehouse_url(self) -> str:
+        """The address of the emulator, for the local target only.
+
+        Raises PermanentError when it does not run.
+        """
+        if self.warehouse_url is not None:
+            return self.warehouse_url
+        address = _read_address(self.home, "warehouse")
+        if address is None:
+            raise PermanentError(
+                f"no warehouse: none runs under {self.home}. "
+                "Run `wwi warehouse up`, or set WWI_TARGET=bigquery and WWI_BIGQUERY_PROJECT."
+            )
+        return str(address["url"])
+
+
+def _read_address(home: Path, service: str) -> dict[str, Any] | None:
+    """Return the address that a local service left, or None. A dead service shows when it is connected to."""
+    try:
+        address: dict[str, Any] = json.loads((home / "services" / f"{service}.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return address
