@@ -192,22 +192,38 @@ def _remove_stale_lock(data_dir: Path) -> None:
     if lock.exists():
         status = _run("pg_ctl", "status", "-D", data_dir, data_dir=data_dir, timeout_s=10)
         if status.returncode == 0:
-            _run("pg_ctl", "stop", "-D", data_dir, "-m", "fast", "-w", data_dir=data_dir, timeout_s=STOP_TIMEOUT_S)
+            _run(
+                "pg_ctl",
+                "stop",
+                "-D",
+                data_dir,
+                "-m",
+                "fast",
+                "-w",
+                data_dir=data_dir,
+                timeout_s=STOP_TIMEOUT_S,
+            )
         lock.unlink(missing_ok=True)
 
 
 def _ensure_database(port: int, password: str) -> None:
     """Make the database and the reading login when they are missing."""
-    with psycopg.connect(_dsn(ADMIN, password, port, "postgres"), autocommit=True, connect_timeout=10) as admin:
+    with psycopg.connect(
+        _dsn(ADMIN, password, port, "postgres"), autocommit=True, connect_timeout=10
+    ) as admin:
         if not admin.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
         if not admin.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
             admin.execute(
-                sql.SQL("create role {} login password {}").format(sql.Identifier(READER), sql.Literal(password))
+                sql.SQL("create role {} login password {}").format(
+                    sql.Identifier(READER), sql.Literal(password)
+                )
             )
 
 
-def _run(program: str, *arguments: object, data_dir: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
+def _run(
+    program: str, *arguments: object, data_dir: Path, timeout_s: float
+) -> subprocess.CompletedProcess[str]:
     """Run a PostgreSQL program as the server's user, in a folder that this user can enter."""
     log = data_dir.parent / f"{program}.out"
     with log.open("w") as out:

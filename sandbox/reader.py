@@ -1,8 +1,8 @@
 """The reading login of the local source: it may read what the platform loads, and no secret column."""
 
 import psycopg
-
 from ingestion.postgres import reader_grants
+
 from metadata.spec import Catalog
 
 

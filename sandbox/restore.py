@@ -25,9 +25,9 @@ RESTORE_TIMEOUT_S = 1800
 def restore(settings: Settings, dump: Path, catalog: Catalog) -> int:
     """Restore the custom-format `dump` as the local source and return the number of tables found in it.
 
-    Schemas whose names differ from the metadata only by upper and lower case are renamed. Starts the local source
-    when it is down. Raises ServiceError, and leaves the present source as it is, when the file is no dump or lacks
-    a table or column that the platform loads.
+    Schemas whose names differ from the metadata only by upper and lower case are renamed. Starts the local
+    source when it is down. Raises ServiceError, and leaves the present source as it is, when the file is no
+    dump or lacks a table or column that the platform loads.
     """
     if not dump.is_file():
         raise ServiceError(f"{dump}: no such file. Name a dump made by `pg_dump --format=custom`.")
@@ -64,7 +64,7 @@ def _check_is_dump(dump: Path) -> None:
 
 
 def _restore_into(dsn: str, dump: Path) -> str:
-    """Run pg_restore and return its complaints; whether they matter is decided by what the database then holds."""
+    """Run pg_restore and return its complaints; what the database then holds decides whether they matter."""
     done = subprocess.run(
         [postgres.binary("pg_restore"), "--no-owner", "--no-privileges", "--jobs=2", f"--dbname={dsn}", dump],
         capture_output=True,
@@ -107,7 +107,9 @@ def _lower_schema_names(restored: psycopg.Connection, expected: set[str]) -> Non
     for name in present:
         if name not in expected and name.lower() in expected and name.lower() not in present:
             restored.execute(
-                sql.SQL("alter schema {} rename to {}").format(sql.Identifier(name), sql.Identifier(name.lower()))
+                sql.SQL("alter schema {} rename to {}").format(
+                    sql.Identifier(name), sql.Identifier(name.lower())
+                )
             )
 
 
@@ -115,7 +117,8 @@ def _take_place(server: psycopg.Connection) -> None:
     """Swap the restored database for the present one; the old one goes last, so a crash loses nothing."""
     _drop(server, REPLACED)
     server.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s) and pid <> pg_backend_pid()",
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = any(%s) and pid <> pg_backend_pid()",
         [[postgres.DATABASE, SCRATCH]],
     )
     rename = sql.SQL("alter database {} rename to {}")

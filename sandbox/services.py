@@ -1,8 +1,8 @@
 """What both local services share: an address file, an identity check for its process, a free port.
 
-A service leaves `<home>/services/<name>.json` with its pid, the start time of that pid and what a client needs
-to reach it. The file is only trusted while a process with that pid *and* that start time lives, so a reused pid
-or a file left by a crash is recognised as stale.
+A service leaves `<home>/services/<name>.json` with its pid, the start time of that pid and what a client
+needs to reach it. The file is only trusted while a process with that pid *and* that start time lives, so a
+reused pid or a file left by a crash is recognised as stale.
 """
 
 import json
@@ -90,7 +90,7 @@ def free_port(preferred: int) -> int:
 
 
 def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool], timeout_s: float) -> bool:
-    """Poll until `ready()`; give up and return False when `alive()` ends or `timeout_s` seconds have passed."""
+    """Poll until `ready()`; return False when `alive()` ends or `timeout_s` seconds have passed."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if ready():
@@ -102,7 +102,7 @@ def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool], timeout_
 
 
 def end_process(pid: int, started_at: float, *, timeout_s: float) -> None:
-    """Ask the process to end, wait `timeout_s` seconds, then kill it. Nothing happens if it is already gone."""
+    """Ask the process to end, wait `timeout_s` seconds, then kill it. Nothing happens if it is gone."""
     if not is_same_process(pid, started_at):
         return
     process = psutil.Process(pid)

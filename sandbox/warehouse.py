@@ -50,7 +50,8 @@ def up(settings: Settings) -> Address:
     with log.open("w") as out:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "bqemulator", "start", "--persistent", "--data-dir", str(folder / "data"),
+                sys.executable, "-m", "bqemulator", "start",
+                "--persistent", "--data-dir", str(folder / "data"),
                 "--rest-port", str(rest_port), "--grpc-port", str(grpc_port), "--project", settings.project,
                 "--log-level", "warning",
             ],
@@ -62,7 +63,9 @@ def up(settings: Settings) -> Address:
             start_new_session=True,  # Ctrl-C in the terminal must not reach it in mid-write
         )  # fmt: skip
     came_up = wait_until(
-        lambda: answers(url, settings.project), alive=lambda: process.poll() is None, timeout_s=START_TIMEOUT_S
+        lambda: answers(url, settings.project),
+        alive=lambda: process.poll() is None,
+        timeout_s=START_TIMEOUT_S,
     )
     if not came_up:
         process.kill()
@@ -72,7 +75,13 @@ def up(settings: Settings) -> Address:
             "Mend what the log names; `wwi warehouse reset` starts over with an empty warehouse."
         )
     return write_address(
-        settings.home, NAME, process.pid, port=rest_port, url=url, project=settings.project, data_dir=str(folder)
+        settings.home,
+        NAME,
+        process.pid,
+        port=rest_port,
+        url=url,
+        project=settings.project,
+        data_dir=str(folder),
     )
 
 

@@ -48,7 +48,7 @@ def source_dsn(services: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def settings(services: Settings, source_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a platform that only this module uses: its own source, datasets and state; shared services."""
+    """Settings of a platform that only this module uses: own source, datasets and state, shared services."""
     home = tmp_path_factory.mktemp("module_home")
     shared = services.home / "services"
     (home / "services").symlink_to(shared, target_is_directory=True)

@@ -34,7 +34,7 @@ def test_a_dump_of_our_own_database_takes_its_place(
     create_schema(source_dsn, catalog)
     with psycopg.connect(source_dsn) as connection:
         connection.execute("insert into warehouse.colors values (1, 'Azure', 1)")
-        connection.execute("alter schema sales rename to \"Sales\"")
+        connection.execute('alter schema sales rename to "Sales"')
     dump = dump_of(source_dsn, tmp_path / "wwi.dump")
 
     found = restore(services, dump, catalog)
@@ -58,7 +58,9 @@ def test_a_dump_of_something_else_is_refused_by_name(
         connection.execute("create table public.shop (id integer)")
     dump = dump_of(source_dsn, tmp_path / "shop.dump")
 
-    with pytest.raises(ServiceError, match=r"not a dump of Wide World Importers: it lacks application\.cities"):
+    with pytest.raises(
+        ServiceError, match=r"not a dump of Wide World Importers: it lacks application\.cities"
+    ):
         restore(services, dump, catalog)
 
     assert rows(before["admin_dsn"], "select count(*) from public.marker") == [(0,)]
