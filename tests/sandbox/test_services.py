@@ -87,7 +87,7 @@ def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_s
     try:
         first = warehouse.up(own_settings)
         client = bigquery.connect(own_settings)
-        bigquery.ensure_dataset(client, own_settings, "wwi_raw", "kept over a restart")
+        bigquery.ensure_dataset(client, own_settings, "raw", "kept over a restart")
         bigquery.execute(client, "create table wwi_raw.kept as select 1 as one")
         kill(first)
         second = warehouse.up(own_settings)
