@@ -57,7 +57,7 @@ def _keys(table: Table) -> Iterator[Mistake]:
         if column.name in naming.RESERVED_COLUMNS:
             mend = "Ingestion and the vault add a column of that name; load the table under another one."
             yield Mistake(file, f"columns.{column.name}", "the name is reserved", mend)
-        if column.measure and column.kind not in {"int64", "numeric", "float64"}:
+        if column.measure and column.kind not in {"integer", "numeric", "float"}:
             mend = "Only numbers add up: remove `measure`."
             yield Mistake(file, f"columns.{column.name}", f"a measure of type {column.type}", mend)
     measures = {column.name for column in table.columns if column.measure}
@@ -142,7 +142,7 @@ def _satellite(table: Table, satellite: Satellite) -> Iterator[Mistake]:
 
 def _no_personal(table: Table, key: str, columns: tuple[Column, ...], mend: str) -> Iterator[Mistake]:
     for column in columns:
-        if column.sensitivity == "personal":
+        if column.is_personal:
             yield Mistake(table_file(table), key, f"'{column.name}' is personal data", f"{mend}.")
 
 

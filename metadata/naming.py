@@ -16,6 +16,9 @@ HASHDIFF = "hashdiff"
 IS_DELETED = "is_deleted"
 STATUS = "status"
 
+# The hash of a NULL reference, so that a link row is whole: the text of NULL is `~,`.
+ZERO_KEY_SQL = "md5('~,')"
+
 RESERVED_COLUMNS = frozenset({BATCH_ID, LOAD_DTS, RECORD_SOURCE, CHANGE_TYPE, HASHDIFF, IS_DELETED})
 
 

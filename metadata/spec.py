@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from metadata import naming
 
-Kind = Literal["int64", "numeric", "float64", "string", "bool", "date", "datetime", "timestamp", "bytes"]
+Kind = Literal["text", "integer", "numeric", "float", "boolean", "date", "datetime", "timestamp", "bytes"]
 Sensitivity = Literal["none", "personal", "secret"]
 
 SnakeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
@@ -22,11 +22,11 @@ Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9][^\n]*\.$")]
 Reference = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")]
 
 _KINDS: dict[str, Kind] = {
-    r"smallint|integer|bigint": "int64",
+    r"smallint|integer|bigint": "integer",
     r"numeric(\(\d+,\d+\))?": "numeric",
-    r"real|double precision": "float64",
-    r"(varchar|char)(\(\d+\))?|text|jsonb?|uuid": "string",
-    r"boolean": "bool",
+    r"real|double precision": "float",
+    r"(varchar|char)(\(\d+\))?|text|jsonb?|uuid": "text",
+    r"boolean": "boolean",
     r"date": "date",
     r"timestamp": "datetime",
     r"timestamptz": "timestamp",
@@ -62,6 +62,11 @@ class Column(Spec):
     def kind(self) -> Kind:
         """The kind of value in the warehouse, as the vault's `encode` macros name it."""
         return next(kind for pattern, kind in _KINDS.items() if re.fullmatch(pattern, self.type))
+
+    @property
+    def is_personal(self) -> bool:
+        """Tells something of a person, so it belongs in a personal satellite."""
+        return self.sensitivity == "personal"
 
 
 class Link(Spec):

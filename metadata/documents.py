@@ -1,0 +1,208 @@
+"""Models and sources as dbt's YAML: descriptions of every column and the structural tests.
+
+Kinds of test, each once where it can fail on its own:
+    hub, link        hash key unique and not null
+    link             each hub key it points to is in that hub, the zero key left out
+    satellite        one row per key and load; its key is in the hub, link or code list it belongs to
+A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from metadata import naming
+from metadata.check import HUBS_FILE
+from metadata.ledger import AUDIT_TABLES
+from metadata.load import SHARED_FILE
+from metadata.models import Field, HubModel, LinkModel, Plan, Role, SatelliteModel, Stage
+from metadata.render import header, satellite_folder
+from metadata.spec import Table
+
+Entry = dict[str, Any]
+
+_SOURCES = (HUBS_FILE, SHARED_FILE, "tables/*/*.yml")
+
+_LOAD = Field(naming.LOAD_DTS, "Load (UTC) that first brought the row.")
+_SOURCE = Field(naming.RECORD_SOURCE, "System, schema and table the row came from.")
+_HASHDIFF = Field(naming.HASHDIFF, "Hash of the columns tracked; a row is added when it changes.")
+_RAW_PLUMBING = (
+    Field(naming.BATCH_ID, "Batch that brought the row."),
+    Field(naming.LOAD_DTS, "Time of that batch (UTC), the same for all its tables."),
+    Field(naming.RECORD_SOURCE, "System, schema and table the row came from."),
+    Field(naming.CHANGE_TYPE, "upsert, or delete when the row is gone and only its key is filled."),
+)
+
+
+def yaml_files(plan: Plan) -> dict[str, str]:
+    """Return path below vault/models -> YAML: the sources, and one file per folder of models."""
+    files = {
+        "staging/_wwi__sources.yml": {"sources": [_raw_source(plan.tables), _audit_source()]},
+        "staging/_wwi__models.yml": {"models": [_stage(stage) for stage in plan.stages]},
+        "raw_vault/hubs/_hubs.yml": {"models": [_hub(hub) for hub in plan.hubs]},
+        "raw_vault/links/_links.yml": {"models": [_link(link) for link in plan.links]},
+    }
+    for folder in sorted({satellite_folder(satellite) for satellite in plan.satellites}):
+        models = [
+            _satellite(satellite) for satellite in plan.satellites if satellite_folder(satellite) == folder
+        ]
+        files[f"{folder}/_{folder.rpartition('/')[2]}.yml"] = {"models": models}
+    return {path: _dump(content) for path, content in files.items()}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists indented below their key, and every value written out."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _dump(content: Entry) -> str:
+    body = yaml.dump(
+        {"version": 2, **content}, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
+    )
+    return f"{header(_SOURCES, '#')}\n\n{body}"
+
+
+def _column(field: Field, tests: Iterable[str | Entry] = ()) -> Entry:
+    entry: Entry = {"name": field.name, "description": field.description}
+    if field.personal:
+        entry["config"] = {"meta": {"personal": True}}
+    if tests := list(tests):
+        entry["data_tests"] = tests
+    return entry
+
+
+def _columns(fields: Iterable[Field]) -> list[Entry]:
+    return [_column(field) for field in fields]
+
+
+def _relationship(model: str, field: str, **config: str) -> Entry:
+    test: Entry = {"arguments": {"to": f"ref('{model}')", "field": field}}
+    if config:
+        test["config"] = config
+    return {"relationships": test}
+
+
+def _one_row_per(*columns: str) -> Entry:
+    return {
+        "dbt_utils.unique_combination_of_columns": {"arguments": {"combination_of_columns": list(columns)}}
+    }
+
+
+# sources
+
+
+def _raw_source(tables: Iterable[Table]) -> Entry:
+    return {
+        "name": naming.RAW_SOURCE,
+        "description": "Rows as ingestion brought them, append-only; the complete record of the source.",
+        "database": "{{ target.database }}",
+        "schema": "{{ target.schema }}_raw",
+        "tables": [
+            {
+                "name": table.raw_name,
+                "description": table.description,
+                "columns": [
+                    *_columns(
+                        Field(column.name, column.description, column.is_personal)
+                        for column in table.loaded_columns
+                    ),
+                    *_columns(_RAW_PLUMBING),
+                ],
+            }
+            for table in tables
+        ],
+    }
+
+
+def _audit_source() -> Entry:
+    return {
+        "name": naming.AUDIT_SOURCE,
+        "description": "The ledger: what was loaded when, and from where.",
+        "database": "{{ target.database }}",
+        "schema": "{{ target.schema }}_audit",
+        "tables": [
+            {
+                "name": name,
+                "description": description,
+                "columns": [
+                    {"name": column, "description": sentence} for column, sentence in columns.items()
+                ],
+            }
+            for name, (description, columns) in AUDIT_TABLES.items()
+        ],
+    }
+
+
+# models
+
+
+def _stage(stage: Stage) -> Entry:
+    rows = "Keys of the pending rows, deleted ones too," if stage.is_status else "Pending rows"
+    fields = [
+        *(Field(hash_.name, hash_.description) for hash_ in stage.hashes),
+        *(Field(column.name, column.description, column.is_personal) for column in stage.columns),
+        *([Field(naming.IS_DELETED, "The row is gone from the source.")] if stage.is_status else []),
+        _LOAD,
+        _SOURCE,
+    ]
+    return {
+        "name": stage.name,
+        "description": f"{rows} of {stage.table.qualified} with their hashes, for the vault to load.",
+        "columns": _columns(fields),
+    }
+
+
+def _hub(model: HubModel) -> Entry:
+    hash_key = Field(model.hash_key, f"Hash of {', '.join(model.hub.business_key)}.")
+    key = (Field(column.name, column.description, column.is_personal) for column in model.key)
+    return {
+        "name": model.name,
+        "description": model.hub.description,
+        "columns": [_column(hash_key, ["unique", "not_null"]), *_columns((*key, _LOAD, _SOURCE))],
+    }
+
+
+def _link(model: LinkModel) -> Entry:
+    hash_key = Field(model.hash_key, "Hash of all keys of the row.")
+    driving = Field(model.driving_key, f"Key of {model.driving_hub}, whose row refers to the others.")
+    return {
+        "name": model.name,
+        "description": model.description,
+        "columns": [
+            _column(hash_key, ["unique", "not_null"]),
+            _column(driving),
+            *(_role(role) for role in model.roles),
+            *_columns((_LOAD, _SOURCE)),
+        ],
+    }
+
+
+def _role(role: Role) -> Entry:
+    field = Field(role.hash_key, f"Key of {role.hub} ({role.column.name}): {role.column.description}")
+    severity = {} if role.declared else {"severity": "warn"}
+    known = f"{role.hash_key} != {naming.ZERO_KEY_SQL}"
+    return _column(field, [_relationship(role.hub, role.hub_key, where=known, **severity)])
+
+
+def _satellite(model: SatelliteModel) -> Entry:
+    column, parent, parent_column = model.parent or ("", "", "")
+    parent_test = [_relationship(parent, parent_column)]
+    fields = (
+        Field(model.hash_key, model.hash_key_description),
+        _HASHDIFF,
+        *model.payload,
+        _LOAD,
+        _SOURCE,
+    )
+    return {
+        "name": model.name,
+        "description": model.description,
+        "data_tests": [_one_row_per(model.hash_key, naming.LOAD_DTS)],
+        "columns": [_column(field, parent_test if field.name == column else ()) for field in fields],
+    }

@@ -1,0 +1,130 @@
+"""The models of the staging and raw vault layers as plain values, before they become SQL and YAML."""
+
+from dataclasses import dataclass
+
+from metadata import naming
+from metadata.spec import Column, Hub, Table
+
+
+@dataclass(frozen=True)
+class Hash:
+    """A hash in a stage, made of the lossless text of its columns in this order.
+
+    The hash of a hub's `key` is NULL when one of its columns is; every other hash is never NULL.
+    A hash without columns shares the text of another hash, `text_of`.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...] = ()
+    key: bool = False
+    text_of: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The derived column that is hashed."""
+        return naming.encoded(self.text_of or self.name)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a model as its documentation shows it."""
+
+    name: str
+    description: str
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The pending rows of one source table with their hashes.
+
+    A status stage has the keys of all pending rows, deleted ones too, and nothing else.
+    """
+
+    name: str
+    table: Table
+    hashes: tuple[Hash, ...]
+    columns: tuple[Column, ...]
+    is_status: bool
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """`hub_*`: every key ever seen, with the load that first brought it."""
+
+    hub: Hub
+    key: tuple[Column, ...]
+    stages: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`hub_customer`."""
+        return naming.hub(self.hub.name)
+
+    @property
+    def hash_key(self) -> str:
+        """`customer_hk`."""
+        return naming.hash_key(self.hub.name)
+
+
+@dataclass(frozen=True)
+class Role:
+    """One hub that a link points to; `declared` when the source itself checks the foreign key."""
+
+    hash_key: str
+    hub: str
+    hub_key: str
+    column: Column
+    declared: bool
+
+
+@dataclass(frozen=True)
+class LinkModel:
+    """`link_*`: every combination of keys ever seen together in a row of one table."""
+
+    name: str
+    description: str
+    hash_key: str
+    driving_key: str
+    driving_hub: str
+    roles: tuple[Role, ...]
+    stage: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SatelliteModel:
+    """`sat_*`, `eff_sat_*` or `ref_*`: one row per key and change.
+
+    `parent` is the (column, model, column of the model) that every row must be found in.
+    """
+
+    name: str
+    description: str
+    hash_key: str
+    hash_key_description: str
+    payload: tuple[Field, ...]
+    stage: str
+    sources: tuple[str, ...]
+    cluster_by: tuple[str, ...] = (naming.LOAD_DTS,)
+    parent: tuple[str, str, str] | None = None
+    is_reference: bool = False
+
+    @property
+    def stage_hashdiff(self) -> str:
+        """`sat_customer__credit_hashdiff`, the hashdiff's name in the stage."""
+        return naming.stage_hashdiff(self.name)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All models, each list in order of name, and the source tables they read."""
+
+    tables: tuple[Table, ...]
+    stages: tuple[Stage, ...]
+    hubs: tuple[HubModel, ...]
+    links: tuple[LinkModel, ...]
+    satellites: tuple[SatelliteModel, ...]
