@@ -1,0 +1,249 @@
+"""The one way to call dbt: its settings, `dbt build` and `dbt retry`, and what came of them.
+
+Inside a Prefect flow every node is a task of its own (prefect-dbt); outside a flow dbt runs by itself, with the
+same settings and the same report, and no Prefect server is needed.
+"""
+
+import logging
+import os
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingestion.errors import PermanentError, TransientError
+from ingestion.settings import PROJECT_ROOT, Settings
+
+logger = logging.getLogger(__name__)
+
+VAULT_DIR = PROJECT_ROOT / "vault"
+SHOWN_FAILURES = 5
+MESSAGE_LENGTH = 300
+LOST_CONNECTION = re.compile(
+    r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
+    r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class NodeFailure:
+    """A node that failed: its kind (model, test, operation ...), its name and the engine's reason in one line."""
+
+    kind: str
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.message}"
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of a layer, in seconds."""
+
+    seconds: float
+    models_passed: int = 0
+    tests_passed: int = 0
+    warned: int = 0
+    skipped: int = 0
+    failures: tuple[NodeFailure, ...] = ()
+    layer_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class BuildFailedError(PermanentError):
+    """Nodes failed for reasons that stay: a failed test, a rejected statement."""
+
+    def __init__(self, report: BuildReport) -> None:
+        super().__init__(_failure_text(report))
+        self.report = report
+
+
+class BuildInterruptedError(TransientError):
+    """Nodes failed because the warehouse could not be reached: `dbt retry` may well finish the build."""
+
+    def __init__(self, report: BuildReport) -> None:
+        super().__init__(_failure_text(report))
+        self.report = report
+
+
+def build(
+    settings: Settings,
+    *,
+    select: Sequence[str] = (),
+    full_refresh: bool = False,
+    retry: bool = False,
+    in_flow: bool = False,
+    vault_dir: Path = VAULT_DIR,
+) -> BuildReport:
+    """Build and test the selected nodes, by default all of staging to marts, and return what was done.
+
+    `retry` runs only what failed or was skipped in the last build. `in_flow` makes a Prefect task of every node.
+    Raises BuildFailedError or BuildInterruptedError when a node failed, PermanentError when dbt could not start.
+    """
+    arguments = ["retry"] if retry else ["build"]
+    if not retry:
+        arguments += ["--select", *select] if select else []
+        arguments += ["--full-refresh"] if full_refresh else []
+    started = time.monotonic()
+    with _environment(settings, vault_dir):
+        invoke = _invoke_in_flow if in_flow else _invoke
+        results = invoke(arguments, settings, vault_dir)
+    report = summarise(results, time.monotonic() - started)
+    if report.failures:
+        lost = all(LOST_CONNECTION.search(failure.message) for failure in report.failures)
+        raise BuildInterruptedError(report) if lost else BuildFailedError(report)
+    logger.info(
+        "build models=%d tests=%d warned=%d seconds=%.1f",
+        report.models_passed,
+        report.tests_passed,
+        report.warned,
+        report.seconds,
+    )
+    return report
+
+
+def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
+    """Turn dbt's node results into a report. `seconds` is the time of the whole invocation."""
+    counts: Counter[str] = Counter()
+    layers: dict[str, float] = defaultdict(float)
+    failures = []
+    for result in results:
+        node, status = result.node, str(result.status)
+        is_test = node.resource_type in ("test", "unit_test")
+        layers["tests" if is_test else _layer(node)] += result.execution_time
+        if status in ("error", "fail", "runtime error"):
+            failures.append(NodeFailure(str(node.resource_type), node.name, shorten(result.message or status)))
+        elif status in ("pass", "success"):
+            counts["tests" if is_test else "models" if node.resource_type == "model" else "others"] += 1
+        else:
+            counts[status] += 1
+    return BuildReport(
+        seconds=seconds,
+        models_passed=counts["models"],
+        tests_passed=counts["tests"],
+        warned=counts["warn"],
+        skipped=counts["skipped"],
+        failures=tuple(failures),
+        layer_seconds=dict(layers),
+    )
+
+
+def shorten(message: str) -> str:
+    """Return dbt's message as one line: without the headings and file names that dbt puts around the reason."""
+    noise = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ", "> called by")
+    lines = [line.strip() for line in message.splitlines()]
+    reason = " ".join(line for line in lines if line and not line.startswith(noise)) or message.strip()
+    return reason if len(reason) <= MESSAGE_LENGTH else f"{reason[: MESSAGE_LENGTH - 4]} ..."
+
+
+def _layer(node: Any) -> str:
+    """The folder under models/ that is the node's dataset; what is no model counts by its kind."""
+    return str(node.fqn[1]) if node.resource_type == "model" and len(node.fqn) > 1 else str(node.resource_type)
+
+
+def _failure_text(report: BuildReport) -> str:
+    count = len(report.failures)
+    lines = [f"dbt: {count} node{'s' if count > 1 else ''} failed, {report.skipped} skipped because of it"]
+    lines += [f"  {failure}" for failure in report.failures[:SHOWN_FAILURES]]
+    if count > SHOWN_FAILURES:
+        lines.append(f"  and {count - SHOWN_FAILURES} more")
+    return "\n".join([*lines, "Mend the cause and run again: what is built already stays as it is."])
+
+
+@contextmanager
+def _environment(settings: Settings, vault_dir: Path) -> Iterator[None]:
+    """Hand the settings to vault/profiles.yml, which reads the environment, for the time of one invocation."""
+    if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
+        raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
+    made = dbt_environment(settings)
+    before = {name: os.environ.get(name) for name in made}
+    os.environ.update(made)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that vault/profiles.yml and dbt read, for these settings."""
+    made = {
+        "WWI_TARGET": settings.target,
+        "WWI_DATASET_PREFIX": settings.dataset_prefix,
+        "WWI_BIGQUERY_LOCATION": settings.bigquery_location,
+        "WWI_BIGQUERY_PROJECT": settings.project,
+        "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
+        "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
+    }
+    if settings.target == "local":
+        made["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
+    return made
+
+
+def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+    """Run dbt in this process and return its node results."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - three seconds
+
+    folders = ["--project-dir", str(vault_dir), "--profiles-dir", str(vault_dir)]
+    outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
+    if outcome.exception is not None:
+        raise _start_error(outcome.exception) from outcome.exception
+    return _node_results(outcome)
+
+
+def _invoke_in_flow(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+    """Run dbt with a Prefect task per node and return its node results. Only inside a flow or task run."""
+    from dbt_common.events.base_types import EventLevel  # noqa: PLC0415
+    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415 - five seconds
+
+    class OwnProfile(PrefectDbtSettings):
+        """Reads profiles.yml as it is: Prefect's copy in another folder would make dbt parse everything again."""
+
+        @contextmanager
+        def resolve_profiles_yml(self) -> Iterator[str]:
+            yield str(self.profiles_dir)
+
+    runner = PrefectDbtRunner(
+        settings=OwnProfile(
+            project_dir=vault_dir,
+            profiles_dir=vault_dir,
+            target_path=settings.home / "dbt" / "target",
+            log_level=EventLevel.ERROR,
+        ),
+        raise_on_failure=False,
+        disable_assets=True,
+    )
+    runner.post_model(lambda context: logger.info("%s %s", getattr(context.node, "name", "node"), context.status))
+    try:
+        return _node_results(runner.invoke(arguments))
+    except ValueError as error:
+        raise _start_error(error) from error
+
+
+def _node_results(outcome: Any) -> Sequence[Any]:
+    results: Sequence[Any] = getattr(outcome.result, "results", None) or ()
+    return results
+
+
+def _start_error(error: BaseException) -> PermanentError | TransientError:
+    """Name why dbt did not get as far as running nodes: a broken project, or no warehouse."""
+    text = shorten(str(error))
+    if LOST_CONNECTION.search(text):
+        return TransientError(f"dbt lost the warehouse: {text}. Check `wwi warehouse up` and run again.")
+    return PermanentError(f"dbt could not run: {text}")
+
+
+def _log_node(event: Any) -> None:
+    if event.info.name == "NodeFinished":
+        node = event.data.node_info
+        logger.info("%s %s", node.node_name, node.node_status)

@@ -1,0 +1,111 @@
+"""A Prefect API for the length of one command.
+
+Prefect would start its own temporary server, but only when the first flow begins, importing its server into this
+process too and registering the blocks of every integration first: twelve seconds on two cores. Here the server is
+a process of its own that comes up while the caller imports its flows, and that ends with the caller whatever
+happens to it. Run history stays in `<home>/prefect`; `PREFECT_API_URL` in the environment names a permanent server
+instead.
+"""
+
+import atexit
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from ingestion.settings import Settings
+from metadata.errors import WwiError
+
+START_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 10
+
+# No calls to Prefect's makers, and none of the services that only a permanent server needs.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_REPOSSESSOR_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    # the command line shows progress and errors itself, in a few lines
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+
+
+def start_prefect_api(settings: Settings) -> Callable[[], None]:
+    """Let the environment name a Prefect API until this process ends; call it before `prefect` is imported.
+
+    Returns a function that waits until the API answers: call that after the imports, before the first flow. It
+    raises WwiError when the server does not come up. What the environment already says about Prefect wins.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        return lambda: None
+    if "prefect" in sys.modules:
+        raise RuntimeError("prefect was imported before its settings were made: import flows.daily later")
+    home = settings.home / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    for name, value in {**QUIET, "PREFECT_HOME": str(home)}.items():
+        os.environ.setdefault(name, value)
+    server = _start()
+    # Prefect sends its last events when the process ends; registered before Prefect's own, this runs after it.
+    atexit.register(_stop, server)
+    url = f"http://127.0.0.1:{_port(server)}/api"
+    os.environ["PREFECT_API_URL"] = url
+    return lambda: _wait_until_ready(server, url)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """Start the server. It is outside the terminal's process group: Ctrl-C is for the run, which then ends it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.prefect_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _port(server: subprocess.Popen[bytes]) -> int:
+    """Return the port that the server took; it says so before it imports anything slow."""
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    if not line.strip():
+        raise WwiError("the temporary Prefect server did not start: its messages are above")
+    return int(line)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=START_TIMEOUT_S) as response:
+                if response.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise WwiError(
+        f"the temporary Prefect server did not answer within {START_TIMEOUT_S} s. Its messages are above; "
+        "PREFECT_API_URL names another server."
+    )
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Close the pipe that keeps the server alive, and wait until it is gone."""
+    for pipe in (server.stdin, server.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        server.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait(STOP_TIMEOUT_S)
