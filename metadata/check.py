@@ -25,9 +25,9 @@ def find_mistakes(catalog: Catalog, broken: frozenset[str] = frozenset()) -> lis
         mistakes += _keys(table)
         mistakes += _foreign_keys(table, catalog, broken)
         mistakes += _vault(table, catalog, broken)
-    mistakes += _unused_hubs(catalog, broken)
     mistakes += _doubled_names(catalog)
-    return mistakes
+    # A hub also looks unused when a table misspells it or cannot be read.
+    return mistakes if mistakes or broken else list(_unused_hubs(catalog))
 
 
 def _unknown(table: Table, key: str, names: tuple[str, ...]) -> Iterator[Mistake]:
@@ -77,6 +77,9 @@ def _foreign_keys(table: Table, catalog: Catalog, broken: frozenset[str]) -> Ite
         elif target in known and column not in catalog.table(target).column_names:
             mend = did_you_mean(column, catalog.table(target).column_names)
             yield Mistake(file, key, f"{target} has no column '{column}'", mend)
+        elif target in known and catalog.table(target).column(column).kind != table.column(name).kind:
+            problem = f"a {table.column(name).type} refers to a {catalog.table(target).column(column).type}"
+            yield Mistake(file, key, problem, "Their hashes would never be equal: give both the same type.")
     yield from _unknown(table, "undeclared_foreign_keys", table.undeclared_foreign_keys)
     for undeclared in _known(table, table.undeclared_foreign_keys):
         if undeclared.references is None:
@@ -118,10 +121,14 @@ def _link(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset
     yield from _unknown(table, "vault.link.columns", mapping.link.columns)
     mapped = {other.qualified for other in catalog.tables if isinstance(other.vault, HubMapping)}
     for column in _known(table, mapping.link.columns):
-        target = (column.references or "").rpartition(".")[0]
+        target, _, key = (column.references or "").rpartition(".")
         if target not in mapped | broken:
             problem = f"'{column.name}' refers to {target or 'nothing'}, which has no hub"
             mend = "Map that table to a hub, or keep the column in a satellite."
+            yield Mistake(table_file(table), "vault.link.columns", problem, mend)
+        elif target in mapped and catalog.table(target).primary_key != (key,):
+            problem = f"'{column.name}' refers to {column.references}, which is not the whole key"
+            mend = f"Refer to the key of {target}, or keep the column in a satellite."
             yield Mistake(table_file(table), "vault.link.columns", problem, mend)
 
 
@@ -166,10 +173,10 @@ def _homes(table: Table, mapping: HubMapping) -> Iterator[Mistake]:
             yield Mistake(table_file(table), places[-1], f"'{column.name}' is also in {places[0]}", mend)
 
 
-def _unused_hubs(catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+def _unused_hubs(catalog: Catalog) -> Iterator[Mistake]:
     used = {table.vault.hub for table in catalog.tables if isinstance(table.vault, HubMapping)}
     for hub in catalog.hubs:
-        if hub.name not in used and not broken:
+        if hub.name not in used:
             mend = f"Set `vault: {{hub: {hub.name}}}` in the table that brings its keys, or remove the hub."
             yield Mistake(HUBS_FILE, hub.name, "no table brings its keys", mend)
 

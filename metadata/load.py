@@ -27,44 +27,42 @@ def load_catalog(folder: Path = METADATA_DIR) -> Catalog:
     Raises MetadataError listing every mistake with its file, its key and what to do about it.
     """
     mistakes: list[Mistake] = []
-    broken: set[str] = set()
-    shared = read_yaml(folder, SHARED_FILE, mistakes)
-    tables, hubs = [], []
-    for path in sorted(folder.glob("tables/*/*.yml")):
-        raw_table = _raw_table(folder, path, shared, mistakes)
-        file = path.relative_to(folder).as_posix()
-        table = _build(Table, raw_table, file, "", mistakes)
-        tables += [table] if table else []
-        broken |= set() if table else {f"{path.parent.name}.{path.stem}"}
-    for name, raw in read_yaml(folder, HUBS_FILE, mistakes).items():
-        hub = _build(Hub, {"name": name, **_mapping(raw)}, HUBS_FILE, name, mistakes)
-        hubs += [hub] if hub else []
-        broken |= set() if hub else {name}
-    catalog = Catalog(
-        tables=tuple(sorted(tables, key=lambda table: table.qualified)),
-        hubs=tuple(sorted(hubs, key=lambda hub: hub.name)),
-    )
-    if any(mistake.file == HUBS_FILE for mistake in mistakes):
-        broken |= {table.vault.hub for table in tables if isinstance(table.vault, HubMapping)}
+    shared = read_yaml(folder, SHARED_FILE, mistakes) or {}
+    tables = {
+        f"{path.parent.name}.{path.stem}": _table(folder, path, shared, mistakes)
+        for path in sorted(folder.glob("tables/*/*.yml"))
+    }
+    raw_hubs = read_yaml(folder, HUBS_FILE, mistakes)
+    hubs = {name: _hub(name, raw, mistakes) for name, raw in (raw_hubs or {}).items()}
+    catalog = Catalog(tables=tuple(filter(None, tables.values())), hubs=tuple(filter(None, hubs.values())))
+    broken = {name for name, built in (tables | hubs).items() if built is None}
+    if raw_hubs is None:
+        broken |= {table.vault.hub for table in catalog.tables if isinstance(table.vault, HubMapping)}
     mistakes += find_mistakes(catalog, frozenset(broken))
     if mistakes:
         raise MetadataError(mistakes)
     return catalog
 
 
-def _raw_table(folder: Path, path: Path, shared: dict[str, Any], mistakes: list[Mistake]) -> dict[str, Any]:
-    """Return one table file as the Table class wants it: names moved from keys into the items."""
-    raw = read_yaml(folder, path.relative_to(folder).as_posix(), mistakes)
-    raw = {**raw, "schema_name": path.parent.name, "name": path.stem}
-    raw["columns"] = [
-        {"description": shared.get(name), **column} if name in shared else column
+def _hub(name: str, raw: object, mistakes: list[Mistake]) -> Hub | None:
+    return _build(Hub, {"name": name, **_mapping(raw)}, HUBS_FILE, name, mistakes)
+
+
+def _table(folder: Path, path: Path, shared: dict[str, Any], mistakes: list[Mistake]) -> Table | None:
+    """Read one table: its schema and name are those of the file, names move from keys into the items."""
+    file = path.relative_to(folder).as_posix()
+    raw = read_yaml(folder, file, mistakes)
+    if raw is None:
+        return None
+    columns = [
+        {"description": shared[column["name"]], **column} if column["name"] in shared else column
         for column in _named(raw.get("columns"), "name")
-        for name in [column["name"]]
     ]
+    raw = {**raw, "schema_name": path.parent.name, "name": path.stem, "columns": columns}
     vault = raw.get("vault")
     if isinstance(vault, dict) and "satellites" in vault:
         raw["vault"] = {**vault, "satellites": _named(vault["satellites"], "topic")}
-    return raw
+    return _build(Table, raw, file, "", mistakes)
 
 
 def _named(raw: object, name_key: str) -> list[dict[str, Any]]:

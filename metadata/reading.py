@@ -23,8 +23,8 @@ _PARTS: dict[str, type[Spec]] = {
     "columns": Column,
     "satellites": Satellite,
     "link": Link,
-    "hub": HubMapping,
-    "reference": ReferenceMapping,
+    "HubMapping": HubMapping,
+    "ReferenceMapping": ReferenceMapping,
 }
 
 
@@ -45,12 +45,12 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(folder: Path, file: str, mistakes: list[Mistake]) -> dict[str, Any]:
-    """Return the mapping in the file ({} when it cannot be read) and note what is wrong with it."""
+def read_yaml(folder: Path, file: str, mistakes: list[Mistake]) -> dict[str, Any] | None:
+    """Return the mapping in the file and note what is wrong with it; None when it cannot be read at all."""
     path = folder / file
     if not path.is_file():
         mistakes.append(Mistake(file, "", "there is no such file", f"Create {file} in the metadata folder."))
-        return {}
+        return None
     loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
     try:
         raw = loader.get_single_data()
@@ -61,7 +61,7 @@ def read_yaml(folder: Path, file: str, mistakes: list[Mistake]) -> dict[str, Any
         mistakes.append(
             Mistake(file, line, f"not readable as YAML ({problem})", "Mend the YAML of that line.")
         )
-        return {}
+        return None
     mistakes += [
         Mistake(file, key, f"written twice, again in line {line}", "Keep one of the two.")
         for key, line in loader.doubled
@@ -69,7 +69,7 @@ def read_yaml(folder: Path, file: str, mistakes: list[Mistake]) -> dict[str, Any
     if raw is None or isinstance(raw, dict):
         return raw or {}
     mistakes.append(Mistake(file, "", "a list or a single value", "Write it as `key: value` lines."))
-    return {}
+    return None
 
 
 def explain(

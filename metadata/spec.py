@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
 from metadata import naming
 
@@ -101,11 +101,11 @@ class ReferenceMapping(Spec):
 
 
 def _mapping_kind(raw: object) -> str:
-    return "reference" if isinstance(raw, dict) and "reference" in raw else "hub"
+    return "ReferenceMapping" if isinstance(raw, dict) and "reference" in raw else "HubMapping"
 
 
 VaultMapping = Annotated[
-    Annotated[HubMapping, Tag("hub")] | Annotated[ReferenceMapping, Tag("reference")],
+    Annotated[HubMapping, Tag("HubMapping")] | Annotated[ReferenceMapping, Tag("ReferenceMapping")],
     Discriminator(_mapping_kind),
 ]
 
@@ -186,10 +186,20 @@ class Table(Spec):
 
 
 class Catalog(Spec):
-    """All source tables, ordered by qualified name, and all hubs, ordered by name."""
+    """All source tables, ordered by qualified name, and all hubs, ordered by name, however they are given."""
 
     tables: tuple[Table, ...]
     hubs: tuple[Hub, ...]
+
+    @field_validator("tables")
+    @classmethod
+    def _order_tables(cls, tables: tuple[Table, ...]) -> tuple[Table, ...]:
+        return tuple(sorted(tables, key=lambda table: table.qualified))
+
+    @field_validator("hubs")
+    @classmethod
+    def _order_hubs(cls, hubs: tuple[Hub, ...]) -> tuple[Hub, ...]:
+        return tuple(sorted(hubs, key=lambda hub: hub.name))
 
     @cached_property
     def _tables(self) -> Mapping[str, Table]:

@@ -1,0 +1,224 @@
+"""Bad metadata: every mistake is named with its file, its key and what to do about it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from metadata.errors import MetadataError, Mistake
+from metadata.load import load_catalog
+
+BUYERS = "tables/shop/buyers.yml"
+BASKETS = "tables/shop/baskets.yml"
+COLOURS = "tables/shop/colours.yml"
+
+# name: (file, old text, new text), then where the mistake must be and words of its problem and mend
+CASES = {
+    "unknown key of a column": (
+        (BASKETS, "measure: true", "measur: true"),
+        (BASKETS, "columns.amount.measur", "unknown key 'measur'", "Did you mean 'measure'?"),
+    ),
+    "unknown key of a table": (
+        (BUYERS, "primary_key:", "primry_key:"),
+        (BUYERS, "primry_key", "unknown key", "Did you mean 'primary_key'?"),
+    ),
+    "unknown key of the mapping": (
+        (BUYERS, "  hub: buyer", "  hub: buyer\n  satelites: {}"),
+        (BUYERS, "vault.satelites", "unknown key", "Did you mean 'satellites'?"),
+    ),
+    "unknown key of a satellite": (
+        (BUYERS, "personal: true", "private: true"),
+        (BUYERS, "vault.satellites.personal.private", "unknown key", "Known here"),
+    ),
+    "unknown hub": (
+        (BASKETS, "hub: basket", "hub: baskt"),
+        (BASKETS, "vault.hub", "no hub named 'baskt'", "Did you mean 'basket'?"),
+    ),
+    "unknown column in a satellite": (
+        (BASKETS, "[colour_id, amount,", "[colour_id, amout, amount,"),
+        (BASKETS, "vault.satellites.details.columns", "no column 'amout'", "Did you mean 'amount'?"),
+    ),
+    "unknown column in a link": (
+        (BASKETS, "columns: [buyer_id, gift", "columns: [buyer, buyer_id, gift"),
+        (BASKETS, "vault.link.columns", "no column 'buyer'", "Did you mean 'buyer_id'?"),
+    ),
+    "unknown column in the key": (
+        (COLOURS, "primary_key: [colour_id]", "primary_key: [color_id]"),
+        (COLOURS, "primary_key", "no column 'color_id'", "Did you mean 'colour_id'?"),
+    ),
+    "column in two satellites": (
+        (BUYERS, "columns: [full_name]", "columns: [full_name, discount]"),
+        (
+            BUYERS,
+            "vault.satellites.personal",
+            "'discount' is also in vault.satellites.terms",
+            "Keep it in one",
+        ),
+    ),
+    "column with no home": (
+        (BASKETS, "[colour_id, amount, paid_when]", "[colour_id, amount]"),
+        (BASKETS, "vault", "column 'paid_when' has no home", "one satellite"),
+    ),
+    "doubled column": (
+        (COLOURS, "  colour_name:", "  colour_id: {type: text, description: 'Again.'}\n  colour_name:"),
+        (COLOURS, "colour_id", "written twice, again in line 6", "Keep one"),
+    ),
+    "doubled hub": (
+        ("hubs.yml", "basket:", "buyer: {description: 'Again.', business_key: [buyer_id]}\nbasket:"),
+        ("hubs.yml", "buyer", "written twice", "Keep one"),
+    ),
+    "two tables ask for one model": (
+        (COLOURS, "reference: colour", "hub: buyer"),
+        (COLOURS, "vault", "model sat_buyer__status is already made by tables/shop/buyers.yml", "Rename"),
+    ),
+    "missing primary key": (
+        (COLOURS, "primary_key: [colour_id]\n", ""),
+        (COLOURS, "primary_key", "no primary key", "Name the columns that identify a row"),
+    ),
+    "empty primary key": (
+        (COLOURS, "primary_key: [colour_id]", "primary_key: []"),
+        (COLOURS, "primary_key", "no primary key", "Name the columns that identify a row"),
+    ),
+    "nullable key": (
+        (COLOURS, "colour_id: {type: integer,", "colour_id: {type: integer, nullable: true,"),
+        (COLOURS, "columns.colour_id", "part of the primary key, but nullable", "never null"),
+    ),
+    "foreign key to no table": (
+        (BASKETS, "references: shop.colours.colour_id", "references: shop.colors.colour_id"),
+        (BASKETS, "columns.colour_id.references", "no table 'shop.colors'", "Did you mean 'shop.colours'?"),
+    ),
+    "foreign key to no column": (
+        (BASKETS, "references: shop.colours.colour_id", "references: shop.colours.color_id"),
+        (BASKETS, "columns.colour_id.references", "no column 'color_id'", "Did you mean 'colour_id'?"),
+    ),
+    "foreign key of another kind": (
+        (BASKETS, "colour_id: {type: integer", "colour_id: {type: text"),
+        (BASKETS, "columns.colour_id.references", "a text refers to a integer", "the same type"),
+    ),
+    "undeclared foreign key that refers to nothing": (
+        (BASKETS, "[gift_for_buyer_id]\n\ncolumns", "[gift_for_buyer_id, amount]\n\ncolumns"),
+        (BASKETS, "undeclared_foreign_keys", "'amount' refers to nothing", "Add `references`"),
+    ),
+    "link to a table without a hub": (
+        (
+            BASKETS,
+            "columns: [buyer_id, gift_for_buyer_id]",
+            "columns: [colour_id, buyer_id, gift_for_buyer_id]",
+        ),
+        (BASKETS, "vault.link.columns", "'colour_id' refers to shop.colours, which has no hub", "satellite"),
+    ),
+    "link to less than a key": (
+        (BASKETS, "references: shop.buyers.buyer_id, desc", "references: shop.buyers.edited_by, desc"),
+        (BASKETS, "vault.link.columns", "not the whole key", "Refer to the key of shop.buyers"),
+    ),
+    "personal column in an open satellite": (
+        (BUYERS, "      personal: true\n", ""),
+        (BUYERS, "vault.satellites.personal.columns", "'full_name' is personal data", "personal satellite"),
+    ),
+    "personal column in a code list": (
+        (COLOURS, "colour_name: {type: text,", "colour_name: {type: text, sensitivity: personal,"),
+        (COLOURS, "vault.reference", "'colour_name' is personal data", "Map the table to a hub"),
+    ),
+    "secret column in a satellite": (
+        (BUYERS, "columns: [full_name]", "columns: [full_name, password]"),
+        (BUYERS, "vault.satellites.personal.columns", "'password' is secret", "never leave the source"),
+    ),
+    "key of another column than the hub's": (
+        ("hubs.yml", "business_key: [buyer_id]", "business_key: [full_name]"),
+        (BUYERS, "vault.hub", "known by full_name, a row by buyer_id", "the same columns"),
+    ),
+    "hub that no table brings": (
+        ("hubs.yml", "basket:", "shelf: {description: 'A shelf.', business_key: [shelf_id]}\nbasket:"),
+        ("hubs.yml", "shelf", "no table brings its keys", "remove the hub"),
+    ),
+    "reserved topic": (
+        (BUYERS, "    terms:", "    status:"),
+        (BUYERS, "vault.satellites.status", "reserved", "another topic"),
+    ),
+    "reserved column": (
+        (COLOURS, "colour_name:", "load_dts:"),
+        (COLOURS, "columns.load_dts", "the name is reserved", "another"),
+    ),
+    "measure that is no number": (
+        (COLOURS, "colour_name: {type: text,", "colour_name: {type: text, measure: true,"),
+        (COLOURS, "columns.colour_name", "a measure of type text", "remove `measure`"),
+    ),
+    "control named like a measure": (
+        (BASKETS, "  tax: round", "  amount: round"),
+        (BASKETS, "computed_controls.amount", "a measure has the same name", "rename"),
+    ),
+    "unknown type": (
+        (COLOURS, "{type: text,", "{type: string,"),
+        (COLOURS, "columns.colour_name.type", "'string' is not a valid type", "Postgres type"),
+    ),
+    "column without a description": (
+        (COLOURS, "{type: text, description: 'Name of the colour.'}", "{type: text}"),
+        (COLOURS, "columns.colour_name.description", "no description", "one sentence"),
+    ),
+    "no columns": (
+        (COLOURS, "columns:", "column:"),
+        (COLOURS, "columns", "no columns", "List the columns"),
+    ),
+    "broken YAML": (
+        (COLOURS, "columns:", "columns: ["),
+        (COLOURS, "line 6", "not readable as YAML", "that line"),
+    ),
+    "a list where a mapping belongs": (
+        ("shared_columns.yml", "edited_by: Who", "- Who"),
+        ("shared_columns.yml", "", "a list or a single value", "key: value"),
+    ),
+}
+
+
+def mistakes(folder: Path) -> tuple[Mistake, ...]:
+    with pytest.raises(MetadataError) as caught:
+        load_catalog(folder)
+    return caught.value.mistakes
+
+
+def test_the_shop_has_no_mistake(shop: Path) -> None:
+    assert len(load_catalog(shop).tables) == 3
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_named_with_file_key_and_mend(
+    case: str, shop: Path, edit: Callable[[str, str, str], None]
+) -> None:
+    change, (file, key, problem, mend) = CASES[case]
+    edit(*change)
+    found = mistakes(shop)
+    assert any(
+        (mistake.file, mistake.key) == (file, key) and problem in mistake.problem and mend in mistake.mend
+        for mistake in found
+    ), "\n".join(map(str, found))
+
+
+def test_all_mistakes_come_at_once_sorted_and_in_one_message(
+    shop: Path, edit: Callable[[str, str, str], None]
+) -> None:
+    edit(BUYERS, "discount, edited_by", "discont, edited_by")
+    edit(BASKETS, "hub: basket", "hub: baskt")
+    edit(COLOURS, "primary_key: [colour_id]\n", "")
+    found = mistakes(shop)
+    assert list(found) == sorted(found)
+    assert {(mistake.file, mistake.key) for mistake in found} == {
+        (BASKETS, "vault.hub"),
+        (BUYERS, "vault"),
+        (BUYERS, "vault.satellites.terms.columns"),
+        (COLOURS, "primary_key"),
+    }
+    message = str(MetadataError(found))
+    assert message.startswith(f"{len(found)} mistakes in the metadata")
+    assert all(str(mistake) in message for mistake in found)
+
+
+@pytest.mark.parametrize("broken", ["hubs.yml", BUYERS])
+def test_an_unreadable_file_is_the_only_mistake(broken: str, shop: Path) -> None:
+    (shop / broken).write_text("a: b: c\n", encoding="utf-8")
+    assert {mistake.file for mistake in mistakes(shop)} == {broken}
+
+
+def test_a_missing_file_is_named(shop: Path) -> None:
+    (shop / "hubs.yml").unlink()
+    (mistake,) = mistakes(shop)
+    assert (mistake.file, mistake.problem) == ("hubs.yml", "there is no such file")

@@ -1,0 +1,91 @@
+"""The committed metadata against what is known of the source."""
+
+from collections import Counter
+
+import pytest
+
+from metadata.load import load_catalog
+from metadata.spec import Catalog, HubMapping, ReferenceMapping
+
+HUBS = {
+    "city", "country", "customer", "invoice", "invoice_line", "order", "order_line", "person",
+    "state_province", "stock_item", "supplier",
+}  # fmt: skip
+REFERENCES = {
+    "buying_group", "color", "customer_category", "delivery_method", "package_type", "supplier_category",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog()
+
+
+def test_the_port_has_29_tables_and_316_columns_in_four_schemas(catalog: Catalog) -> None:
+    port = [table for table in catalog.tables if not table.optional]
+    assert Counter(table.schema_name for table in port) == {
+        "application": 8, "purchasing": 5, "sales": 9, "warehouse": 7,
+    }  # fmt: skip
+    assert sum(len(table.columns) for table in port) == 316
+
+
+def test_the_sensor_tables_are_the_only_optional_ones(catalog: Catalog) -> None:
+    optional = {table.qualified for table in catalog.tables if table.optional}
+    assert optional == {"warehouse.cold_room_temperatures", "warehouse.vehicle_temperatures"}
+
+
+def test_28_primary_keys_are_declared(catalog: Catalog) -> None:
+    undeclared = [table.qualified for table in catalog.tables if not table.declares_primary_key]
+    assert undeclared == ["warehouse.stock_item_holdings"]
+    assert sum(table.declares_primary_key for table in catalog.tables if not table.optional) == 28
+
+
+def test_97_foreign_keys_are_declared_and_one_is_not(catalog: Catalog) -> None:
+    undeclared = {
+        f"{table.qualified}.{name}" for table in catalog.tables for name in table.undeclared_foreign_keys
+    }
+    assert undeclared == {"sales.special_deals.customer_category_id"}
+    assert sum(len(table.foreign_keys) for table in catalog.tables) - len(undeclared) == 97
+
+
+def test_every_table_of_the_port_says_who_edited_and_13_say_when(catalog: Catalog) -> None:
+    port = [table for table in catalog.tables if not table.optional]
+    assert {table.foreign_keys.get("last_edited_by") for table in port} == {"application.people.person_id"}
+    assert sum("last_edited_when" in table.column_names for table in port) == 13
+
+
+def test_secret_columns_are_never_loaded(catalog: Catalog) -> None:
+    secret = {
+        f"{table.name}.{column.name}"
+        for table in catalog.tables
+        for column in table.columns
+        if column not in table.loaded_columns
+    }
+    assert secret == {
+        "people.hashed_password",
+        "suppliers.bank_account_name",
+        "suppliers.bank_account_branch",
+        "suppliers.bank_account_code",
+        "suppliers.bank_account_number",
+        "suppliers.bank_international_code",
+    }
+
+
+def test_ledgers_and_lines_have_their_measures_as_controls(catalog: Catalog) -> None:
+    assert set(catalog.table("sales.order_lines").controls) == {
+        "quantity", "picked_quantity", "total_excluding_tax", "tax_amount", "total_including_tax",
+    }  # fmt: skip
+    assert set(catalog.table("sales.invoice_lines").controls) == {
+        "quantity", "tax_amount", "line_profit", "extended_price", "total_excluding_tax",
+    }  # fmt: skip
+    for ledger in ("sales.customer_transactions", "purchasing.supplier_transactions"):
+        assert set(catalog.table(ledger).controls) == {
+            "amount_excluding_tax", "tax_amount", "transaction_amount", "outstanding_balance",
+        }  # fmt: skip
+
+
+def test_the_entities_of_the_star_are_mapped(catalog: Catalog) -> None:
+    assert {hub.name for hub in catalog.hubs} == HUBS
+    mapped = [table.vault for table in catalog.tables]
+    assert {mapping.hub for mapping in mapped if isinstance(mapping, HubMapping)} == HUBS
+    assert {mapping.reference for mapping in mapped if isinstance(mapping, ReferenceMapping)} == REFERENCES
