@@ -1,0 +1,125 @@
+"""Compares what the source looks like now with what the metadata say, before anything is read or written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ingestion.errors import PermanentError
+from ingestion.typemap import ColumnType, column_type, normalise
+from metadata.errors import did_you_mean
+from metadata.spec import Table
+
+
+@dataclass(frozen=True)
+class LiveColumn:
+    """A column as it is in the source: its type, and whether our login may read it."""
+
+    type: str
+    readable: bool
+
+
+@dataclass(frozen=True)
+class LiveTable:
+    """A table as it is in the source. `has_key`: a unique index guards exactly the key of the metadata."""
+
+    columns: Mapping[str, LiveColumn]
+    xmin_readable: bool
+    has_key: bool
+
+
+@dataclass(frozen=True)
+class NewColumn:
+    """A column of the source that the metadata do not know: told and recorded, not loaded."""
+
+    table: str
+    column: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What differs: `problems` stop the load; `absent` (optional tables) and `new_columns` do not."""
+
+    problems: tuple[str, ...]
+    absent: tuple[str, ...]
+    new_columns: tuple[NewColumn, ...]
+
+
+def find_drift(tables: Sequence[Table], live: Mapping[str, LiveTable]) -> Drift:
+    """Compare the tables with the source, whose tables `live` holds by qualified name."""
+    absent = [table for table in tables if table.qualified not in live]
+    present = [table for table in tables if table.qualified in live]
+    problems = [
+        f"{table.qualified}: no such table in the source. Restore it, or delete {_file(table)}."
+        for table in absent
+        if not table.optional
+    ]
+    for table in present:
+        problems += _table_problems(table, live[table.qualified])
+    return Drift(
+        problems=tuple(problems),
+        absent=tuple(table.qualified for table in absent if table.optional),
+        new_columns=tuple(
+            NewColumn(table.qualified, name, column.type)
+            for table in present
+            for name, column in live[table.qualified].columns.items()
+            if name not in table.column_names
+        ),
+    )
+
+
+def check_drift(drift: Drift) -> None:
+    """Raise PermanentError with every problem at once; nothing has been written yet."""
+    if drift.problems:
+        listed = "\n".join(f"  {problem}" for problem in drift.problems)
+        raise PermanentError(f"the source is not what the metadata say; nothing was loaded:\n{listed}")
+
+
+def _table_problems(table: Table, live: LiveTable) -> list[str]:
+    problems = []
+    for column in table.loaded_columns:
+        found = live.columns.get(column.name)
+        if found is None:
+            unknown = [name for name in live.columns if name not in table.column_names]
+            hint = did_you_mean(column.name, unknown) if unknown else ""
+            problems.append(
+                f"{table.qualified}.{column.name}: no such column in the source. {hint} "
+                f"Restore or rename it there, or take it out of {_file(table)}.".replace("  ", " ")
+            )
+        elif not _same_road(found.type, column.type):
+            problems.append(
+                f"{table.qualified}.{column.name}: its type is {normalise(found.type)} now, {column.type} in "
+                f"the metadata. Change it back, or give the new type a new column name in {_file(table)}."
+            )
+    return problems + _privilege_problems(table, live)
+
+
+def _file(table: Table) -> str:
+    return f"metadata/tables/{table.schema_name}/{table.name}.yml"
+
+
+def _privilege_problems(table: Table, live: LiveTable) -> list[str]:
+    names = [
+        column.name
+        for column in table.loaded_columns
+        if column.name in live.columns and not live.columns[column.name].readable
+    ]
+    if not live.xmin_readable:
+        names.append("xmin")
+    if not names:
+        return []
+    return [
+        f"{table.qualified}: the login may not read {', '.join(names)}. As its owner run: "
+        f"grant select ({', '.join(names)}) on {table.qualified} to <login>;"
+    ]
+
+
+def _same_road(live_type: str, known_type: str) -> bool:
+    """Tell whether values of both types land in the same raw column: varchar(50) and varchar(100) do."""
+    return _road(live_type) == _road(known_type)
+
+
+def _road(postgres_type: str) -> ColumnType | None:
+    try:
+        return column_type(postgres_type)
+    except PermanentError:
+        return None

@@ -1,0 +1,77 @@
+"""What a raw table looks like: the columns of its source table, in their order, and four of plumbing."""
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+from google.cloud.bigquery import SchemaField
+
+from ingestion.bigquery import TableLayout
+from ingestion.settings import Settings
+from ingestion.typemap import ColumnType, column_type
+from metadata.spec import Column, Table
+
+UPSERT = "upsert"
+DELETE = "delete"
+
+_PLUMBING = (
+    SchemaField("batch_id", "INT64", description="The batch that brought the row."),
+    SchemaField(
+        "load_dts", "TIMESTAMP", description="When the batch began, the same for all its tables (UTC)."
+    ),
+    SchemaField("record_source", "STRING", description="System, schema and table the row comes from."),
+    SchemaField(
+        "change_type", "STRING", description="'upsert': the row as it was; 'delete': its key is gone."
+    ),
+)
+_PLUMBING_TYPES = (pa.int64(), pa.timestamp("us", tz="UTC"), pa.string(), pa.string())
+
+
+def record_source(table: Table) -> str:
+    """`wwi.sales.customers`."""
+    return f"wwi.{table.qualified}"
+
+
+def raw_table_id(settings: Settings, table: Table) -> str:
+    """`project.wwi_raw.sales__customers`."""
+    return f"{settings.project}.{settings.dataset('raw')}.{table.raw_name}"
+
+
+def raw_layout(settings: Settings, table: Table) -> TableLayout:
+    """Return schema, day partitions of load_dts and clustering by key of a raw table.
+
+    Every column is nullable: a delete record carries the key and the plumbing only.
+    """
+    source = [_field(column, column_type(column.type)) for column in table.loaded_columns]
+    return TableLayout(
+        table_id=raw_table_id(settings, table),
+        schema=(*source, *_PLUMBING),
+        description=f"{table.description} Every change of the source table, in the order of load_dts.",
+        partition_by="load_dts",
+        cluster_by=table.primary_key,
+    )
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The Parquet columns of a raw table: those of the source, then the plumbing."""
+    source = [(column.name, column_type(column.type).arrow) for column in table.loaded_columns]
+    plumbing = [(field.name, kind) for field, kind in zip(_PLUMBING, _PLUMBING_TYPES, strict=True)]
+    return pa.schema(source + plumbing)
+
+
+def key_schema(table: Table) -> pa.Schema:
+    """The key columns alone."""
+    return pa.schema([(name, column_type(table.column(name).type).arrow) for name in table.primary_key])
+
+
+def fingerprint(layouts: list[TableLayout]) -> str:
+    """A short digest of the layouts: equal when there is nothing new to create."""
+    text = repr([(layout.table_id, [field.to_api_repr() for field in layout.schema]) for layout in layouts])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _field(column: Column, kind: ColumnType) -> SchemaField:
+    digits: dict[str, Any] = (
+        {} if kind.precision is None else {"precision": kind.precision, "scale": kind.scale}
+    )
+    return SchemaField(column.name, kind.bigquery, description=column.description, **digits)
