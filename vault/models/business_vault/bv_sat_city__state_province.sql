@@ -1,0 +1,14 @@
+{%- set place = ['state_province_name', 'sales_territory'] -%}
+with states_of_cities as (
+    {{ relationships('city_state_province', 'city_hk', ['state_province_hk']) }}
+),
+
+cities as (
+    {{ spans('states_of_cities', 'city_hk', ['state_province_hk']) }}
+),
+
+state_provinces as (
+    {{ spans(ref('sat_state_province__details'), 'state_province_hk', place) }}
+)
+
+{{ seen_from('cities', 'city_hk', 'state_provinces', 'state_province_hk', place) }}

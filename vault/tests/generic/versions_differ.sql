@@ -1,0 +1,24 @@
+{#- Fails with the versions that are the same in all `attributes` as the version before them. -#}
+{% test versions_differ(model, member, attributes) %}
+
+    with neighbours as (
+        select
+            {{ member }},
+            valid_from,
+            (
+                {% for attribute in attributes %}
+                    {{ attribute }} is not distinct from lag({{ attribute }}) over history and
+                {% endfor %}
+                lag(valid_from) over history is not null
+            ) as is_same
+        from {{ model }}
+        window history as (partition by {{ member }} order by valid_from)
+    )
+
+    select
+        {{ member }},
+        valid_from
+    from neighbours
+    where is_same
+
+{% endtest %}

@@ -1,0 +1,36 @@
+{#-
+    Fails with the versions of a type 2 dimension that break the chain of their member: the first must
+    start at the start of time, each must last longer than nothing and end where the next starts, and
+    the last, and so the only current one, must end at the end of time. The unknown member 0 has one
+    version by construction.
+-#}
+{% test versions_touch(model, key, member) %}
+
+    with chain as (
+        select
+            {{ key }},
+            {{ member }},
+            valid_from,
+            valid_to,
+            lag(valid_to, 1, {{ start_of_time() }}) over (
+                partition by {{ member }} order by valid_from
+            ) as end_of_previous,
+            lead(valid_from, 1, {{ end_of_time() }}) over (
+                partition by {{ member }} order by valid_from
+            ) as start_of_next
+        from {{ model }}
+        where {{ key }} != 0
+    )
+
+    select
+        {{ key }},
+        {{ member }},
+        valid_from,
+        valid_to
+    from chain
+    where
+        valid_from != end_of_previous
+        or valid_to != start_of_next
+        or valid_from >= valid_to
+
+{% endtest %}
