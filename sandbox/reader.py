@@ -9,10 +9,8 @@ from metadata.spec import Catalog
 def grant_reader(admin_dsn: str, catalog: Catalog) -> None:
     """Give the reading login its rights on the tables of `catalog` that exist. Safe to repeat."""
     with psycopg.connect(admin_dsn, connect_timeout=10) as connection:
-        present = {
-            name
-            for (name,) in connection.execute("select schemaname || '.' || tablename from pg_tables").fetchall()
-        }
+        rows = connection.execute("select schemaname || '.' || tablename from pg_tables").fetchall()
+        present = {name for (name,) in rows}
         tables = tuple(table for table in catalog.tables if table.qualified in present)
         for statement in reader_grants(catalog.model_copy(update={"tables": tables})):
             connection.execute(statement.encode())
