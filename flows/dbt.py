@@ -1,7 +1,7 @@
 """The one way to call dbt: its settings, `dbt build` and `dbt retry`, and what came of them.
 
-Inside a Prefect flow every node is a task of its own (prefect-dbt); outside a flow dbt runs by itself, with the
-same settings and the same report, and no Prefect server is needed.
+Inside a Prefect flow every node is a task of its own (prefect-dbt). Outside a flow dbt runs by itself, with
+the same settings and the same report, and no Prefect server is needed.
 """
 
 import logging
@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,14 @@ from ingestion.errors import PermanentError, TransientError
 from ingestion.settings import PROJECT_ROOT, Settings
 
 logger = logging.getLogger(__name__)
+nodes_logger = logging.getLogger(f"{__name__}.nodes")
 
 VAULT_DIR = PROJECT_ROOT / "vault"
+TARGET = Path("dbt") / "target"
+RUN_RESULTS = TARGET / "run_results.json"
 SHOWN_FAILURES = 5
 MESSAGE_LENGTH = 300
+NOISE = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ")
 LOST_CONNECTION = re.compile(
     r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
     r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b",
@@ -30,9 +34,12 @@ LOST_CONNECTION = re.compile(
 )
 
 
+Invoke = Callable[[list[str], Settings, Path], Sequence[Any]]
+
+
 @dataclass(frozen=True)
 class NodeFailure:
-    """A node that failed: its kind (model, test, operation ...), its name and the engine's reason in one line."""
+    """A node that failed: its kind (model, test, operation ...), its name, and the engine's reason."""
 
     kind: str
     name: str
@@ -44,7 +51,7 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of a layer, in seconds."""
+    """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of each layer."""
 
     seconds: float
     models_passed: int = 0
@@ -76,34 +83,45 @@ def build(
     *,
     select: Sequence[str] = (),
     full_refresh: bool = False,
-    retry: bool = False,
-    in_flow: bool = False,
     vault_dir: Path = VAULT_DIR,
 ) -> BuildReport:
     """Build and test the selected nodes, by default all of staging to marts, and return what was done.
 
-    `retry` runs only what failed or was skipped in the last build. `in_flow` makes a Prefect task of every node.
-    Raises BuildFailedError or BuildInterruptedError when a node failed, PermanentError when dbt could not start.
+    Raises BuildFailedError or BuildInterruptedError when a node failed, and PermanentError or
+    TransientError when dbt got no further than its own start.
     """
-    arguments = ["retry"] if retry else ["build"]
-    if not retry:
-        arguments += ["--select", *select] if select else []
-        arguments += ["--full-refresh"] if full_refresh else []
+    return _run(_build_arguments(select, full_refresh), settings, vault_dir, _invoke)
+
+
+def build_in_flow(settings: Settings, *, retry: bool = False, vault_dir: Path = VAULT_DIR) -> BuildReport:
+    """Build and test everything inside a Prefect flow, each node as a task. Returns and raises as `build`.
+
+    `retry` runs only what the last attempt left failed or skipped; all of it if there was none.
+    """
+    left_over = retry and (settings.home / RUN_RESULTS).exists()
+    arguments = ["retry"] if left_over else _build_arguments((), full_refresh=False)
+    return _run(arguments, settings, vault_dir, _invoke_in_flow)
+
+
+def _build_arguments(select: Sequence[str], full_refresh: bool) -> list[str]:
+    selection = ["--select", *select] if select else []
+    return ["build", *selection, *(["--full-refresh"] if full_refresh else [])]
+
+
+def _run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
+    """Run one dbt command and judge its results."""
+    if arguments[0] == "build":
+        # what an older build left must not be taken for the first attempt of this one
+        (settings.home / RUN_RESULTS).unlink(missing_ok=True)
     started = time.monotonic()
     with _environment(settings, vault_dir):
-        invoke = _invoke_in_flow if in_flow else _invoke
         results = invoke(arguments, settings, vault_dir)
     report = summarise(results, time.monotonic() - started)
     if report.failures:
         lost = all(LOST_CONNECTION.search(failure.message) for failure in report.failures)
         raise BuildInterruptedError(report) if lost else BuildFailedError(report)
-    logger.info(
-        "build models=%d tests=%d warned=%d seconds=%.1f",
-        report.models_passed,
-        report.tests_passed,
-        report.warned,
-        report.seconds,
-    )
+    counts = report.models_passed, report.tests_passed, report.seconds
+    logger.info("build models=%d tests=%d seconds=%.1f", *counts)
     return report
 
 
@@ -117,7 +135,8 @@ def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
         is_test = node.resource_type in ("test", "unit_test")
         layers["tests" if is_test else _layer(node)] += result.execution_time
         if status in ("error", "fail", "runtime error"):
-            failures.append(NodeFailure(str(node.resource_type), node.name, shorten(result.message or status)))
+            message = shorten(result.message or status)
+            failures.append(NodeFailure(str(node.resource_type), node.name, message))
         elif status in ("pass", "success"):
             counts["tests" if is_test else "models" if node.resource_type == "model" else "others"] += 1
         else:
@@ -134,21 +153,22 @@ def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
 
 
 def shorten(message: str) -> str:
-    """Return dbt's message as one line: without the headings and file names that dbt puts around the reason."""
-    noise = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ", "> called by")
+    """Return dbt's message as one line, without the headings and file names that dbt puts around it."""
     lines = [line.strip() for line in message.splitlines()]
-    reason = " ".join(line for line in lines if line and not line.startswith(noise)) or message.strip()
+    reason = " ".join(line for line in lines if line and not line.startswith(NOISE)) or message.strip()
     return reason if len(reason) <= MESSAGE_LENGTH else f"{reason[: MESSAGE_LENGTH - 4]} ..."
 
 
 def _layer(node: Any) -> str:
     """The folder under models/ that is the node's dataset; what is no model counts by its kind."""
-    return str(node.fqn[1]) if node.resource_type == "model" and len(node.fqn) > 1 else str(node.resource_type)
+    is_model = node.resource_type == "model" and len(node.fqn) > 1
+    return str(node.fqn[1] if is_model else node.resource_type)
 
 
 def _failure_text(report: BuildReport) -> str:
     count = len(report.failures)
-    lines = [f"dbt: {count} node{'s' if count > 1 else ''} failed, {report.skipped} skipped because of it"]
+    skipped = f", {report.skipped} that depend on it skipped" if report.skipped else ""
+    lines = [f"dbt: {count} node{'s' if count > 1 else ''} failed{skipped}"]
     lines += [f"  {failure}" for failure in report.failures[:SHOWN_FAILURES]]
     if count > SHOWN_FAILURES:
         lines.append(f"  and {count - SHOWN_FAILURES} more")
@@ -157,7 +177,7 @@ def _failure_text(report: BuildReport) -> str:
 
 @contextmanager
 def _environment(settings: Settings, vault_dir: Path) -> Iterator[None]:
-    """Hand the settings to vault/profiles.yml, which reads the environment, for the time of one invocation."""
+    """Hand the settings to vault/profiles.yml, which reads the environment, for one invocation."""
     if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
         raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
     made = dbt_environment(settings)
@@ -183,7 +203,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
-        "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
+        "DBT_TARGET_PATH": str(settings.home / TARGET),
     }
     if settings.target == "local":
         made["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
@@ -207,7 +227,7 @@ def _invoke_in_flow(arguments: list[str], settings: Settings, vault_dir: Path) -
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415 - five seconds
 
     class OwnProfile(PrefectDbtSettings):
-        """Reads profiles.yml as it is: Prefect's copy in another folder would make dbt parse everything again."""
+        """Reads profiles.yml as it is: from Prefect's own copy of it dbt would parse everything again."""
 
         @contextmanager
         def resolve_profiles_yml(self) -> Iterator[str]:
@@ -217,13 +237,13 @@ def _invoke_in_flow(arguments: list[str], settings: Settings, vault_dir: Path) -
         settings=OwnProfile(
             project_dir=vault_dir,
             profiles_dir=vault_dir,
-            target_path=settings.home / "dbt" / "target",
+            target_path=settings.home / TARGET,
             log_level=EventLevel.ERROR,
         ),
         raise_on_failure=False,
         disable_assets=True,
     )
-    runner.post_model(lambda context: logger.info("%s %s", getattr(context.node, "name", "node"), context.status))
+    runner.post_model(lambda context: nodes_logger.info("%s", getattr(context.node, "name", "")))
     try:
         return _node_results(runner.invoke(arguments))
     except ValueError as error:
@@ -246,4 +266,4 @@ def _start_error(error: BaseException) -> PermanentError | TransientError:
 def _log_node(event: Any) -> None:
     if event.info.name == "NodeFinished":
         node = event.data.node_info
-        logger.info("%s %s", node.node_name, node.node_status)
+        nodes_logger.info("%s", node.node_name)

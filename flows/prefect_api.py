@@ -1,10 +1,10 @@
 """A Prefect API for the length of one command.
 
-Prefect would start its own temporary server, but only when the first flow begins, importing its server into this
-process too and registering the blocks of every integration first: twelve seconds on two cores. Here the server is
-a process of its own that comes up while the caller imports its flows, and that ends with the caller whatever
-happens to it. Run history stays in `<home>/prefect`; `PREFECT_API_URL` in the environment names a permanent server
-instead.
+Prefect would start its own temporary server, but only when the first flow begins, importing its server
+into this process too and registering the blocks of every integration first: twelve seconds on two cores.
+Here the server is a process of its own that comes up while the caller imports its flows, and that ends
+with the caller whatever happens to it. Run history stays in `<home>/prefect`; `PREFECT_API_URL` in the
+environment names a permanent server instead.
 """
 
 import atexit
@@ -46,8 +46,9 @@ QUIET = {
 def start_prefect_api(settings: Settings) -> Callable[[], None]:
     """Let the environment name a Prefect API until this process ends; call it before `prefect` is imported.
 
-    Returns a function that waits until the API answers: call that after the imports, before the first flow. It
-    raises WwiError when the server does not come up. What the environment already says about Prefect wins.
+    Returns a function that waits until the API answers: call that after the imports, before the first
+    flow. It raises WwiError when the server does not come up. What the environment already says about
+    Prefect wins.
     """
     if os.environ.get("PREFECT_API_URL"):
         return lambda: None
@@ -58,7 +59,7 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
     for name, value in {**QUIET, "PREFECT_HOME": str(home)}.items():
         os.environ.setdefault(name, value)
     server = _start()
-    # Prefect sends its last events when the process ends; registered before Prefect's own, this runs after it.
+    # Prefect sends its last events when the process ends; registered before that, this runs after it
     atexit.register(_stop, server)
     url = f"http://127.0.0.1:{_port(server)}/api"
     os.environ["PREFECT_API_URL"] = url
@@ -66,7 +67,7 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    """Start the server. It is outside the terminal's process group: Ctrl-C is for the run, which then ends it."""
+    """Start the server, outside the terminal's process group: Ctrl-C is for the run, which then ends it."""
     return subprocess.Popen(
         [sys.executable, "-m", "flows.prefect_server"],
         stdin=subprocess.PIPE,

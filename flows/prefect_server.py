@@ -1,7 +1,7 @@
-"""The process of a temporary Prefect server: `python -m flows.prefect_server`, started by `flows.prefect_api`.
+"""The process of a temporary Prefect server: `python -m flows.prefect_server`, as `prefect_api` starts it.
 
-Writes its port to stdout, serves until stdin is closed, and so never outlives the process that holds the other end
-of the pipe, not even when that one is killed.
+Writes its port to stdout, serves until stdin is closed, and so never outlives the process that holds the
+other end of the pipe, not even when that one is killed.
 """
 
 import os

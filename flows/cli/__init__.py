@@ -1,0 +1,40 @@
+"""The command line `wwi`: parses, calls one function, prints what comes back.
+
+Results go to stdout, progress to stderr. Exit codes: 0 fine, 1 something the user can mend or a
+difference found, 2 a wrong command line, 130 stopped with Ctrl-C. Every command imports what it needs
+when it runs, so that `wwi --help` stays quick.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from flows.cli import ask, load, source, warehouse
+from metadata.errors import WwiError
+
+app = typer.Typer(
+    name="wwi",
+    help="Wide World Importers: Postgres to a Data Vault on BigQuery, and a star for reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(source.app, name="source")
+app.add_typer(warehouse.app, name="warehouse")
+for command in (load.ingest, load.build, load.run, load.demo, load.deps):
+    app.command()(command)
+for question in (ask.status, ask.reconcile, ask.query):
+    app.command()(question)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit code; by default with the process's own arguments."""
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except WwiError as error:
+        print(f"wwi: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("wwi: stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,77 @@
+"""`wwi status`, `wwi reconcile`, `wwi query`: questions to the warehouse."""
+# ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
+
+import dataclasses
+import enum
+from typing import Annotated
+
+import typer
+
+from flows.cli import options
+from flows.cli.output import print_csv, print_json, print_table, progress
+
+
+class Format(enum.StrEnum):
+    """How `wwi query` prints rows."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def status(
+    batches: Annotated[int, typer.Option(min=1, help="How many of the newest batches to show.")] = 10,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the newest batches, what waits or was left over, and when each table last changed."""
+    from flows.cli import pages
+    from questions.status import status as ask
+
+    found = ask(options.settings(), batches=batches)
+    if as_json:
+        print_json(dataclasses.asdict(found) | {"waiting": found.waiting, "open": found.open})
+    else:
+        pages.show_status(found)
+
+
+def reconcile(
+    every: Annotated[bool, typer.Option("--all", help="List every total, not one line per table.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare row counts and control totals: source = raw = vault = marts. Exit code 1 when they differ."""
+    from flows.cli import pages
+    from metadata.load import load_catalog
+    from metadata.reconciliation import load_reconciliation
+    from questions.reconcile import reconcile as ask
+
+    settings, catalog = options.settings(), load_catalog()
+    with progress():
+        found = ask(settings, catalog, load_reconciliation(catalog))
+    if as_json:
+        print_json({**dataclasses.asdict(found), "differences": len(found.differences)})
+    else:
+        pages.show_reconciliation(found, every=every)
+    if found.differences:
+        raise typer.Exit(1)
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One GoogleSQL statement; `-` reads it from stdin.")],
+    form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    limit: Annotated[int, typer.Option(min=0, help="Most rows to print; 0 is all.")] = 1000,
+) -> None:
+    """Ask the warehouse. Unqualified datasets are those of the project, e.g. `wwi_marts.fct_sale`."""
+    from questions.query import ask
+
+    settings = options.settings()
+    text = typer.get_text_stream("stdin").read() if sql == "-" else sql
+    found = ask(settings, text)
+    shown = found.first(limit) if limit else found
+    if form is Format.JSON:
+        print_json([dict(zip(shown.columns, row, strict=True)) for row in shown.rows])
+    elif form is Format.CSV:
+        print_csv(shown.columns, shown.rows)
+    else:
+        print_table("", shown.columns, shown.rows)
+    if len(shown.rows) < len(found.rows):
+        typer.echo(f"{limit} of {len(found.rows)} rows; --limit 0 prints all", err=True)

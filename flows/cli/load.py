@@ -1,0 +1,97 @@
+"""`wwi ingest`, `build`, `run`, `demo`, `deps`: what moves data."""
+# ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from flows.cli import options
+from flows.cli.output import print_json, progress
+
+Full = Annotated[bool, typer.Option("--full", help="Read every row instead of the changed ones.")]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Accept that a large part of a table is gone at the source.")
+]
+
+
+def ingest(
+    table: Annotated[
+        list[str] | None, typer.Option(help="Only this table, e.g. sales.orders; may be repeated.")
+    ] = None,
+    full: Full = False,
+    allow_shrink: AllowShrink = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Load one batch: what changed in Postgres since the last one, into raw."""
+    from ingestion.batch import run_batch
+
+    from flows.cli import pages
+    from metadata.load import load_catalog
+
+    with progress():
+        report = run_batch(
+            options.settings(), load_catalog(), tables=table, full=full, allow_shrink=allow_shrink
+        )
+    print_json(report) if as_json else pages.show_batch(report)
+
+
+def build(
+    select: Annotated[
+        list[str] | None, typer.Option("--select", "-s", help="dbt selection, e.g. marts or +dim_city.")
+    ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Make vault and marts anew from everything in raw.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Build and test staging, vault and marts with dbt."""
+    from flows import dbt
+    from flows.cli import pages
+
+    with progress():
+        report = dbt.build(options.settings(), select=select or (), full_refresh=full_refresh)
+    print_json(report) if as_json else pages.show_build(report)
+
+
+def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.AsJson = False) -> None:
+    """Run the whole daily load as the Prefect flow: ingest, build, reconcile."""
+    from flows.cli import pages
+    from flows.run import run_daily_load
+
+    with progress():
+        report = run_daily_load(options.settings(), full=full, allow_shrink=allow_shrink)
+    print_json(dataclasses.asdict(report)) if as_json else pages.show_daily(report)
+
+
+def demo(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Delete the local source and warehouse first.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the local services running.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Simulate half a year of business, load it, then two more days with changes; print what came of it.
+
+    Run again, it continues with the next two days. The data stay in WWI_HOME.
+    """
+    from flows.cli import pages
+    from flows.demo import run_demo
+
+    with progress():
+        report = run_demo(options.settings(), fresh=fresh, keep=keep)
+    print_json(report) if as_json else pages.show_demo(report)
+
+
+def deps(
+    again: Annotated[bool, typer.Option("--again", help="Install anew, asking the hub again.")] = False,
+) -> None:
+    """Install the dbt packages: from WWI_DBT_PACKAGES, the dbt hub, or vault/offline."""
+    import os
+    from pathlib import Path
+
+    from flows.packages import VAULT_DIR, install
+
+    folder = os.environ.get("WWI_DBT_PACKAGES")
+    found = install(VAULT_DIR, Path(folder).resolve() if folder else None, again=again)
+    print(f"dbt packages {'installed' if found.fresh else 'already installed'} from {found.origin}.")

@@ -1,0 +1,122 @@
+"""What people see of each result. Scripts take `--json`."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+
+from ingestion.batch import BatchReport
+
+from flows.cli.output import print_table
+from flows.dbt import BuildReport
+from flows.report import DailyReport
+from questions.reconcile import Comparison, Reconciliation, plain
+from questions.status import Status
+
+LAYERS = ("staging", "raw_vault", "business_vault", "marts", "tests")
+
+
+def show_batch(report: BatchReport) -> None:
+    """Print a batch: one line per table that changed."""
+    changed = [table for table in report.tables if table.rows_upserted or table.rows_deleted]
+    print_table(
+        f"batch {report.batch_id}: {len(changed)} of {len(report.tables)} tables changed, "
+        f"{report.seconds:.1f} s",
+        ("table", "mode", "read", "changed", "deleted"),
+        ((t.table, t.mode, t.rows_read, t.rows_upserted, t.rows_deleted) for t in changed),
+    )
+
+
+def show_build(report: BuildReport) -> None:
+    """Print a build: counts and where the time went."""
+    print_table(
+        f"build: {report.models_passed} models, {report.tests_passed} tests passed, "
+        f"{report.warned} warned, {report.seconds:.1f} s",
+        ("layer", "seconds of its nodes"),
+        ((layer, report.layer_seconds[layer]) for layer in LAYERS if layer in report.layer_seconds),
+    )
+
+
+def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
+    """Print what differs, and one line per table or, with `every`, per total."""
+    wrong = len(found.differences)
+    head = f"{wrong} of {len(found.comparisons)} totals differ" if wrong else "all totals agree"
+    title = f"reconciliation: {len(found.comparisons)} totals, {head}"
+    if every:
+        print_table(title, ("table", "total", "source", "layer", "value", ""), _lines(found.comparisons))
+        return
+    print_table(title, ("table", "batch", "rows", "totals", "layers", ""), _by_table(found.comparisons))
+    if wrong:
+        columns = ("table", "total", "source", "layer", "value", "")
+        print_table("differences", columns, _lines(found.differences))
+    if found.vault_is_behind:
+        waiting = ", ".join(map(str, found.vault_is_behind))
+        print(f"Not in the vault yet: batch {waiting}. `wwi build` loads it.")
+
+
+def _lines(comparisons: Iterable[Comparison]) -> Iterable[tuple[object, ...]]:
+    for each in comparisons:
+        mark = "=" if each.is_equal else "differs"
+        yield each.table, each.control, plain(each.source), each.layer, plain(each.value), mark
+
+
+def _by_table(comparisons: Iterable[Comparison]) -> Iterable[tuple[object, ...]]:
+    tables: dict[str, list[Comparison]] = defaultdict(list)
+    for each in comparisons:
+        tables[each.table].append(each)
+    for table, found in tables.items():
+        rows = next((each.source for each in found if each.control == "rows"), None)
+        layers = Counter(each.layer for each in found)
+        wrong = sum(not each.is_equal for each in found)
+        yield (
+            table,
+            found[0].batch_id,
+            "" if rows is None else int(rows),
+            max(layers.values()),
+            " ".join(["source", *layers]),
+            f"{wrong} differ" if wrong else "=",
+        )
+
+
+def show_status(found: Status) -> None:
+    """Print freshness, what needs attention, the newest batches and the tables."""
+    if not found.batches:
+        print("Nothing was loaded yet. `wwi run` loads for the first time.")
+        return
+    if found.behind_s is not None:
+        age = timedelta(seconds=int(found.behind_s))
+        print(f"Loaded to {found.loaded_to:%Y-%m-%d %H:%M:%S} UTC, {age} ago.")
+    if found.waiting:
+        print(f"Not in the vault yet: batch {_listed(found.waiting)}. `wwi build` loads it.")
+    if found.open:
+        print(f"Under way, or left by a killed run: batch {_listed(found.open)}. `wwi run` clears it up.")
+    if found.reconciled_at:
+        verdict = f"{found.differences} totals differed" if found.differences else "all totals agreed"
+        print(f"Last reconciled {found.reconciled_at:%Y-%m-%d %H:%M:%S} UTC: {verdict}.")
+    print_table(
+        "batches",
+        ("batch", "status", "source's clock", "seconds", "tables", "changed", "deleted", "in vault", "error"),
+        (
+            (b.batch_id, b.status, b.applied_dts, b.seconds, b.tables, b.rows_upserted, b.rows_deleted,
+             b.is_in_vault, b.error)
+            for b in found.batches
+        ),
+    )  # fmt: skip
+    print_table(
+        "tables",
+        ("table", "batch", "mode", "changed", "deleted", "last change (UTC)"),
+        (
+            (t.table, t.batch_id, t.mode, t.rows_upserted, t.rows_deleted,
+             f"{t.changed_at:%Y-%m-%d %H:%M:%S}" if t.changed_at else "")
+            for t in found.tables
+        ),
+    )  # fmt: skip
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def show_daily(report: DailyReport) -> None:
+    """Print the summary of a daily load."""
+    print(report.title)
+    print_table("", ("step", "seconds", "what came of it"), report.steps)

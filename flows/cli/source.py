@@ -1,0 +1,99 @@
+"""`wwi source ...`: the local source, its simulator, and restoring a dump into it."""
+# ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli import options
+from flows.cli.output import print_json, progress
+
+app = typer.Typer(no_args_is_help=True, help="The local source: PostgreSQL on this machine.")
+
+
+@app.command()
+def up() -> None:
+    """Start the local source; nothing happens when it runs."""
+    from sandbox import postgres
+
+    with progress():
+        address = postgres.up(options.settings())
+    print(f"source up on port {address['port']}")
+
+
+@app.command()
+def down() -> None:
+    """Stop the local source; its data stay."""
+    from sandbox import postgres
+
+    print("source stopped" if postgres.down(options.settings()) else "source was not running")
+
+
+@app.command()
+def reset() -> None:
+    """Stop the local source and delete its data."""
+    from sandbox import postgres
+
+    postgres.reset(options.settings())
+    print("source deleted")
+
+
+@app.command()
+def dsn(
+    admin: Annotated[bool, typer.Option("--admin", help="The owner's, not the reading login's.")] = False,
+) -> None:
+    """Print the DSN that is read: WWI_SOURCE_DSN, else that of the running local source."""
+    settings = options.settings()
+    if not admin:
+        print(settings.resolve_source_dsn())
+        return
+    from sandbox import postgres
+
+    print(postgres.up(settings)["admin_dsn"])
+
+
+@app.command()
+def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day; default: where the source ends."),
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, this one included.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Number of days, instead of --to.")] = None,
+    scale: Annotated[float, typer.Option(min=0.01, help="Orders per day; 1 is the business's own.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same business.")] = 1,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write days of business into the local source, continuing where it ends."""
+    from flows import simulation
+
+    with progress():
+        done = simulation.simulate(
+            options.settings(),
+            first=first.date() if first else None,
+            last=last.date() if last else None,
+            days=days,
+            scale=scale,
+            seed=seed,
+        )
+    if as_json:
+        print_json(done)
+    else:
+        print(done)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A dump made by `pg_dump --format=custom`.")],
+) -> None:
+    """Put a dump of Wide World Importers in the place of the local source's data."""
+    from metadata.load import load_catalog
+    from sandbox.restore import restore as restore_dump
+
+    with progress():
+        tables = restore_dump(options.settings(), file, load_catalog())
+    print(f"{tables} tables restored from {file}")

@@ -1,0 +1,42 @@
+"""`wwi warehouse ...`: the local warehouse."""
+# ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
+
+import typer
+
+from flows.cli import options
+from flows.cli.output import progress
+
+app = typer.Typer(no_args_is_help=True, help="The local warehouse: a BigQuery emulator on this machine.")
+
+
+@app.command()
+def up() -> None:
+    """Start the local warehouse; nothing happens when it runs."""
+    from sandbox import warehouse
+
+    with progress():
+        address = warehouse.up(options.settings())
+    print(f"warehouse up at {address['url']}")
+
+
+@app.command()
+def down() -> None:
+    """Stop the local warehouse; its data stay."""
+    from sandbox import warehouse
+
+    print("warehouse stopped" if warehouse.down(options.settings()) else "warehouse was not running")
+
+
+@app.command()
+def reset() -> None:
+    """Stop the local warehouse and delete its data."""
+    from sandbox import warehouse
+
+    warehouse.reset(options.settings())
+    print("warehouse deleted")
+
+
+@app.command()
+def url() -> None:
+    """Print the address of the running local warehouse."""
+    print(options.settings().resolve_warehouse_url())

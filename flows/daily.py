@@ -1,0 +1,55 @@
+"""The daily load: ingest, build, reconcile, and a summary of what happened.
+
+Importing this module imports Prefect, which reads its settings from the environment at that moment: call
+`flows.prefect_api.start_prefect_api` before.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect import flow
+
+from flows import tasks
+from flows.report import DailyReport
+from ingestion.settings import Settings
+from metadata.load import load_catalog
+from metadata.reconciliation import load_reconciliation
+from questions.reconcile import ReconciliationError
+
+logger = logging.getLogger(__name__)
+
+
+@flow(name="daily_load", description="Postgres to raw to vault to marts, and the proof that they agree.")
+def daily_load(full: bool = False, allow_shrink: bool = False) -> DailyReport:
+    """Load what changed since the last run, build and test every layer, and compare them with the source.
+
+    `full` reads every table whole; `allow_shrink` accepts that much of a table is gone. The settings come
+    from the environment, as a schedule has nobody to hand them over and a parameter would store the
+    source's password. Raises WwiError when a step fails or a layer does not add up.
+    """
+    settings = Settings()
+    catalog = load_catalog()
+    facts = load_reconciliation(catalog)
+    seconds: dict[str, float] = {}
+    with _timed("ingest", seconds):
+        batch = tasks.ingest(settings, catalog, full=full, allow_shrink=allow_shrink)
+    with _timed("build", seconds):
+        build = tasks.build(settings)
+    with _timed("reconcile", seconds):
+        reconciliation = tasks.compare(settings, catalog, facts)
+    report = DailyReport(batch, build, reconciliation, seconds)
+    tasks.summarise(report.title, report.as_markdown())
+    if reconciliation.differences:
+        raise ReconciliationError(reconciliation)
+    return report
+
+
+@contextmanager
+def _timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Log the step's begin and keep how long it took, in seconds."""
+    logger.info("%s ...", step)
+    started = time.monotonic()
+    yield
+    seconds[step] = time.monotonic() - started

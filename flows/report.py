@@ -1,0 +1,72 @@
+"""What a daily load did, as a value that prints and that Prefect keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingestion.batch import BatchReport
+
+from flows.dbt import BuildReport
+from questions.reconcile import Reconciliation
+
+
+@dataclass(frozen=True)
+class DailyReport:
+    """The reports of the three steps, and the seconds that each took."""
+
+    batch: BatchReport
+    build: BuildReport
+    reconciliation: Reconciliation
+    seconds: Mapping[str, float]
+
+    @property
+    def title(self) -> str:
+        """One line: which batch, and whether it adds up."""
+        wrong = len(self.reconciliation.differences)
+        verdict = f"{wrong} totals differ" if wrong else "source = raw = vault = marts"
+        return f"daily load, batch {self.batch.batch_id}: {verdict}"
+
+    @property
+    def steps(self) -> tuple[tuple[str, float, str], ...]:
+        """Name, seconds and outcome of each step."""
+        changed = sum(table.rows_upserted for table in self.batch.tables)
+        deleted = sum(table.rows_deleted for table in self.batch.tables)
+        build, compared = self.build, len(self.reconciliation.comparisons)
+        return (
+            (
+                "ingest",
+                self.seconds["ingest"],
+                f"{len(self.batch.tables)} tables, {changed} rows changed, {deleted} deleted",
+            ),
+            (
+                "build",
+                self.seconds["build"],
+                f"{build.models_passed} models, {build.tests_passed} tests passed, {build.warned} warned",
+            ),
+            (
+                "reconcile",
+                self.seconds["reconcile"],
+                f"{compared} totals compared, {len(self.reconciliation.differences)} differ",
+            ),
+        )
+
+    def as_markdown(self) -> str:
+        """The steps, the time per layer and every difference, as Markdown tables."""
+        parts = [
+            f"# {self.title}",
+            _table(("step", "seconds", "outcome"), [(n, f"{s:.1f}", text) for n, s, text in self.steps]),
+            _table(("layer", "seconds of its nodes"), [
+                (layer, f"{seconds:.1f}") for layer, seconds in self.build.layer_seconds.items()
+            ]),
+        ]  # fmt: skip
+        if self.reconciliation.differences:
+            columns = ("table", "total", "source", "layer", "value")
+            parts.append(_table(columns, [
+                (each.table, each.control, str(each.source), each.layer, str(each.value))
+                for each in self.reconciliation.differences
+            ]))  # fmt: skip
+        return "\n\n".join(parts)
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

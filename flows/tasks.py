@@ -1,0 +1,65 @@
+"""The steps of the daily load as Prefect tasks: plain functions that get names, limits and retries here.
+
+Only a TransientError is tried again, for only then a second attempt can help; no step is cached, for each
+one writes. Tasks run in the process of the flow, so what they hand on is a value and never leaves it.
+"""
+
+import logging
+from typing import Any, Final
+
+import prefect_dbt.core.runner  # noqa: F401 - slow to import: done here, while the server comes up
+from ingestion.batch import BatchReport, run_batch
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import task_run
+from prefect.tasks import Task
+
+from flows import dbt
+from ingestion.errors import TransientError
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+from questions.reconcile import reconcile
+
+logger = logging.getLogger(__name__)
+
+RETRY_DELAYS_S: Final = [5.0, 30.0]
+HOUR_S: Final = 3600
+
+
+def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Tell whether the failed attempt may be repeated, and say so when it is."""
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, TransientError):
+        logger.warning("trying again: %s", error)
+        return True
+    return False
+
+
+def load_batch(settings: Settings, catalog: Catalog, *, full: bool, allow_shrink: bool) -> BatchReport:
+    """Copy what changed in the source into raw, as one batch."""
+    return run_batch(settings, catalog, full=full, allow_shrink=allow_shrink, on_progress=logger.info)
+
+
+def build_vault(settings: Settings) -> dbt.BuildReport:
+    """Build and test staging to marts; a second attempt runs only what the first left undone."""
+    return dbt.build(settings, retry=int(task_run.run_count or 1) > 1, in_flow=True)
+
+
+def publish(title: str, markdown: str) -> None:
+    """Keep the summary of a run where the Prefect UI shows it."""
+    create_markdown_artifact(key="daily-load", markdown=markdown, description=title)
+
+
+_STEP: Final[dict[str, Any]] = {
+    "retries": len(RETRY_DELAYS_S),
+    "retry_delay_seconds": RETRY_DELAYS_S,
+    "retry_condition_fn": is_transient,
+    "cache_policy": NO_CACHE,
+}
+
+ingest = task(load_batch, name="ingest", timeout_seconds=6 * HOUR_S, **_STEP)
+build = task(build_vault, name="build", timeout_seconds=6 * HOUR_S, **_STEP)
+compare = task(reconcile, name="reconcile", timeout_seconds=HOUR_S, **_STEP)
+summarise = task(publish, name="summary", timeout_seconds=60, cache_policy=NO_CACHE)

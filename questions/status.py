@@ -1,0 +1,190 @@
+"""How the platform stands: its last batches, how fresh each table is, what waits or was left over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.cloud import bigquery
+
+from ingestion.bigquery import connect, query
+from ingestion.errors import MissingInWarehouseError
+from ingestion.settings import Settings
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """One batch of the ledger. `is_in_vault`: a build has loaded it; `applied_dts` is the source's clock."""
+
+    batch_id: int
+    status: str
+    load_dts: datetime
+    applied_dts: datetime | None
+    seconds: float | None
+    tables: int
+    rows_upserted: int
+    rows_deleted: int
+    is_in_vault: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class TableState:
+    """The last load of one table, and the last one that brought a change."""
+
+    table: str
+    batch_id: int
+    mode: str
+    rows_upserted: int
+    rows_deleted: int
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the platform at `asked_at` (UTC). The newest batch comes first."""
+
+    asked_at: datetime
+    batches: tuple[BatchState, ...]
+    tables: tuple[TableState, ...]
+    reconciled_at: datetime | None = None
+    differences: int = 0
+
+    @property
+    def loaded_to(self) -> datetime | None:
+        """load_dts of the newest completed batch: what the warehouse knows ends here."""
+        return next((batch.load_dts for batch in self.batches if batch.status == "completed"), None)
+
+    @property
+    def behind_s(self) -> float | None:
+        """Seconds since that batch; None before the first one."""
+        return (self.asked_at - self.loaded_to).total_seconds() if self.loaded_to else None
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """Completed batches that no build has loaded into the vault."""
+        return tuple(b.batch_id for b in self.batches if b.status == "completed" and not b.is_in_vault)
+
+    @property
+    def open(self) -> tuple[int, ...]:
+        """Batches neither completed nor given up: running now, or left by a run that was killed."""
+        return tuple(b.batch_id for b in self.batches if b.status not in ("completed", "void"))
+
+
+def status(settings: Settings, *, batches: int = 10, now: datetime | None = None) -> Status:
+    """Return the newest `batches` batches and the state of every table, as the ledger has them.
+
+    `now` is the time to measure freshness at. An empty status means that nothing was ever loaded.
+    """
+    client = connect(settings)
+    asked_at = now or datetime.now(UTC)
+    try:
+        found = _batches(client, settings, batches)
+        tables = _tables(client, settings)
+    except MissingInWarehouseError:
+        return Status(asked_at, (), ())
+    reconciled_at, differences = _last_reconciliation(client, settings)
+    return Status(asked_at, found, tables, reconciled_at, differences)
+
+
+def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[BatchState, ...]:
+    rows = _ask(
+        client,
+        settings,
+        f"""
+        with loads as (
+            select
+                batch_id,
+                count(*) as tables,
+                sum(rows_upserted) as rows_upserted,
+                sum(rows_deleted) as rows_deleted
+            from {_audit(settings, "table_loads")}
+            group by batch_id
+        )
+        select
+            batches.batch_id,
+            batches.status,
+            batches.load_dts,
+            batches.applied_dts,
+            timestamp_diff(batches.finished_at, batches.started_at, millisecond) / 1000 as seconds,
+            coalesce(loads.tables, 0) as tables,
+            coalesce(loads.rows_upserted, 0) as rows_upserted,
+            coalesce(loads.rows_deleted, 0) as rows_deleted,
+            batches.batch_id in (
+                select batch_id from {_audit(settings, "vault_loads")}
+            ) as is_in_vault,
+            batches.error
+        from {_audit(settings, "batches")} as batches
+        left join loads
+            on batches.batch_id = loads.batch_id
+        order by batches.batch_id desc
+        limit {limit:d}
+        """,
+    )
+    return tuple(BatchState(**row) for row in rows)
+
+
+def _tables(client: bigquery.Client, settings: Settings) -> tuple[TableState, ...]:
+    rows = _ask(
+        client,
+        settings,
+        f"""
+        with loads as (
+            select
+                table_loads.table_name,
+                table_loads.batch_id,
+                table_loads.mode,
+                table_loads.rows_upserted,
+                table_loads.rows_deleted,
+                max(
+                    if(table_loads.rows_upserted + table_loads.rows_deleted > 0, batches.load_dts, null)
+                ) over (partition by table_loads.table_name) as changed_at,
+                row_number() over (
+                    partition by table_loads.table_name
+                    order by table_loads.batch_id desc
+                ) as age
+            from {_audit(settings, "table_loads")} as table_loads
+            inner join {_audit(settings, "batches")} as batches
+                on table_loads.batch_id = batches.batch_id
+            where batches.status = 'completed'
+        )
+        select
+            table_name as `table`,
+            batch_id,
+            mode,
+            coalesce(rows_upserted, 0) as rows_upserted,
+            coalesce(rows_deleted, 0) as rows_deleted,
+            changed_at
+        from loads
+        where age = 1
+        order by table_name
+        """,
+    )
+    return tuple(TableState(**row) for row in rows)
+
+
+def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[datetime | None, int]:
+    """Return when the layers were last compared and how many totals differed."""
+    try:
+        rows = _ask(
+            client,
+            settings,
+            f"""
+            select reconciled_at, countif(not is_equal) as differences
+            from {_audit(settings, "reconciliations")}
+            group by reconciled_at
+            order by reconciled_at desc
+            limit 1
+            """,
+        )
+    except MissingInWarehouseError:
+        rows = []
+    return (rows[0]["reconciled_at"], rows[0]["differences"]) if rows else (None, 0)
+
+
+def _ask(client: bigquery.Client, settings: Settings, sql: str) -> Sequence[dict[str, Any]]:
+    return query(client, sql, timeout_s=settings.query_timeout_s)
+
+
+def _audit(settings: Settings, table: str) -> str:
+    return f"`{settings.project}.{settings.dataset('audit')}.{table}`"
