@@ -77,6 +77,14 @@ def query(
     return [dict(row) for row in _run(client, sql, params, timeout_s)]
 
 
+def query_arrow(client: bigquery.Client, sql: str, timeout_s: float = 120) -> Iterator[pa.Table]:
+    """Run one query and yield its rows a page at a time, for large results. Errors as `query`."""
+    rows = _run(client, sql, None, timeout_s)
+    with _translated("query"):
+        for batch in rows.to_arrow_iterable(bqstorage_client=None):
+            yield pa.Table.from_batches([batch])
+
+
 def execute(
     client: bigquery.Client,
     sql: str,

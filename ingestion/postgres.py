@@ -7,7 +7,7 @@ own snapshot would be older than its locks.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -169,6 +169,12 @@ def copy_out(connection: Connection, query: sql.Composed, block_bytes: int) -> I
                 block = bytearray()
         if block:
             yield block
+
+
+def break_off(connection: Connection) -> None:
+    """Cancel what the connection is doing, from another thread."""
+    with suppress(psycopg.Error):
+        connection.cancel_safe(timeout=CONNECT_TIMEOUT_S)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from psycopg import sql
 from ingestion.typemap import column_type
 from metadata.spec import Catalog, Table
 
+Query = sql.Composed
+
 
 def name_of(table: Table) -> sql.Identifier:
     """The quoted name of the table."""

@@ -1,0 +1,103 @@
+"""One batch: everything that changed in Postgres since the last one, in raw, all of it or nothing.
+
+    look        drift, counts, shrunken tables: whatever is wrong stops here, before anything is written
+    extract     the ledger says 'extracting'; every table goes to the spool, from one snapshot
+    load        the spool is whole and the ledger says 'loading'; one load job per table that changed
+    complete    one transaction makes the batch visible
+
+A run that ends before the ledger says 'loading' leaves a batch that the next run gives up; one that ends
+later leaves a batch that the next run finishes.
+"""
+
+import time
+from collections.abc import Sequence
+
+from ingestion import bigquery, ledger
+from ingestion.drift import Drift
+from ingestion.errors import MissingInWarehouseError, PermanentError
+from ingestion.layout import ensure_layout
+from ingestion.ledger import LedgerState
+from ingestion.loading import finish
+from ingestion.lock import run_lock
+from ingestion.reading import read_batch
+from ingestion.recovery import Recovered, recover
+from ingestion.report import BatchReport, OnProgress, Progress, TableReport
+from ingestion.run import Run, choose_tables, log_progress
+from ingestion.settings import Settings
+from ingestion.spool import Manifest
+from metadata.spec import Catalog
+
+
+def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    tables: Sequence[str] | None = None,
+    full: bool = False,
+    allow_shrink: bool = False,
+    on_progress: OnProgress | None = None,
+) -> BatchReport:
+    """Load one batch and return its report; a batch that an earlier run left half loaded is finished first.
+
+    `tables`: qualified names, default all. `full` reads every row again, also those that did not change.
+    `allow_shrink` loads the deletes of a table that lost all or more than 30 % of its rows. `on_progress` is
+    called in this thread; when it raises, the run ends there as by Ctrl-C.
+
+    Raises PermanentError (a person must look) or TransientError (the same call may work later); an error's
+    text says what to do. Either way the warehouse shows whole batches only.
+    """
+    began = time.monotonic()
+    chosen = choose_tables(catalog, tables)
+    with run_lock(settings.home):
+        client = bigquery.connect(settings)
+        run = Run(client, settings, catalog, chosen, full, allow_shrink, on_progress or log_progress)
+        ensure_layout(client, settings, catalog, force=full)
+        state = _read_state(run)
+        recovered = recover(run, state)
+        if recovered.resumed:
+            state = ledger.read_state(client, settings)
+        manifest, drift = read_batch(run, state)
+        _load(run, manifest)
+        if drift.new_columns:
+            ledger.record_new_columns(client, settings, manifest.batch_id, drift.new_columns)
+    run.tell(Progress(stage="completed", done=len(manifest.tables), total=len(manifest.tables)))
+    return _report(manifest, drift, recovered, time.monotonic() - began)
+
+
+def _read_state(run: Run) -> LedgerState:
+    try:
+        return ledger.read_state(run.client, run.settings)
+    except MissingInWarehouseError:
+        # somebody dropped a table of the ledger: the label of the dataset promised too much
+        ensure_layout(run.client, run.settings, run.catalog, force=True)
+        return ledger.read_state(run.client, run.settings)
+
+
+def _load(run: Run, manifest: Manifest) -> None:
+    try:
+        finish(run, manifest, resuming=False)
+    except PermanentError as error:
+        # loading the same file again would be refused again; the next batch reads the same window anew
+        ledger.give_up(run.client, run.settings, manifest.batch_id, str(error))
+        raise
+
+
+def _report(manifest: Manifest, drift: Drift, recovered: Recovered, seconds: float) -> BatchReport:
+    return BatchReport(
+        batch_id=manifest.batch_id,
+        load_dts=manifest.load_dts,
+        applied_dts=manifest.applied_dts,
+        source_system=manifest.source_system,
+        tables=tuple(
+            TableReport(
+                **{name: getattr(table, name) for name in TableReport.model_fields if name != "seconds"},
+                seconds=(table.finished_at - table.started_at).total_seconds(),
+            )
+            for table in manifest.tables
+        ),
+        absent=drift.absent,
+        new_columns=tuple(f"{new.table}.{new.column}" for new in drift.new_columns),
+        resumed=recovered.resumed,
+        voided=recovered.voided,
+        seconds=seconds,
+    )

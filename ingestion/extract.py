@@ -1,0 +1,199 @@
+"""Reads one table into the spool: changed rows, then records of the keys that are gone."""
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion import key_sets, source_sql, spool
+from ingestion.csv_arrow import read_block
+from ingestion.errors import PermanentError
+from ingestion.plan import Previous, Window
+from ingestion.postgres import Connection, TableCount, copy_out, translated
+from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, record_source
+from metadata.spec import Column, Table
+
+# What one reader holds of a table at a time, as CSV text; its Arrow form is about as large again.
+BLOCK_BYTES = 8 * 2**20
+
+KnownKeys = Callable[[Table, Previous], Path]
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """What to read of a table, and what is known of it. `has_key`: the source itself keeps its key unique."""
+
+    table: Table
+    window: Window
+    window_to: str
+    previous: Previous | None
+    count: TableCount
+    has_key: bool
+    batch_id: int
+    load_dts: datetime
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing was written and no row is gone: with no new key, as many keys are the same keys."""
+        return (
+            self.window.mode == "incremental"
+            and self.count.changed == 0
+            and self.previous is not None
+            and self.previous.rows == self.count.rows
+        )
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """All keys of now, and those of before to compare them with (None: none can be gone)."""
+
+    now: Path
+    before: Path | None
+
+
+def extract_table(
+    reader: Connection, task: TableTask, folder: Path, known_keys: KnownKeys
+) -> spool.TableSpool:
+    """Write the table's changes to the spool and return what was written; an idle table writes nothing.
+
+    Raises PermanentError for a value that BigQuery cannot hold and for a key that is not unique,
+    TransientError when the source is lost.
+    """
+    started_at = datetime.now(UTC)
+    if task.is_idle:
+        return _report(task, started_at)
+    table = task.table
+    rows_file = folder / f"{table.raw_name}.parquet"
+    with ExitStack() as stack:
+        rows = stack.enter_context(pq.ParquetWriter(rows_file, arrow_schema(table), compression="zstd"))
+        upserts = folder / f"{table.raw_name}.upserts.keys.parquet"
+        rows_read = _copy_rows(reader, task, rows, upserts)
+        keys = _compare_keys(reader, task, upserts, known_keys)
+        deleted = _write_deletes(task, rows, keys)
+    written = rows_read + deleted
+    return _report(task, started_at).model_copy(
+        update={
+            "rows_read": rows_read,
+            "rows_upserted": rows_read,
+            "rows_deleted": deleted,
+            "file": rows_file.name if written else None,
+            "keys_file": keys.now.name,
+            "bytes": rows_file.stat().st_size if written else 0,
+            "sha256": spool.checksum(rows_file) if written else None,
+            "finished_at": datetime.now(UTC),
+        }
+    )
+
+
+def _copy_rows(reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys_file: Path) -> int:
+    """Copy the window into the spool, and its keys into a file of their own. Returns the number of rows."""
+    table = task.table
+    query = source_sql.select_rows(table, task.window.from_xid)
+    count = 0
+    with pq.ParquetWriter(keys_file, key_schema(table), compression="zstd") as keys:
+        for batch in _batches(reader, query, table, table.loaded_columns):
+            rows.write_batch(_stamped(batch, task, UPSERT))
+            keys.write_batch(batch.select(list(table.primary_key)))
+            count += batch.num_rows
+    if count != task.count.changed:
+        raise PermanentError(
+            f"{table.qualified}: {count} rows came, {task.count.changed} were counted in the same snapshot. "
+            "This must not happen: please report it, with the versions of Postgres and of this program."
+        )
+    _check_keys(task, keys_file)
+    return count
+
+
+def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys: KnownKeys) -> _Keys:
+    """Find out which keys there are now, reading as little as that takes.
+
+    Every key of now was there before or is among the rows read. So when the numbers add up, none is gone, and
+    the keys of the whole table need not be read.
+    """
+    previous, table = task.previous, task.table
+    if previous is None:
+        return _Keys(upserts, None)
+    before = known_keys(table, previous)
+    if task.window.mode == "full":
+        return _Keys(upserts, before)
+    now = upserts.with_name(f"{table.raw_name}.keys.parquet")
+    if previous.rows + key_sets.count_missing(upserts, before) == task.count.rows:
+        key_sets.write_union(before, upserts, now)
+        return _Keys(now, None)
+    columns = tuple(table.column(name) for name in table.primary_key)
+    with pq.ParquetWriter(now, key_schema(table), compression="zstd") as keys:
+        for batch in _batches(reader, source_sql.select_keys(table), table, columns):
+            keys.write_batch(batch)
+    _check_keys(task, now)
+    return _Keys(now, before)
+
+
+def _write_deletes(task: TableTask, rows: pq.ParquetWriter, keys: _Keys) -> int:
+    """Append a delete record, key and plumbing only, for every key that is gone. Returns their number."""
+    if keys.before is None:
+        return 0
+    count = 0
+    source_columns = arrow_schema(task.table).names[: len(task.table.loaded_columns)]
+    for gone in key_sets.missing(keys.before, keys.now, key_schema(task.table)):
+        nulls = {name: pa.nulls(gone.num_rows) for name in source_columns if name not in gone.schema.names}
+        columns = {**nulls, **{name: gone.column(name) for name in gone.schema.names}}
+        batch = pa.RecordBatch.from_arrays([columns[name] for name in source_columns], source_columns)
+        rows.write_batch(_stamped(batch, task, DELETE))
+        count += gone.num_rows
+    return count
+
+
+def _batches(
+    reader: Connection, query: source_sql.Query, table: Table, columns: tuple[Column, ...]
+) -> Iterable[pa.RecordBatch]:
+    with translated(f"reading {table.qualified}"):
+        for block in copy_out(reader, query, BLOCK_BYTES):
+            yield read_block(block, table, columns)
+
+
+def _stamped(batch: pa.RecordBatch, task: TableTask, change_type: str) -> pa.RecordBatch:
+    """Add the plumbing columns and give every column its exact type."""
+    schema = arrow_schema(task.table)
+    values = (task.batch_id, task.load_dts, record_source(task.table), change_type)
+    plumbing = [
+        pa.repeat(pa.scalar(value, schema.field(index + batch.num_columns).type), batch.num_rows)
+        for index, value in enumerate(values)
+    ]
+    columns = [column.cast(schema.field(index).type) for index, column in enumerate(batch.columns)]
+    return pa.RecordBatch.from_arrays([*columns, *plumbing], schema=schema)
+
+
+def _check_keys(task: TableTask, keys_file: Path) -> None:
+    """Raise PermanentError when the key of a table whose key nobody guards is null or comes twice."""
+    if task.has_key:
+        return
+    table = task.table
+    faulty = key_sets.count_faulty(keys_file, table.primary_key)
+    if faulty:
+        names = ", ".join(table.primary_key)
+        raise PermanentError(
+            f"{table.qualified}: {faulty} rows repeat or lack the key ({names}), and no unique index of the "
+            "source prevents it. Correct the rows, or choose another primary_key in "
+            f"metadata/tables/{table.schema_name}/{table.name}.yml."
+        )
+
+
+def _report(task: TableTask, started_at: datetime) -> spool.TableSpool:
+    """The report of a table of which nothing was read."""
+    previous = task.previous
+    return spool.TableSpool(
+        table=task.table.qualified,
+        mode=task.window.mode,
+        reason=task.window.reason,
+        window_from=previous.snapshot.text if previous else None,
+        window_to=task.window_to,
+        previous_load_dts=previous.load_dts if previous else None,
+        source_rows=task.count.rows,
+        controls=dict(task.count.controls),
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+    )

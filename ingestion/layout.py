@@ -1,0 +1,29 @@
+"""Makes the datasets and tables that the ingestion writes to, when there is anything to make."""
+
+from google.cloud.bigquery import Client
+
+from ingestion import bigquery, ledger
+from ingestion.raw_layout import fingerprint, raw_layout
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+
+LABEL = "wwi_layout"
+
+
+def ensure_layout(client: Client, settings: Settings, catalog: Catalog, *, force: bool = False) -> None:
+    """Create the raw and audit datasets and their tables, and add columns that are new in the metadata.
+
+    What was made last is noted in a label of the audit dataset, so a batch normally costs one request here.
+    `force` looks at every table again.
+    """
+    layouts = [raw_layout(settings, table) for table in catalog.tables] + ledger.layouts(settings)
+    wanted = fingerprint(layouts)
+    if not force and bigquery.dataset_label(client, settings, "audit", LABEL) == wanted:
+        return
+    bigquery.ensure_dataset(client, settings, "raw", "Every change of every source table, as it came.")
+    bigquery.ensure_dataset(
+        client, settings, "audit", "The ledger of the loads, and what they must add up to."
+    )
+    for layout in layouts:
+        bigquery.ensure_table(client, layout)
+    bigquery.label_dataset(client, settings, "audit", {LABEL: wanted})

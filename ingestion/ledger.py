@@ -1,0 +1,300 @@
+"""The ledger: which batches there are, how far each came, and what the source held then.
+
+A batch goes from 'extracting' to 'loading' to 'completed', or ends as 'void'. Staging sees completed ones
+only, so the one statement that completes a batch is what makes all its tables visible at once. Rows are
+written by statements, never streamed: streamed rows cannot be updated for a while.
+"""
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from google.cloud.bigquery import Client, SchemaField
+
+from ingestion import bigquery
+from ingestion.bigquery import Parameter, TableLayout
+from ingestion.drift import NewColumn
+from ingestion.plan import Previous, Snapshot
+from ingestion.settings import Settings
+from ingestion.spool import Manifest
+from metadata.errors import WwiError
+
+logger = logging.getLogger(__name__)
+
+EXTRACTING, LOADING, COMPLETED, VOID = "extracting", "loading", "completed", "void"
+
+Row = dict[str, Any]
+
+_TABLES: Mapping[str, tuple[str, str]] = {
+    "batches": (
+        "One row per batch of the ingestion.",
+        "batch_id INT64, load_dts TIMESTAMP, applied_dts DATETIME, status STRING, started_at TIMESTAMP, "
+        "finished_at TIMESTAMP, source_system STRING, snapshot STRING, pid INT64, host STRING, "
+        "code_version STRING, error STRING",
+    ),
+    "table_loads": (
+        "One row per table of a completed batch, also when nothing had changed.",
+        "batch_id INT64, table_name STRING, mode STRING, reason STRING, window_from STRING, "
+        "window_to STRING, "
+        "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
+        "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
+        "finished_at TIMESTAMP",
+    ),
+    "control_totals": (
+        "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
+        "batch_id INT64, table_name STRING, control STRING, value NUMERIC",
+    ),
+    "vault_loads": (
+        "One row per batch that the raw vault has taken up.",
+        "batch_id INT64, load_dts TIMESTAMP, invocation_id STRING, loaded_at TIMESTAMP",
+    ),
+    "rejected_values": (
+        "Values that BigQuery cannot hold, kept apart with their key.",
+        "batch_id INT64, table_name STRING, key STRING, column_name STRING, value STRING, reason STRING, "
+        "rejected_at TIMESTAMP",
+    ),
+    "schema_changes": (
+        "Columns of the source that the metadata do not know.",
+        "batch_id INT64, table_name STRING, column_name STRING, change STRING, source_type STRING, "
+        "detected_at TIMESTAMP",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A batch that no run has ended: its status, and the process that began it."""
+
+    batch_id: int
+    load_dts: datetime
+    status: str
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """What the next batch must know of those before it. The last ones are None when there was no batch."""
+
+    last_batch_id: int
+    last_load_dts: datetime | None
+    last_applied_dts: datetime | None
+    unfinished: tuple[Unfinished, ...]
+    previous: Mapping[str, Previous]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as it begins."""
+
+    batch_id: int
+    load_dts: datetime
+    applied_dts: datetime
+    source_system: str
+    snapshot: str
+    started_at: datetime
+
+
+def layouts(settings: Settings) -> list[TableLayout]:
+    """The tables of the ledger."""
+    return [
+        TableLayout(
+            table_id=f"{settings.project}.{settings.dataset('audit')}.{name}",
+            schema=tuple(SchemaField(column, kind) for column, kind in _columns(name)),
+            description=description,
+        )
+        for name, (description, _) in _TABLES.items()
+    ]
+
+
+def read_state(client: Client, settings: Settings) -> LedgerState:
+    """Read what the next batch must know. Raises MissingInWarehouseError when there is no ledger."""
+    names = {name: _name(settings, name) for name in _TABLES}
+    limit = settings.query_timeout_s
+    batches = bigquery.query(client, _OPEN_BATCHES.format(**names), timeout_s=limit)
+    previous = bigquery.query(client, _PREVIOUS.format(**names), timeout_s=limit)
+    last = batches[0] if batches else {}
+    return LedgerState(
+        last_batch_id=last.get("last_batch_id") or 0,
+        last_load_dts=last.get("last_load_dts"),
+        last_applied_dts=last.get("last_applied_dts"),
+        unfinished=tuple(
+            Unfinished(row["batch_id"], row["load_dts"], row["status"], row["pid"], row["host"])
+            for row in batches
+            if row["status"] in {EXTRACTING, LOADING}
+        ),
+        previous={
+            row["table_name"]: Previous(
+                row["batch_id"],
+                row["load_dts"],
+                row["source_system"],
+                Snapshot.parse(row["snapshot"]),
+                int(row["source_rows"]),
+            )
+            for row in previous
+        },
+    )
+
+
+def open_batch(client: Client, settings: Settings, batch: Batch) -> None:
+    """Record a batch that begins to read."""
+    row = {
+        **asdict(batch),
+        "status": EXTRACTING,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "code_version": version("wwi-vault"),
+    }
+    bigquery.execute(client, insert(settings, "batches", [row]), timeout_s=settings.query_timeout_s)
+
+
+def set_status(
+    client: Client, settings: Settings, batch_id: int, status: str, error: str | None = None
+) -> None:
+    """Move an unfinished batch on; a completed or void one stays what it is."""
+    statement = f"""
+        update {_name(settings, "batches")}
+        set status = @status, error = nullif(@error, '')
+        where batch_id = @batch_id and status in ('{EXTRACTING}', '{LOADING}')
+    """
+    params: dict[str, Parameter] = {"status": status, "error": error or "", "batch_id": batch_id}
+    bigquery.execute(client, statement, params, settings.query_timeout_s)
+
+
+def give_up(client: Client, settings: Settings, batch_id: int, reason: str) -> None:
+    """Mark a batch void because of an error, which matters more than whether this note of it succeeds."""
+    try:
+        set_status(client, settings, batch_id, VOID, reason)
+    except WwiError:
+        logger.warning("batch %s could not be marked void; the next run will do it", batch_id)
+
+
+def record_new_columns(
+    client: Client, settings: Settings, batch_id: int, new_columns: Sequence[NewColumn]
+) -> None:
+    """Note columns that the metadata do not know, each once."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "batch_id": batch_id,
+            "table_name": new.table,
+            "column_name": new.column,
+            "change": "new column",
+            "source_type": new.type,
+            "detected_at": now,
+        }
+        for new in new_columns
+    ]
+    known = f"""
+        where concat(json_value(line, '$.table_name'), '.', json_value(line, '$.column_name')) not in (
+            select concat(table_name, '.', column_name) from {_name(settings, "schema_changes")}
+        )
+    """
+    statement = insert(settings, "schema_changes", rows) + known
+    bigquery.execute(client, statement, timeout_s=settings.query_timeout_s)
+
+
+def complete(
+    client: Client,
+    settings: Settings,
+    manifest: Manifest,
+    job_ids: Mapping[str, str],
+    finished_at: datetime,
+) -> None:
+    """Write what each table brought, its control totals, and that the batch is completed: all or nothing."""
+    loads: list[Row] = [
+        {
+            **table.model_dump(),
+            "batch_id": manifest.batch_id,
+            "table_name": table.table,
+            "rows_loaded": table.rows,
+            "checksum": table.sha256,
+            "job_id": job_ids.get(table.table),
+            "status": "loaded" if table.file else "unchanged",
+        }
+        for table in manifest.tables
+    ]
+    totals: list[Row] = [
+        {"batch_id": manifest.batch_id, "table_name": table.table, "control": name, "value": value}
+        for table in manifest.tables
+        for name, value in {"rows": table.source_rows, **table.controls}.items()
+    ]
+    script = [
+        "begin transaction",
+        insert(settings, "table_loads", loads),
+        insert(settings, "control_totals", totals),
+        f"update {_name(settings, 'batches')} set status = '{COMPLETED}', error = null, "
+        f"finished_at = timestamp '{finished_at.isoformat(sep=' ')}' where batch_id = {manifest.batch_id}",
+        "commit transaction",
+    ]
+    bigquery.execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
+
+
+def insert(settings: Settings, name: str, rows: Sequence[Row]) -> str:
+    """Return one statement that inserts rows into a table of the ledger.
+
+    Columns that a row lacks are null, what it has besides is left out.
+
+    The rows travel as one JSON text, whose values are cast to the column types: a script takes no parameters
+    on the emulator, and hundreds of literals take it a second to parse.
+    """
+    columns = dict(_columns(name))
+    casts = ", ".join(
+        f"cast(json_value(line, '$.{column}') as {_CAST.get(kind, kind)})" for column, kind in columns.items()
+    )
+    known = [{column: row[column] for column in columns if column in row} for row in rows]
+    lines = string_literal(json.dumps(known, default=str, ensure_ascii=False))
+    return (
+        f"insert into {_name(settings, name)} ({', '.join(columns)})\n"
+        f"select {casts} from unnest(json_query_array({lines})) as line"
+    )
+
+
+def string_literal(text: str) -> str:
+    """Quote a text for GoogleSQL."""
+    escapes: dict[str, str | int | None] = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r"}
+    return "'" + text.translate(str.maketrans(escapes)) + "'"
+
+
+def _columns(table: str) -> list[tuple[str, str]]:
+    """Name and type of each column of a table of the ledger."""
+    return [(name, kind) for name, kind in (column.split() for column in _TABLES[table][1].split(", "))]
+
+
+def _name(settings: Settings, table: str) -> str:
+    return f"`{settings.project}`.`{settings.dataset('audit')}`.`{table}`"
+
+
+# unparameterised, NUMERIC in SQL is narrower on the emulator than the 38 digits of BigQuery
+_CAST = {"NUMERIC": "numeric(38, 9)"}
+
+_OPEN_BATCHES = """
+select
+    batch_id, load_dts, status, pid, host,
+    max(batch_id) over () as last_batch_id,
+    max(load_dts) over () as last_load_dts,
+    max(applied_dts) over () as last_applied_dts
+from {batches}
+where true
+qualify status in ('extracting', 'loading') or batch_id = max(batch_id) over ()
+order by batch_id
+"""
+
+_PREVIOUS = """
+select
+    loads.table_name, batches.batch_id, batches.load_dts, batches.source_system, batches.snapshot,
+    totals.value as source_rows
+from {table_loads} as loads
+inner join {batches} as batches
+    on batches.batch_id = loads.batch_id and batches.status = 'completed'
+inner join {control_totals} as totals
+    on totals.batch_id = loads.batch_id and totals.table_name = loads.table_name and totals.control = 'rows'
+where true
+qualify row_number() over (partition by loads.table_name order by loads.batch_id desc) = 1
+"""

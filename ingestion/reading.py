@@ -1,0 +1,195 @@
+"""Reads one batch from the source into a whole spool: look first, then extract.
+
+Everything that can be found wrong without reading rows is found before the ledger knows of the batch.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ingestion import key_cache, ledger, postgres, spool
+from ingestion.drift import Drift, LiveTable, check_drift, find_drift
+from ingestion.errors import PermanentError, TransientError
+from ingestion.extract import TableTask, extract_table
+from ingestion.ledger import Batch, LedgerState
+from ingestion.parallel import in_parallel
+from ingestion.plan import Window, has_shrunk, plan_window
+from ingestion.postgres import Connection, Picture, TableCount
+from ingestion.report import Progress
+from ingestion.run import Run
+from ingestion.spool import Manifest, TableSpool
+from metadata.spec import Table
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The source held still: its tables as they are, the picture, and connections that see it."""
+
+    tables: tuple[Table, ...]
+    live: Mapping[str, LiveTable]
+    drift: Drift
+    picture: Picture
+    readers: tuple[Connection, ...]
+
+
+def read_batch(run: Run, state: LedgerState) -> tuple[Manifest, Drift]:
+    """Read what changed into a whole spool, and tell how the source differs from the metadata.
+
+    Raises PermanentError for drift, shrunken tables and broken values. The source is free when this returns.
+    """
+    with _open_source(run) as source:
+        batch = _new_batch(state, source.picture)
+        tasks = _plan(run, state, source, batch)
+        if not run.allow_shrink:
+            check_shrink({task.table.qualified: _lost(task) for task in tasks}, state)
+        run.tell(Progress(stage="planned", total=len(tasks)))
+        ledger.open_batch(run.client, run.settings, batch)
+        run.tell(Progress(stage="opened", total=len(tasks)))
+        try:
+            manifest = _fill_spool(run, state, source, batch, tasks)
+        except Exception as error:
+            ledger.give_up(run.client, run.settings, batch.batch_id, str(error))
+            raise
+    run.tell(Progress(stage="spooled", total=len(tasks)))
+    return manifest, source.drift
+
+
+def check_shrink(lost: Mapping[str, int], state: LedgerState) -> None:
+    """Raise PermanentError naming each table that lost more rows than is likely. `lost`: rows by table."""
+    problems = [
+        f"  {name}: {rows} of {state.previous[name].rows} rows are gone"
+        for name, rows in lost.items()
+        if name in state.previous and has_shrunk(state.previous[name].rows, rows)
+    ]
+    if problems:
+        listed = "\n".join(problems)
+        raise PermanentError(
+            f"tables of the source have shrunk since the previous batch; nothing was loaded:\n{listed}\n"
+            "When these rows were meant to go, run again with --allow-shrink."
+        )
+
+
+@contextmanager
+def _open_source(run: Run) -> Iterator[_Source]:
+    """Check the source against the metadata, hold its tables still, and open readers of one snapshot."""
+    with ExitStack() as stack:
+        coordinator = stack.enter_context(_closing(postgres.connect(run.settings)))
+        live = postgres.live_tables(coordinator, run.tables)
+        drift = find_drift(run.tables, live)
+        check_drift(drift)
+        present = tuple(table for table in run.tables if table.qualified in live)
+        if not present:
+            raise PermanentError("the source has none of the chosen tables, all of which are optional.")
+        picture = stack.enter_context(postgres.open_picture(coordinator, present))
+        if postgres.live_tables(coordinator, run.tables) != live:
+            raise TransientError("the source's tables were altered in this very moment. Run again.")
+        readers = [
+            stack.enter_context(_closing(postgres.open_reader(run.settings, picture)))
+            for _ in range(run.settings.readers)
+        ]
+        yield _Source(present, live, drift, picture, tuple(readers))
+
+
+@contextmanager
+def _closing(connection: Connection) -> Iterator[Connection]:
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _new_batch(state: LedgerState, picture: Picture) -> Batch:
+    """The next batch. Its load_dts is later than any before, and its applied_dts not earlier."""
+    now = datetime.now(UTC)
+    after_last = state.last_load_dts + timedelta(microseconds=1) if state.last_load_dts else now
+    return Batch(
+        batch_id=state.last_batch_id + 1,
+        load_dts=max(now, after_last),
+        applied_dts=max(picture.applied_dts, state.last_applied_dts or picture.applied_dts),
+        source_system=picture.source_system,
+        snapshot=picture.snapshot.text,
+        started_at=now,
+    )
+
+
+def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[TableTask]:
+    """Choose each table's window and count it; the largest come first, so that readers end together."""
+    windows = {
+        table.qualified: plan_window(
+            state.previous.get(table.qualified),
+            source.picture.snapshot,
+            source.picture.source_system,
+            full=run.full,
+        )
+        for table in source.tables
+    }
+    counts = _count(source, windows)
+    tasks = [
+        TableTask(
+            table=table,
+            window=windows[table.qualified],
+            window_to=batch.snapshot,
+            previous=state.previous.get(table.qualified),
+            count=counts[table.qualified],
+            has_key=source.live[table.qualified].has_key,
+            batch_id=batch.batch_id,
+            load_dts=batch.load_dts,
+        )
+        for table in source.tables
+    ]
+    return sorted(tasks, key=lambda task: task.count.changed, reverse=True)
+
+
+def _count(source: _Source, windows: Mapping[str, Window]) -> dict[str, TableCount]:
+    """Count all tables, one query per reader."""
+    wanted = [(table, windows[table.qualified].from_xid) for table in source.tables]
+    shares = [
+        share for start in range(len(source.readers)) if (share := wanted[start :: len(source.readers)])
+    ]
+    counts: dict[str, TableCount] = {}
+    in_parallel(source.readers, shares, postgres.count_tables, on_done=counts.update, stop=postgres.break_off)
+    return counts
+
+
+def _fill_spool(
+    run: Run, state: LedgerState, source: _Source, batch: Batch, tasks: Sequence[TableTask]
+) -> Manifest:
+    """Extract every table in parallel, then make the spool whole."""
+    folder = spool.new_folder(run.settings, batch.batch_id)
+    done: list[TableSpool] = []
+
+    def extract(reader: Connection, task: TableTask) -> TableSpool:
+        strict = task.window.mode == "incremental"
+        return extract_table(
+            reader,
+            task,
+            folder,
+            lambda table, previous: key_cache.known_keys(
+                run.client, run.settings, table, previous, strict=strict
+            ),
+        )
+
+    def tell(table: TableSpool) -> None:
+        done.append(table)
+        run.tell(
+            Progress(stage="extracted", table=table.table, rows=table.rows, done=len(done), total=len(tasks))
+        )
+
+    tables = in_parallel(source.readers, tasks, extract, on_done=tell, stop=postgres.break_off)
+    if not run.allow_shrink:
+        check_shrink({table.table: table.rows_deleted for table in tables}, state)
+    manifest = Manifest(
+        batch_id=batch.batch_id,
+        load_dts=batch.load_dts,
+        applied_dts=batch.applied_dts,
+        source_system=batch.source_system,
+        tables=tuple(sorted(tables, key=lambda table: table.table)),
+    )
+    spool.write_manifest(folder, manifest)
+    return manifest
+
+
+def _lost(task: TableTask) -> int:
+    """How many rows fewer than at the previous batch; deletes that new rows make up for do not show."""
+    return task.previous.rows - task.count.rows if task.previous else 0
