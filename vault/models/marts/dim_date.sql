@@ -2,24 +2,7 @@
     The calendar of the business. Fiscal years start on November 1 and are named after the year in which
     they end; US weeks start on Sunday and week 1 holds January 1; ISO weeks go with iso_year only.
 -#}
-with bounds as (
-    select
-        date(extract(year from min(order_date)), 1, 1) as first_day,
-        date(extract(year from max(expected_delivery_date)) + 1, 12, 31) as last_day
-    from {{ ref('sat_order__details') }}
-    -- a mistyped year must not fill millions of rows; the facts' tests then name that date
-    where
-        order_date >= date '1900-01-01'
-        and expected_delivery_date < date '2200-01-01'
-),
-
-days as (
-    select calendar_date
-    from bounds
-    cross join unnest(generate_date_array(first_day, last_day)) as calendar_date
-),
-
-parts as (
+with parts as (
     select
         calendar_date,
         extract(day from calendar_date) as day_number,
@@ -35,7 +18,7 @@ parts as (
         extract(isoyear from calendar_date) as iso_year,
         format_date('%B', calendar_date) as month_name,
         format_date('%A', calendar_date) as weekday_name
-    from days
+    from {{ ref('bv_day') }}
 ),
 
 calendar as (
