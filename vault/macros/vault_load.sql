@@ -13,9 +13,11 @@
 {%- endmacro %}
 
 {#-
-    Stops a run that would leave a raw vault table without its history:
+    Stops a run that would leave a raw vault table without its history or without a column:
+    - a full refresh of a part: staging may hold the newest batches only, or its tables lose the rest;
     - a table is new while older batches are marked as loaded: staging would not bring them again;
-    - a full refresh of a part: staging may hold the newest batches only, or its tables lose the rest.
+    - a table lacks a column that its model declares: the load would leave it out. dbt's `on_schema_change: fail` would tell, too, at the price of a
+      second, temporary table per model and load.
 -#}
 {% macro check_vault_is_whole() -%}
     {%- if not execute or flags.WHICH not in ['build', 'run'] -%}
@@ -25,30 +27,52 @@
     {%- set selected = models | map(attribute='unique_id') | select('in', selected_resources) | list -%}
     {%- if not selected -%}
         {{ return('') }}
-    {%- elif flags.FULL_REFRESH -%}
-        {%- if selected | length < models | length -%}
+    {%- elif flags.FULL_REFRESH and selected | length < models | length -%}
+        {{ exceptions.raise_compiler_error(
+            "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length ~ " staging and "
+            ~ "raw vault models; the tables of the rest would not fit. Run `wwi rebuild`, or select "
+            ~ "both folders whole."
+        ) }}
+    {%- elif not flags.FULL_REFRESH and has_ledger() -%}
+        {%- set wrong = tables_unlike_their_models(vault_models(['raw_vault']), loaded_batches()) -%}
+        {%- if wrong -%}
             {{ exceptions.raise_compiler_error(
-                "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length ~ " staging and "
-                ~ "raw vault models; the tables of the rest would not fit. Run `wwi rebuild`, or select "
-                ~ "both folders whole."
-            ) }}
-        {%- endif -%}
-    {%- elif has_ledger() and loaded_batches() > 0 -%}
-        {%- set missing = [] -%}
-        {%- for node in vault_models(['raw_vault']) if not relation_exists(node) -%}
-            {%- do missing.append(node.name) -%}
-        {%- endfor -%}
-        {%- if missing -%}
-            {{ exceptions.raise_compiler_error(
-                "The raw vault has batches loaded, but not these tables: " ~ missing | join(', ')
-                ~ ". Run `wwi rebuild`, so that they get the history of those batches too."
+                "The raw vault does not fit its models: " ~ wrong | join('; ')
+                ~ ". Run `wwi rebuild`, so that they get the history of the loaded batches too."
             ) }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro relation_exists(node) -%}
-    {{ return(adapter.get_relation(node.database, node.schema, node.alias) is not none) }}
+{#- What is wrong with the tables of the models, as a list of phrases; none are missed before a load. -#}
+{% macro tables_unlike_their_models(models, loaded) -%}
+    {%- set held = columns_in_datasets(models | map(attribute='schema') | unique) -%}
+    {%- set wrong = [] -%}
+    {%- for node in models -%}
+        {%- set found = held.get(node.schema ~ '.' ~ node.alias, []) -%}
+        {%- set lacking = node.columns.keys() | map('lower') | reject('in', found) | list -%}
+        {%- if not found and loaded -%}
+            {%- do wrong.append(node.alias ~ ' is missing') -%}
+        {%- elif found and lacking -%}
+            {%- do wrong.append(node.alias ~ ' lacks column ' ~ lacking | join(', ')) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(wrong) }}
+{%- endmacro %}
+
+{#- {dataset.table: [columns]} of the datasets, in lower case. -#}
+{% macro columns_in_datasets(datasets) -%}
+    {%- set held = {} -%}
+    {%- for dataset in datasets -%}
+        {%- set columns = run_query(
+            'select table_name, lower(column_name) as column_name from `' ~ target.database ~ '`.`' ~ dataset
+            ~ '`.INFORMATION_SCHEMA.COLUMNS'
+        ) -%}
+        {%- for row in columns.rows -%}
+            {%- do held.setdefault(dataset ~ '.' ~ row['table_name'], []).append(row['column_name']) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(held) }}
 {%- endmacro %}
 
 {% macro loaded_batches() -%}
