@@ -1,0 +1,70 @@
+"""The source's tables as the Postgres port of Wide World Importers has them, made from the metadata catalog.
+
+What the port has, and so what is made here:
+
+- 29 tables with their exact column types, and the two sensor tables that only SQL Server has.
+- A primary key on every table but `warehouse.stock_item_holdings`.
+- The 97 foreign keys, each checked at once (not deferrable): the tables refer to each other in one direction
+  only, apart from references within a table, so writing them in the order of `ordered_tables` always works.
+- No NOT NULL, UNIQUE, CHECK or index besides, and two `default now()`.
+
+There are no sequences. The simulator keeps its counters in a table, in the same transaction as the rows they
+number: a Postgres sequence would not go back when a day is rolled back, and the same seed would no longer
+give the same ids.
+"""
+
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+
+import psycopg
+
+from metadata.spec import Catalog, Table
+
+
+def create_schema(connection: psycopg.Connection, catalog: Catalog) -> None:
+    """Create what is missing of the source's schemas and tables; existing tables are left as they are."""
+    for statement in schema_statements(catalog):
+        connection.execute(statement.encode())
+
+
+def schema_statements(catalog: Catalog) -> Iterator[str]:
+    """Yield the DDL of all tables, in an order in which it can be run; each statement can be repeated."""
+    for schema in sorted({table.schema_name for table in catalog.tables}):
+        yield f"create schema if not exists {schema}"
+    for table in ordered_tables(catalog):
+        yield _create_table(table)
+
+
+def ordered_tables(catalog: Catalog) -> tuple[Table, ...]:
+    """Return all tables so that a table comes after those it refers to, otherwise by name."""
+    parents = {
+        table.qualified: {target.rpartition(".")[0] for target in table.foreign_keys.values()}
+        - {table.qualified}
+        for table in catalog.tables
+    }
+    sorter = TopologicalSorter(parents)
+    sorter.prepare()
+    ordered: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        ordered += ready
+        sorter.done(*ready)
+    return tuple(catalog.table(name) for name in ordered)
+
+
+def _create_table(table: Table) -> str:
+    parts = [
+        f"{column.name} {column.type}" + (f" default {column.default}" if column.default else "")
+        for column in table.columns
+    ]
+    if table.declares_primary_key:
+        parts.append(f"constraint pk_{table.name} primary key ({', '.join(table.primary_key)})")
+    for column, target in table.foreign_keys.items():
+        if column not in table.undeclared_foreign_keys:
+            target_table, _, target_column = target.rpartition(".")
+            parts.append(
+                f"constraint fk_{table.name}_{column} foreign key ({column}) "
+                f"references {target_table} ({target_column})"
+            )
+    body = ",\n    ".join(parts)
+    return f"create table if not exists {table.qualified} (\n    {body}\n)"

@@ -1,0 +1,1 @@
+"""What the business starts with, before its first day."""

@@ -1,0 +1,55 @@
+"""What happens to people and customers by themselves: passwords, logons, new customers.
+
+Sources: business_rules.md, sections 3 and 14. Passwords and logons name no editor.
+"""
+
+import numpy as np
+
+from sandbox.simulator.seeding.parties import Registration, individuals
+from sandbox.simulator.seeding.people import PREFERENCES, TECHNICAL_EDITOR, password_hash
+from sandbox.simulator.world import Moment, World
+
+PASSWORD_CHANGES_SHARES = (5 / 8, 2 / 8, 1 / 8)
+ACTIVATION_SHARE = 1 / 8
+NEW_CUSTOMERS_PER_DAY = 1 / 25
+
+
+def change_passwords(world: World, moment: Moment) -> dict[str, int]:
+    """Give none, one or two people with logon permission a new password."""
+    people, rng = world.people, moment.rng
+    changes = int(rng.choice(len(PASSWORD_CHANGES_SHARES), p=PASSWORD_CHANGES_SHARES))
+    rows = rng.choice(np.flatnonzero(people["is_permitted_to_logon"]), changes)
+    for row in rows:
+        people.set(np.array([row]), hashed_password=password_hash(rng))
+    return {"password changes": changes}
+
+
+def activate_logon(world: World, moment: Moment) -> dict[str, int]:
+    """Permit now and then one person who could not log on."""
+    people, rng = world.people, moment.rng
+    candidates = np.flatnonzero(~people["is_permitted_to_logon"] & (people["person_id"] != TECHNICAL_EDITOR))
+    if not len(candidates) or rng.random() >= ACTIVATION_SHARE:
+        return {}
+    row = rng.choice(candidates, 1)
+    people.set(
+        row,
+        is_permitted_to_logon=True,
+        logon_name=people["email_address"][row],
+        hashed_password=password_hash(rng),
+        user_preferences=PREFERENCES,
+    )
+    return {"logon activations": 1}
+
+
+def add_customers(world: World, moment: Moment) -> dict[str, int]:
+    """Register on few days a new customer, a person not known before."""
+    expected = NEW_CUSTOMERS_PER_DAY * world.parameters.scale
+    count = int(expected) + int(moment.rng.random() < expected % 1)
+    if not count:
+        return {}
+    registration = Registration(moment.rng, world.parameters.seed, len(world.cities), moment.today)
+    ids, people = world.take_ids("customer", count), world.take_ids("person", count)
+    customers, persons = individuals(registration, ids, people)
+    world.people.append(**persons)
+    world.customers.append(**customers)
+    return {"new customers": count}
