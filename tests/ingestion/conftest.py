@@ -1,0 +1,144 @@
+"""A shop small enough to see through: its own Postgres database, datasets and home for every test."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from google.cloud.bigquery import Client
+
+from ingestion import bigquery
+from ingestion.batch import run_batch
+from ingestion.report import BatchReport
+from ingestion.settings import Settings
+from metadata.spec import Catalog, Column, Table
+from sandbox import postgres as local_postgres
+
+_numbers = itertools.count(1)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """A source, a warehouse and the metadata between them."""
+
+    settings: Settings
+    catalog: Catalog
+    source: psycopg.Connection
+    client: Client
+
+    def load(self, **options: Any) -> BatchReport:
+        """Run one batch."""
+        return run_batch(self.settings, self.catalog, **options)
+
+    def ask(self, sql: str) -> list[Row]:
+        """Query the warehouse; {raw} and {audit} stand for the datasets."""
+        names = {layer: self.settings.dataset(layer) for layer in ("raw", "audit")}
+        return bigquery.query(self.client, sql.format(**names), timeout_s=30)
+
+    def raw(self, table: str) -> list[Row]:
+        """Every row of a raw table, in the order it came."""
+        return self.ask(f"select * from {{raw}}.{table.replace('.', '__')} order by load_dts, 1")
+
+    def latest(self, table: str) -> list[Row]:
+        """What completed batches say the table holds now, without the plumbing, ordered by key."""
+        key = ", ".join(self.catalog.table(table).primary_key)
+        rows = self.ask(
+            f"""
+            with visible as (
+                select * from {{raw}}.{table.replace(".", "__")}
+                where batch_id in (select batch_id from {{audit}}.batches where status = 'completed')
+            )
+            select * from visible where true
+            qualify row_number() over (partition by {key} order by load_dts desc) = 1
+            order by {key}
+            """
+        )
+        plumbing = {"batch_id", "load_dts", "record_source", "change_type"}
+        return [
+            {name: value for name, value in row.items() if name not in plumbing}
+            for row in rows
+            if row["change_type"] == "upsert"
+        ]
+
+    def statuses(self) -> list[str]:
+        """The status of every batch, in order."""
+        return [row["status"] for row in self.ask("select status from {audit}.batches order by batch_id")]
+
+
+def table(name: str, columns: dict[str, str], **more: Any) -> Table:
+    """A table of the shop: column name -> Postgres type; the first column is the key."""
+    return Table(
+        schema_name="shop",
+        name=name,
+        description="A table of the tests.",
+        columns=tuple(
+            Column(name=column, type=kind, description="A column of the tests.", **more.get(column, {}))
+            for column, kind in columns.items()
+        ),
+        primary_key=more.get("primary_key", (next(iter(columns)),)),
+        computed_controls=more.get("controls", {}),
+        optional=more.get("optional", False),
+    )
+
+
+SHOP = Catalog(
+    tables=(
+        table(
+            "accounts",
+            {"account_id": "integer", "owner": "varchar(50)", "balance": "numeric(18,2)", "pin": "text"},
+            owner={"sensitivity": "personal", "nullable": True},
+            pin={"sensitivity": "secret"},
+            balance={"measure": True},
+            controls={"doubled": "balance * 2"},
+        ),
+        table("visits", {"visit_id": "bigint", "account_id": "integer", "at": "timestamp"}),
+    ),
+    hubs=(),
+)
+
+
+def create(connection: psycopg.Connection, tables: tuple[Table, ...]) -> None:
+    """Create these tables, with their primary keys, in the schema `shop`."""
+    connection.execute("create schema if not exists shop")
+    for item in tables:
+        columns = ", ".join(f"{column.name} {column.type}" for column in item.columns)
+        key = ", ".join(item.primary_key)
+        connection.execute(f"create table {item.qualified} ({columns}, primary key ({key}))".encode())
+
+
+@pytest.fixture
+def database(services: Settings) -> Iterator[str]:
+    """The admin DSN of an empty database for one test."""
+    server = local_postgres.up(services)["admin_dsn"].rsplit("/", 1)[0]
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=10) as admin:
+        admin.execute(f"create database {name}".encode())
+        yield f"{server}/{name}"
+        admin.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture
+def own_settings(services: Settings, database: str, tmp_path: Path) -> Settings:
+    """Settings of a home, a database and datasets that only this test uses."""
+    (tmp_path / "services").symlink_to(services.home / "services", target_is_directory=True)
+    return Settings(home=tmp_path, source_dsn=database, dataset_prefix=f"t{next(_numbers)}", _env_file=None)
+
+
+@pytest.fixture
+def shop(own_settings: Settings, database: str) -> Iterator[World]:
+    """The shop with three accounts and two visits; nothing is loaded yet."""
+    with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
+        create(source, SHOP.tables)
+        source.execute(
+            "insert into shop.accounts values "
+            "(1, 'Ann', 10.50, '1111'), (2, null, 0, '2222'), (3, '', -1, '3333')"
+        )
+        source.execute(
+            "insert into shop.visits values (7, 1, '2013-01-01 07:00'), (8, 2, '2013-01-01 08:00')"
+        )
+        yield World(own_settings, SHOP, source, bigquery.connect(own_settings))
