@@ -37,7 +37,7 @@
     {%- if not execute or not flags.INTROSPECT or not has_ledger() -%}
         {{ return(nothing) }}
     {%- endif -%}
-    {%- set load_time = "format_timestamp('%Y-%m-%d %H:%M:%E6S', load_dts, 'UTC') as load_time" -%}
+    {%- set load_time = "format_datetime('%Y-%m-%d %H:%M:%E6S', datetime(load_dts, 'UTC')) as load_time" -%}
     {%- set pending = run_query(pending_batches(load_time) ~ '\n    order by load_time') -%}
     {%- set literals = [] -%}
     {%- for row in pending.rows -%}

@@ -1,0 +1,111 @@
+"""A dbt project with the vault's own macros on the local warehouse, and hand-made batches for it to load."""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from google.cloud.bigquery import Client
+
+from flows import dbt, packages
+from ingestion import bigquery, ledger
+from ingestion.bigquery import LoadRequest, TableLayout
+from ingestion.settings import Settings
+
+Row = dict[str, Any]
+VAULT = packages.VAULT_DIR
+OWN_FILES = ("dbt_project.yml", "profiles.yml", "packages.yml")
+
+
+def load_time(batch: int) -> datetime:
+    """The load time of a batch of these tests; the microsecond must survive the way through dbt."""
+    return datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC) + timedelta(days=batch)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """One dbt project, the datasets it builds, and where its batches are spooled."""
+
+    client: Client
+    settings: Settings
+    project: Path
+    spool: Path
+
+    def create_tables(self, layouts: Iterable[TableLayout]) -> None:
+        """Make the raw tables and the ledger."""
+        bigquery.ensure_dataset(self.client, self.settings, "raw")
+        bigquery.ensure_dataset(self.client, self.settings, "audit")
+        for layout in [*layouts, *ledger.layouts(self.settings)]:
+            bigquery.ensure_table(self.client, layout)
+
+    def deliver(self, batch: int, tables: Mapping[str, pa.Table]) -> None:
+        """Load the rows of a batch, {raw table: rows without plumbing but with change_type}, and complete it."""
+        for name, rows in tables.items():
+            self._load(batch, name, rows)
+        done = {"batch_id": batch, "load_dts": load_time(batch), "status": ledger.COMPLETED,
+                "finished_at": load_time(batch)}  # fmt: skip
+        bigquery.execute(self.client, ledger.insert(self.settings, "batches", [done]))
+
+    def _load(self, batch: int, name: str, rows: pa.Table) -> None:
+        plumbing = {
+            "batch_id": pa.array([batch] * len(rows), pa.int64()),
+            "load_dts": pa.array([load_time(batch)] * len(rows), pa.timestamp("us", tz="UTC")),
+            "record_source": pa.array([f"wwi.{name.replace('__', '.')}"] * len(rows)),
+        }
+        for column, values in plumbing.items():
+            rows = rows.append_column(column, values)
+        job_id = f"{self.settings.dataset_prefix}-{batch}-{name}"
+        path = self.spool / f"{job_id}.parquet"
+        pq.write_table(rows, path)
+        table_id = f"{self.settings.project}.{self.settings.dataset('raw')}.{name}"
+        bigquery.load_parquet(self.client, self.settings, LoadRequest(path, table_id, job_id, {}))
+
+    def build(self, *select: str, full_refresh: bool = False) -> dbt.BuildReport:
+        """`dbt build`."""
+        return dbt.build(self.settings, select=select, full_refresh=full_refresh, vault_dir=self.project)
+
+    def rows(self, dataset: str, table: str) -> list[Row]:
+        """All rows of a table."""
+        return self.query(f"select * from {{{dataset}}}.{table}")
+
+    def query(self, sql: str) -> list[Row]:
+        """Run SQL in which {audit}, {raw_vault}, ... stand for the datasets."""
+        layers = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
+        names = {layer: self.settings.dataset(layer) for layer in layers}
+        return bigquery.query(self.client, sql.format(**names))
+
+    def forget_loads(self, condition: str) -> None:
+        """Make batches pending again, as after a run that died before it could mark them."""
+        sql = f"delete from {self.settings.dataset('audit')}.vault_loads where {condition}"
+        bigquery.execute(self.client, sql)
+
+    def snapshot(self, dataset: str) -> dict[str, list[str]]:
+        """Every table of a dataset as its sorted rows, to compare two states."""
+        tables = self.query(f"select distinct table_name as t from {{{dataset}}}.INFORMATION_SCHEMA.COLUMNS")
+        return {row["t"]: _sorted(self.rows(dataset, row["t"])) for row in tables}
+
+
+def _sorted(rows: Sequence[Row]) -> list[str]:
+    return sorted(repr(sorted(row.items())) for row in rows)
+
+
+def make_project(folder: Path, models: Path, packages_dir: Path) -> Path:
+    """Lay out a dbt project from the vault's settings and macros, other models, and a set of packages."""
+    folder.mkdir()
+    for name in OWN_FILES:
+        shutil.copy(VAULT / name, folder / name)
+    shutil.copytree(VAULT / "macros", folder / "macros")
+    shutil.copytree(models, folder / "models")
+    packages.install(folder, packages_dir)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def offline() -> Path:
+    """The folder of the project's own packages."""
+    return VAULT / "offline"

@@ -1,0 +1,100 @@
+"""The test vectors of docs/hashing.md hold on the warehouse, and their hashes are those of their texts."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ingestion import bigquery
+from ingestion.settings import Settings
+
+from .conftest import Sandbox, make_project
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "hashing.md"
+LINE = re.compile(r"^\| (?P<kinds>[a-z ]+) \| `(?P<values>.+?)` \| `(?P<text>.*?)` \| `(?P<md5>[0-9a-f]{32})` \|$")
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One line of the table: what is encoded, and what must come out."""
+
+    kinds: list[str]
+    values: list[str]
+    text: str
+    md5: str
+
+
+def read_vectors() -> list[Vector]:
+    """The lines of the document's table, in its order."""
+    lines = (LINE.match(line) for line in DOCUMENT.read_text().splitlines())
+    return [
+        Vector(
+            kinds=line["kinds"].split(),
+            values=re.split(r", (?![^(]*\))", line["values"]),
+            text=line["text"].replace("\\n", "\n").replace("\\t", "\t"),
+            md5=line["md5"],
+        )
+        for line in lines
+        if line
+    ]
+
+
+VECTORS = read_vectors()
+
+
+def test_the_document_has_vectors_for_every_kind() -> None:
+    known = set(re.findall(r"^\| `(\w+)` \|", DOCUMENT.read_text(), re.MULTILINE))
+    assert len(known) == 9
+    assert {kind for vector in VECTORS for kind in vector.kinds} == known
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.text)
+def test_the_hash_is_that_of_the_text(vector: Vector) -> None:
+    assert hashlib.md5(vector.text.encode()).hexdigest() == vector.md5
+
+
+def test_different_vectors_have_different_texts_within_their_kinds() -> None:
+    pairs = {(tuple(vector.kinds), vector.text) for vector in VECTORS}
+    assert len(pairs) == len(VECTORS)
+
+
+def as_query(number: int, vector: Vector) -> str:
+    """A model's query for one vector: its text and hash, and the text of the same values as a business key."""
+    columns = [[f"c{position}", kind] for position, kind in enumerate(vector.kinds)]
+    values = ", ".join(f"{value} as c{position}" for position, value in enumerate(vector.values))
+    encoded = f"{{{{ encode({columns}) }}}}"
+    return (
+        f"select {number} as number, {encoded} as encoded, md5({encoded}) as hash,\n"
+        f"{{{{ encode_key({columns}) }}}} as encoded_key\nfrom (select {values})"
+    )
+
+
+@pytest.fixture(scope="module")
+def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """What the warehouse makes of each vector, in their order."""
+    folder = tmp_path_factory.mktemp("hashing")
+    models = folder / "models" / "marts"
+    models.mkdir(parents=True)
+    queries = [as_query(number, vector) for number, vector in enumerate(VECTORS)]
+    (models / "vectors.sql").write_text("\nunion all\n".join(queries))
+    project = make_project(folder / "project", folder / "models", offline)
+    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox.build()
+    return sorted(sandbox.rows("marts", "vectors"), key=lambda row: row["number"])
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("number", range(len(VECTORS)), ids=lambda number: VECTORS[number].text)
+def test_the_warehouse_spells_and_hashes_a_vector_so(encoded: list[dict[str, object]], number: int) -> None:
+    vector, row = VECTORS[number], encoded[number]
+    assert row["encoded"] == vector.text
+    assert row["hash"] == bytes.fromhex(vector.md5)
+
+
+@pytest.mark.services
+def test_a_key_is_null_as_soon_as_a_part_is(encoded: list[dict[str, object]]) -> None:
+    for vector, row in zip(VECTORS, encoded, strict=True):
+        has_null = any("null" in value for value in vector.values)
+        assert row["encoded_key"] == (None if has_null else vector.text)
