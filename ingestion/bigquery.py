@@ -150,11 +150,31 @@ def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
         table.clustering_fields = list(layout.cluster_by[:4])  # BigQuery takes four at most
     with _translated(f"table {layout.table_id}"):
         live = client.create_table(table, exists_ok=True, timeout=60, retry=READ_RETRY)
-        known = {field.name for field in live.schema}
-        new = [field for field in layout.schema if field.name not in known]
-        if new:
-            live.schema = [*live.schema, *new]
-            client.update_table(live, ["schema"], timeout=60, retry=NO_RETRY)
+    known = {field.name for field in live.schema}
+    new = [field for field in layout.schema if field.name not in known]
+    if new:
+        _add_columns(client, layout.table_id, new)
+
+
+def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigquery.SchemaField]) -> None:
+    """Add nullable columns at the end.
+
+    BigQuery needs only the statement. The emulator adds the columns by it but does not tell of them, and told
+    of them by its API does not add them: so it gets both.
+    """
+    for field in fields:
+        column = f"`{field.name}` {_ddl_type(field)}"
+        execute(client, f"alter table `{table_id}` add column if not exists {column}")
+    with _translated(f"table {table_id}"):
+        live = client.get_table(table_id, timeout=30, retry=READ_RETRY)
+        told = {field.name for field in live.schema}
+        live.schema = [*live.schema, *(field for field in fields if field.name not in told)]
+        client.update_table(live, ["schema"], timeout=60, retry=NO_RETRY)
+
+
+def _ddl_type(field: bigquery.SchemaField) -> str:
+    digits = f"({field.precision}, {field.scale})" if field.precision is not None else ""
+    return f"{field.field_type}{digits}"
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
     file, TransientError when it cannot be reached; the batch then stays 'loading' for the next run.
     """
     client, settings = run.client, run.settings
-    ledger.set_status(client, settings, manifest.batch_id, ledger.LOADING)
     filled = [table for table in manifest.tables if table.file]
+    if filled and not resuming:
+        ledger.set_status(client, settings, manifest.batch_id, ledger.LOADING)
     run.tell(Progress(stage="loading", total=len(filled)))
     job_ids: dict[str, str] = {}
 

@@ -1,0 +1,72 @@
+"""Tasks on workers: each once, in order; the first trouble is the one that is told."""
+
+import threading
+import time
+
+import pytest
+
+from ingestion.parallel import in_parallel
+
+
+def ignore(_: object) -> None:
+    pass
+
+
+@pytest.mark.parametrize("tasks", [0, 1, 2, 3, 50])
+def test_every_task_is_done_once_and_results_keep_the_order(tasks: int) -> None:
+    seen: list[int] = []
+    results = in_parallel("ab", range(tasks), lambda _, task: task * 2, on_done=seen.append, stop=ignore)
+    assert results == [task * 2 for task in range(tasks)]
+    assert sorted(seen) == results
+
+
+def test_no_worker_has_two_tasks_at_once() -> None:
+    busy: set[str] = set()
+
+    def work(worker: str, task: int) -> int:
+        assert worker not in busy
+        busy.add(worker)
+        time.sleep(0.001)
+        busy.remove(worker)
+        return task
+
+    in_parallel(["a", "b", "c"], range(60), work, on_done=ignore, stop=ignore)
+
+
+def test_the_first_error_is_told_and_the_others_are_stopped() -> None:
+    stopped: list[str] = []
+    broken_off = threading.Event()
+    begun: list[int] = []
+
+    def work(_: str, task: int) -> int:
+        begun.append(task)
+        if task == 0:
+            raise ValueError("the cause")
+        broken_off.wait(10)
+        raise ConnectionError("broken off")
+
+    def stop(worker: str) -> None:
+        stopped.append(worker)
+        broken_off.set()
+
+    with pytest.raises(ValueError, match="the cause"):
+        in_parallel(["a", "b"], range(100), work, on_done=ignore, stop=stop)
+    assert stopped == ["a", "b"]
+    assert len(begun) < 5, "tasks that had not begun must not begin any more"
+
+
+def test_ctrl_c_stops_the_workers_and_leaves_no_thread() -> None:
+    threads = threading.active_count()
+    broken_off = threading.Event()
+
+    def work(_: str, task: int) -> int:
+        if task > 0:
+            broken_off.wait(10)
+        return task
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        in_parallel(["a", "b"], range(10), work, on_done=interrupt, stop=lambda _: broken_off.set())
+    assert threading.active_count() == threads

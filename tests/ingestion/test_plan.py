@@ -1,0 +1,61 @@
+"""Which rows are read, and when that many lost rows are too many."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.plan import COMPARABLE_TRANSACTIONS, Previous, Snapshot, Window, has_shrunk, plan_window
+
+NOW = Snapshot.parse("1000:1005:1001,1003")
+BEFORE = Previous(7, datetime(2026, 1, 1, tzinfo=UTC), "one/1/wwi", Snapshot.parse("900:910:905"), 50)
+
+
+def test_changed_rows_are_those_since_the_oldest_transaction_then_running() -> None:
+    assert plan_window(BEFORE, NOW, "one/1/wwi", full=False) == Window("incremental", "changed rows", 900)
+
+
+@pytest.mark.parametrize(
+    ("previous", "system", "full", "reason"),
+    [
+        (None, "one/1/wwi", False, "first load"),
+        (BEFORE, "one/1/wwi", True, "asked for"),
+        (BEFORE, "two/1/wwi", False, "another source: two/1/wwi instead of one/1/wwi"),
+        (BEFORE, "one/2/wwi", False, "another source: one/2/wwi instead of one/1/wwi"),
+        (replace(BEFORE, snapshot=Snapshot.parse("1000:1006:")), "one/1/wwi", False, "restored"),
+    ],
+)
+def test_everything_is_read_when_transactions_cannot_be_compared(
+    previous: Previous | None, system: str, full: bool, reason: str
+) -> None:
+    window = plan_window(previous, NOW, system, full=full)
+    assert (window.mode, window.from_xid) == ("full", None)
+    assert reason in window.reason
+
+
+@given(st.integers(3, 2**40), st.integers(0, 2**32))
+def test_half_the_circle_of_transaction_ids_is_the_limit(xmin: int, distance: int) -> None:
+    previous = replace(BEFORE, snapshot=Snapshot(f"{xmin}:{xmin}:", xmin, xmin))
+    now = Snapshot(f"{xmin + distance}:{xmin + distance}:", xmin + distance, xmin + distance)
+    mode = plan_window(previous, now, BEFORE.source_system, full=False).mode
+    assert mode == ("incremental" if distance < COMPARABLE_TRANSACTIONS else "full")
+
+
+@pytest.mark.parametrize(
+    ("before", "lost", "shrunk"),
+    [
+        (0, 0, False),
+        (5, 0, False),
+        (5, -3, False),
+        (5, 4, False),
+        (5, 5, True),
+        (99, 98, False),
+        (100, 30, False),
+        (100, 31, True),
+        (1, 1, True),
+    ],
+)
+def test_a_table_has_shrunk(before: int, lost: int, shrunk: bool) -> None:
+    assert has_shrunk(before, lost) == shrunk

@@ -1,0 +1,57 @@
+"""All tables of the business at once, read by the login that may read no secret."""
+
+import time
+
+import psycopg
+import pytest
+
+from ingestion import bigquery
+from ingestion.batch import run_batch
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+from sandbox.reader import grant_reader
+from sandbox.schema import create_schema
+from tests.ingestion.filling import fill
+
+pytestmark = pytest.mark.services
+
+ROWS = 50
+IDLE_LIMIT_S = 3.0
+
+
+@pytest.fixture
+def reader(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
+    """Settings of the reading login, over a source in which every table has rows."""
+    with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
+        create_schema(source, catalog)
+        source.execute("set session_replication_role = replica")  # rows of no meaning break foreign keys
+        for table in catalog.tables:
+            fill(source, table, ROWS)
+    grant_reader(source_dsn, catalog)
+    parts = psycopg.conninfo.conninfo_to_dict(source_dsn) | {"user": "wwi_reader"}
+    return settings.model_copy(update={"source_dsn": psycopg.conninfo.make_conninfo(**parts)})
+
+
+def test_all_tables_land_whole_without_secrets_and_an_idle_batch_is_quick(
+    reader: Settings, source_dsn: str, catalog: Catalog
+) -> None:
+    report = run_batch(reader, catalog)
+    assert {table.table: table.rows_upserted for table in report.tables} == {
+        table.qualified: ROWS for table in catalog.tables
+    }
+    client = bigquery.connect(reader)
+    with psycopg.connect(source_dsn, connect_timeout=10) as source:
+        for table in catalog.tables:
+            names = ", ".join(column.name for column in table.loaded_columns)
+            expected = source.execute(f"select {names} from {table.qualified} order by 1".encode()).fetchall()
+            raw = f"{reader.dataset('raw')}.{table.raw_name}"
+            rows = bigquery.query(client, f"select * from {raw} order by 1")
+            found = [tuple(row[column.name] for column in table.loaded_columns) for row in rows]
+            assert found == expected, table.qualified
+            secrets = {column.name for column in table.columns if column.sensitivity == "secret"}
+            assert not secrets & set(rows[0]), table.qualified
+    began = time.monotonic()
+    idle = run_batch(reader, catalog)
+    seconds = time.monotonic() - began
+    assert idle.rows_loaded == 0
+    assert seconds < IDLE_LIMIT_S, f"an idle batch of {len(idle.tables)} tables took {seconds:.1f} s"
