@@ -27,6 +27,8 @@ class Extensions:
     """Late orders that are deleted, with their lines, before they are picked the next morning."""
     comment_share: float = 0.03
     """Orders with a comment; half of the comments are the empty string."""
+    new_customers_per_day: float = 1 / 25
+    """New customers; the original has this rate."""
     price_changes_per_day: float = 0.1
     """Items whose list price moves by up to 8 percent."""
     deals_per_day: float = 0.05
@@ -73,6 +75,6 @@ class Parameters:
                 f"scale {self.scale}: the scale is above 0 and at most {MAX_SCALE:g}. Choose another one."
             )
 
-    def as_json(self) -> dict[str, object]:
-        """Return the parameters as plain values that JSON keeps unchanged."""
-        return asdict(self)
+    def as_json(self) -> dict[str, float]:
+        """Return the parameters, extensions among them, as plain values that JSON keeps unchanged."""
+        return {"seed": self.seed, "scale": self.scale, **asdict(self.extensions)}

@@ -36,7 +36,7 @@ class State:
     """How far a simulation has come: the day it started, the day that comes next, the next id per counter."""
 
     rules: int
-    parameters: dict[str, object]
+    parameters: dict[str, float]
     first_day: date
     next_day: date
     next_ids: dict[str, int]
@@ -66,7 +66,7 @@ def prepare_state(connection: psycopg.Connection, catalog: Catalog) -> State | N
         if connection.execute(f"select from {table.qualified} limit 1".encode()).fetchone() is not None:
             raise SimulationError(
                 f"{table.qualified} holds rows that the simulator has not written. Simulate into a database "
-                "of its own: `wwi source reset` empties the local source. Or name another one."
+                "of its own: `wwi source reset` empties the local one, or name another."
             )
     return None
 
@@ -75,8 +75,8 @@ def check(state: State, parameters: Parameters, start: date) -> None:
     """Raise SimulationError unless `start` and `parameters` continue what `state` describes."""
     if state.rules != RULES:
         raise SimulationError(
-            f"the database was simulated by rules {state.rules}, and this version has rules {RULES}: it would "
-            "not continue the same business. Start again in an empty database (`wwi source reset`)."
+            f"the database was simulated by rules {state.rules}, and this version has rules {RULES}: it "
+            "would not continue the same business. Start again in an empty database (`wwi source reset`)."
         )
     wanted = parameters.as_json()
     if different := [name for name, value in state.parameters.items() if wanted.get(name) != value]:

@@ -69,6 +69,7 @@ def _backdated(moment: Moment, count: int) -> Columns:
 
 def _finished(world: World, moment: Moment, sheet: Sheet, counter: str, rate: float) -> Array:
     """Return ids that were given out and are no longer in the sheet."""
-    count = int(moment.rng.poisson(rate * world.parameters.scale))
-    ids = np.unique(moment.rng.integers(1, world.next_ids[counter], count))
+    given_out = world.next_ids[counter] - 1
+    count = int(moment.rng.poisson(rate * world.parameters.scale)) if given_out else 0
+    ids = np.unique(moment.rng.integers(1, max(1, given_out), count, endpoint=True))
     return ids[~sheet.holds(ids)]

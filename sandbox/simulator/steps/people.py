@@ -11,7 +11,6 @@ from sandbox.simulator.world import Moment, World
 
 PASSWORD_CHANGES_SHARES = (5 / 8, 2 / 8, 1 / 8)
 ACTIVATION_SHARE = 1 / 8
-NEW_CUSTOMERS_PER_DAY = 1 / 25
 
 
 def change_passwords(world: World, moment: Moment) -> dict[str, int]:
@@ -43,7 +42,7 @@ def activate_logon(world: World, moment: Moment) -> dict[str, int]:
 
 def add_customers(world: World, moment: Moment) -> dict[str, int]:
     """Register on few days a new customer, a person not known before."""
-    expected = NEW_CUSTOMERS_PER_DAY * world.parameters.scale
+    expected = world.parameters.extensions.new_customers_per_day * world.parameters.scale
     count = int(expected) + int(moment.rng.random() < expected % 1)
     if not count:
         return {}
