@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -22,16 +23,21 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings of a home in which the local source and the local warehouse run."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)
-    try:
-        postgres.up(settings)
-        warehouse.up(settings)
-        yield settings
-    finally:
-        warehouse.down(settings)
-        postgres.down(settings)
+def services() -> Iterator[Settings]:
+    """Settings of a home in which the local source and the local warehouse run.
+
+    It is not under pytest's own folder: every start of pytest closes that to other users, and as root the
+    server of a test run that is still going on is such a user and ends in a panic.
+    """
+    with TemporaryDirectory(prefix="wwi-tests-", ignore_cleanup_errors=True) as home:
+        settings = Settings(home=Path(home), _env_file=None)
+        try:
+            postgres.up(settings)
+            warehouse.up(settings)
+            yield settings
+        finally:
+            warehouse.down(settings)
+            postgres.down(settings)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Every kind of event happens, and is seen by a reader who looks once a day."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import psycopg
@@ -51,6 +52,21 @@ def test_the_days_add_up_to_the_report(spring: Spring) -> None:
     assert [done.day for done in spring.days] == [date.fromordinal(736064 + number) for number in range(90)]
     assert sum(done.events["order lines"] for done in spring.days) == spring.report.events["order lines"]
     assert sum((done.rows for done in spring.days), start=type(spring.report.rows)()) == spring.report.rows
+
+
+def test_the_volume_is_that_of_the_rules(
+    spring: Spring, record_property: Callable[[str, object], None]
+) -> None:
+    """Orders around the average, 3.5 lines each, nearly all invoiced; the speed is only noted."""
+    events, average = spring.report.events, 60 * 0.25
+    weekdays = sum(
+        1 if done.day.weekday() < 5 else 0.5 if done.day.weekday() == 5 else 0 for done in spring.days
+    )
+    late = events["late orders"]
+    assert events["orders"] - late == pytest.approx(average * 1.23 * weekdays, rel=0.1)
+    assert events["order lines"] / events["orders"] == pytest.approx(3.5, rel=0.05)
+    assert events["invoices"] / (events["orders"] - events["cancelled orders"]) > 0.95
+    record_property("order_lines_per_second", round(spring.report.order_lines_per_second))
 
 
 def test_the_source_knows_what_day_it_is(spring: Spring) -> None:
