@@ -18,8 +18,17 @@ raise only what was received, lead times and payment terms count, failed deliver
 the remainder.
 """
 
+from sandbox.simulator.day import MASTER_DATA_EVENTS
 from sandbox.simulator.errors import SimulationError
 from sandbox.simulator.parameters import Extensions, Parameters
 from sandbox.simulator.run import DayReport, SimulationReport, simulate
 
-__all__ = ["DayReport", "Extensions", "Parameters", "SimulationError", "SimulationReport", "simulate"]
+__all__ = [
+    "MASTER_DATA_EVENTS",
+    "DayReport",
+    "Extensions",
+    "Parameters",
+    "SimulationError",
+    "SimulationReport",
+    "simulate",
+]

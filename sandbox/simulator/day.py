@@ -23,6 +23,22 @@ from sandbox.simulator.steps.stocktake import is_stocktake_day, take_stock
 from sandbox.simulator.streams import stream
 from sandbox.simulator.world import Moment, World
 
+MASTER_DATA_EVENTS = frozenset(
+    {
+        "address changes",
+        "category changes",
+        "credit limit changes",
+        "logon activations",
+        "master data changes",
+        "new customers",
+        "password changes",
+        "price changes",
+        "special deals",
+        "yearly growth",
+    }
+)
+"""Names of the events that change master data; all others are the day's trade."""
+
 MONDAY, THURSDAY, FRIDAY = 0, 3, 4
 COLD_ROOM_FROM, VEHICLE_FROM = date(2015, 12, 20), date(2016, 1, 1)
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import psycopg
 import pytest
 
-from sandbox.simulator import simulate
+from sandbox.simulator import MASTER_DATA_EVENTS, simulate
 
 from .conftest import BUSY, NewDatabase, Spring
 
@@ -42,6 +42,7 @@ def books(spring: Spring) -> psycopg.Connection:
 
 def test_every_kind_of_event_happens(spring: Spring) -> None:
     assert set(spring.report.events) == EVENTS
+    assert EVENTS >= MASTER_DATA_EVENTS
     assert {
         name.removeprefix("updated ") for name in spring.report.rows if name.startswith("updated")
     } == UPDATED
