@@ -7,7 +7,6 @@ of it.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,27 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-import requests
 from google.api_core import exceptions as google_errors
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
-from ingestion.errors import MissingInWarehouseError, PermanentError, TransientError
+from ingestion.bigquery_errors import CONNECTION_TROUBLE, brief, translated
+from ingestion.errors import PermanentError
+from ingestion.parquet import in_column_order
 from ingestion.settings import Layer, Settings
 
 logger = logging.getLogger(__name__)
 
-CONNECTION_TROUBLE = (
-    requests.ConnectionError,
-    requests.Timeout,
-    google_errors.ServiceUnavailable,
-    google_errors.GatewayTimeout,
-    google_errors.BadGateway,
-    google_errors.TooManyRequests,
-)
 READ_RETRY = Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), initial=0.2, timeout=10)
 NO_RETRY: Any = None  # the client understands it; its type hints do not
 
@@ -80,7 +71,7 @@ def query(
 def query_arrow(client: bigquery.Client, sql: str, timeout_s: float = 120) -> Iterator[pa.Table]:
     """Run one query and yield its rows a page at a time, for large results. Errors as `query`."""
     rows = _run(client, sql, None, timeout_s)
-    with _translated("query"):
+    with translated("query"):
         for batch in rows.to_arrow_iterable(bqstorage_client=None):
             yield pa.Table.from_batches([batch])
 
@@ -102,14 +93,14 @@ def ensure_dataset(client: bigquery.Client, settings: Settings, layer: Layer, de
     dataset = bigquery.Dataset(f"{settings.project}.{name}")
     dataset.location = settings.bigquery_location
     dataset.description = description
-    with _translated(f"dataset {name}"):
+    with translated(f"dataset {name}"):
         client.create_dataset(dataset, exists_ok=True, timeout=30, retry=READ_RETRY)
 
 
 def dataset_label(client: bigquery.Client, settings: Settings, layer: Layer, label: str) -> str | None:
     """Return the value of a label of the dataset; None when it has no such label or does not exist."""
     name = settings.dataset(layer)
-    with _translated(f"dataset {name}"):
+    with translated(f"dataset {name}"):
         try:
             dataset = client.get_dataset(f"{settings.project}.{name}", timeout=30, retry=READ_RETRY)
         except google_errors.NotFound:
@@ -123,7 +114,7 @@ def label_dataset(
 ) -> None:
     """Set these labels of the dataset and leave its others alone."""
     name = settings.dataset(layer)
-    with _translated(f"dataset {name}"):
+    with translated(f"dataset {name}"):
         dataset = client.get_dataset(f"{settings.project}.{name}", timeout=30, retry=READ_RETRY)
         dataset.labels = {**dataset.labels, **labels}
         client.update_dataset(dataset, ["labels"], timeout=30, retry=NO_RETRY)
@@ -148,7 +139,7 @@ def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
         table.time_partitioning = bigquery.TimePartitioning(field=layout.partition_by)
     if layout.cluster_by:
         table.clustering_fields = list(layout.cluster_by[:4])  # BigQuery takes four at most
-    with _translated(f"table {layout.table_id}"):
+    with translated(f"table {layout.table_id}"):
         live = client.create_table(table, exists_ok=True, timeout=60, retry=READ_RETRY)
     known = {field.name for field in live.schema}
     new = [field for field in layout.schema if field.name not in known]
@@ -165,7 +156,7 @@ def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigque
     for field in fields:
         column = f"`{field.name}` {_ddl_type(field)}"
         execute(client, f"alter table `{table_id}` add column if not exists {column}")
-    with _translated(f"table {table_id}"):
+    with translated(f"table {table_id}"):
         live = client.get_table(table_id, timeout=30, retry=READ_RETRY)
         told = {field.name for field in live.schema}
         live.schema = [*live.schema, *(field for field in fields if field.name not in told)]
@@ -207,8 +198,9 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
         write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
         labels=dict(request.labels),
+        job_timeout_ms=settings.load_timeout_s * 1000,
     )
-    with _translated(f"load of {request.path.name} into {request.table_id}"):
+    with translated(f"load of {request.path.name} into {request.table_id}"):
         if settings.target == "local":
             job = _submit_to_emulator(client, settings, request, config)
         else:
@@ -219,7 +211,7 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
 
 def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> LoadJob:
     """Tell what became of a load job, waiting for one that is still running."""
-    with _translated(f"load job {job_id}"):
+    with translated(f"load job {job_id}"):
         try:
             job = client.get_job(job_id, timeout=30, retry=READ_RETRY)
         except google_errors.NotFound:
@@ -229,7 +221,7 @@ def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> L
         except CONNECTION_TROUBLE:
             raise
         except google_errors.GoogleAPICallError as error:
-            return LoadJob(job_id, "failed", _brief(error))
+            return LoadJob(job_id, "failed", brief(error))
     return LoadJob(job_id, "done")
 
 
@@ -256,7 +248,7 @@ def _submit_to_emulator(
     the path of the file instead.
     """
     table = client.get_table(request.table_id, timeout=30, retry=READ_RETRY)
-    path = _in_order(request.path, [field.name for field in table.schema])
+    path = in_column_order(request.path, [field.name for field in table.schema])
     if settings.warehouse_url is not None:
         return _upload(client, settings, replace(request, path=path), config)
     return client.load_table_from_uri(
@@ -269,34 +261,17 @@ def _submit_to_emulator(
     )
 
 
-def _in_order(path: Path, names: Sequence[str]) -> Path:
-    """Return a file with the same rows and exactly the columns `names`; mostly that is the file itself."""
-    with pq.ParquetFile(path) as source:
-        schema = source.schema_arrow
-        if list(schema.names) == list(names):
-            return path
-        ordered = path.with_suffix(".ordered.parquet")
-        absent = [pa.field(name, pa.null()) for name in names if name not in schema.names]
-        fields = {field.name: field for field in [*schema, *absent]}
-        with pq.ParquetWriter(ordered, pa.schema([fields[name] for name in names])) as target:
-            for group in range(source.num_row_groups):
-                rows = source.read_row_group(group)
-                for field in absent:
-                    rows = rows.append_column(field, pa.nulls(len(rows)))
-                target.write_table(rows.select(list(names)))
-    return ordered
-
-
 def _run(client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | None, timeout_s: float) -> Any:
     config = bigquery.QueryJobConfig(
         use_legacy_sql=False,
+        job_timeout_ms=int(timeout_s * 1000),
         query_parameters=[
             bigquery.ScalarQueryParameter(name, _parameter_type(value), value)
             for name, value in (params or {}).items()
         ],
     )
     logger.debug("%s", sql)
-    with _translated("query"):
+    with translated("query"):
         # Not query_and_wait: against the emulator it swallows the error of a failed statement.
         job = client.query(sql, job_config=config, timeout=timeout_s, retry=NO_RETRY, job_retry=None)
         return job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
@@ -307,28 +282,3 @@ def _parameter_type(value: Parameter) -> str:
         return "TIMESTAMP" if value.tzinfo else "DATETIME"
     types = {bool: "BOOL", int: "INT64", float: "FLOAT64", Decimal: "NUMERIC", date: "DATE"}
     return types.get(type(value), "STRING")
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn the client's errors into ours, with what was tried and what to do."""
-    try:
-        yield
-    except CONNECTION_TROUBLE as error:
-        raise TransientError(
-            f"{what}: the warehouse cannot be reached ({type(error).__name__}). "
-            "Check it with `wwi warehouse up`, or the network when the target is bigquery; then run again."
-        ) from error
-    except google_errors.NotFound as error:
-        raise MissingInWarehouseError(f"{what}: {_brief(error)}") from error
-    except google_errors.Forbidden as error:
-        raise PermanentError(f"{what}: {_brief(error)}. Grant the account the missing role.") from error
-    except TimeoutError as error:
-        raise PermanentError(f"{what}: no end within the time limit. Raise WWI_QUERY_TIMEOUT_S.") from error
-    except google_errors.GoogleAPICallError as error:
-        raise PermanentError(f"{what}: {_brief(error)}") from error
-
-
-def _brief(error: google_errors.GoogleAPICallError) -> str:
-    """The engine's own words without the request and job details that follow them."""
-    return str(error.message or error).split("; reason:")[0].split("\n\nLocation:")[0].strip()

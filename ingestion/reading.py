@@ -39,6 +39,8 @@ def read_batch(run: Run, state: LedgerState) -> tuple[Manifest, Drift]:
     Raises PermanentError for drift, shrunken tables and broken values. The source is free when this returns.
     """
     with _open_source(run) as source:
+        if not run.allow_shrink:
+            _check_absent(source.drift, state)
         batch = _new_batch(state, source.picture)
         tasks = _plan(run, state, source, batch)
         if not run.allow_shrink:
@@ -67,6 +69,16 @@ def check_shrink(lost: Mapping[str, int], state: LedgerState) -> None:
         raise PermanentError(
             f"tables of the source have shrunk since the previous batch; nothing was loaded:\n{listed}\n"
             "When these rows were meant to go, run again with --allow-shrink."
+        )
+
+
+def _check_absent(drift: Drift, state: LedgerState) -> None:
+    """An optional table may be missing, but not go away after it was loaded."""
+    gone = [name for name in drift.absent if name in state.previous]
+    if gone:
+        raise PermanentError(
+            f"the source has lost {', '.join(gone)}; nothing was loaded. Restore it, or leave it as it is in "
+            "raw by --allow-shrink."
         )
 
 

@@ -80,6 +80,17 @@ def test_a_missing_optional_table_is_no_drift(loaded: World) -> None:
     assert world.load().absent == ("shop.sensors",)
 
 
+def test_an_optional_table_that_was_loaded_must_not_go_away(loaded: World) -> None:
+    sensor = table("sensors", {"sensor_id": "integer"}, optional=True)
+    catalog = Catalog(tables=(*SHOP.tables, sensor), hubs=())
+    world = World(loaded.settings, catalog, loaded.source, loaded.client)
+    loaded.source.execute("create table shop.sensors as select 1 as sensor_id")
+    world.load()
+    loaded.source.execute("drop table shop.sensors")
+    refused(world, r"the source has lost shop\.sensors")
+    assert world.load(allow_shrink=True).absent == ("shop.sensors",)
+
+
 def test_an_emptied_table_stops_the_load_unless_allowed(loaded: World) -> None:
     loaded.source.execute("delete from shop.visits")
     message = refused(loaded, r"shop\.visits: 2 of 2 rows are gone")

@@ -1,0 +1,28 @@
+"""Parquet files, a row group at a time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def in_column_order(path: Path, names: Sequence[str]) -> Path:
+    """Return a file with the same rows and exactly the columns `names`: the file itself if it is so.
+
+    Columns that it lacks are null in the new file beside it.
+    """
+    with pq.ParquetFile(path) as source:
+        schema = source.schema_arrow
+        if list(schema.names) == list(names):
+            return path
+        ordered = path.with_suffix(".ordered.parquet")
+        absent = [pa.field(name, pa.null()) for name in names if name not in schema.names]
+        fields = {field.name: field for field in [*schema, *absent]}
+        with pq.ParquetWriter(ordered, pa.schema([fields[name] for name in names])) as target:
+            for group in range(source.num_row_groups):
+                rows = source.read_row_group(group)
+                for field in absent:
+                    rows = rows.append_column(field, pa.nulls(len(rows)))
+                target.write_table(rows.select(list(names)))
+    return ordered
