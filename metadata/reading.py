@@ -28,7 +28,8 @@ _PARTS: dict[str, type[Spec]] = {
 }
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+# libyaml is some ten times faster than plain Python, and every command reads the metadata
+class _UniqueKeyLoader(yaml.CSafeLoader):
     """A safe loader that remembers keys written twice; plain YAML lets the last one win silently."""
 
     def __init__(self, stream: str) -> None:
