@@ -44,7 +44,7 @@ class Sandbox:
             bigquery.ensure_table(self.client, layout)
 
     def deliver(self, batch: int, tables: Mapping[str, pa.Table]) -> None:
-        """Load the rows of a batch, {raw table: rows without plumbing but with change_type}, and complete it."""
+        """Load a batch, {raw table: its rows without plumbing but with change_type}, and complete it."""
         for name, rows in tables.items():
             self._load(batch, name, rows)
         done = {"batch_id": batch, "load_dts": load_time(batch), "status": ledger.COMPLETED,

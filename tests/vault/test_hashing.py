@@ -10,10 +10,12 @@ import pytest
 from ingestion import bigquery
 from ingestion.settings import Settings
 
-from .conftest import Sandbox, make_project
+from .conftest import Row, Sandbox, make_project
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "hashing.md"
-LINE = re.compile(r"^\| (?P<kinds>[a-z ]+) \| `(?P<values>.+?)` \| `(?P<text>.*?)` \| `(?P<md5>[0-9a-f]{32})` \|$")
+LINE = re.compile(
+    r"^\| (?P<kinds>[a-z ]+) \| `(?P<values>.+?)` \| `(?P<text>.*?)` \| `(?P<md5>[0-9a-f]{32})` \|$"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def test_different_vectors_have_different_texts_within_their_kinds() -> None:
 
 
 def as_query(number: int, vector: Vector) -> str:
-    """A model's query for one vector: its text and hash, and the text of the same values as a business key."""
+    """A model's query for one vector: its text and hash, and its text as a business key."""
     columns = [[f"c{position}", kind] for position, kind in enumerate(vector.kinds)]
     values = ", ".join(f"{value} as c{position}" for position, value in enumerate(vector.values))
     encoded = f"{{{{ encode({columns}) }}}}"
@@ -72,7 +74,7 @@ def as_query(number: int, vector: Vector) -> str:
 
 
 @pytest.fixture(scope="module")
-def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """What the warehouse makes of each vector, in their order."""
     folder = tmp_path_factory.mktemp("hashing")
     models = folder / "models" / "marts"
@@ -87,14 +89,14 @@ def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.mark.services
 @pytest.mark.parametrize("number", range(len(VECTORS)), ids=lambda number: VECTORS[number].text)
-def test_the_warehouse_spells_and_hashes_a_vector_so(encoded: list[dict[str, object]], number: int) -> None:
+def test_the_warehouse_spells_and_hashes_a_vector_so(encoded: list[Row], number: int) -> None:
     vector, row = VECTORS[number], encoded[number]
     assert row["encoded"] == vector.text
     assert row["hash"] == bytes.fromhex(vector.md5)
 
 
 @pytest.mark.services
-def test_a_key_is_null_as_soon_as_a_part_is(encoded: list[dict[str, object]]) -> None:
+def test_a_key_is_null_as_soon_as_a_part_is(encoded: list[Row]) -> None:
     for vector, row in zip(VECTORS, encoded, strict=True):
         has_null = any("null" in value for value in vector.values)
         assert row["encoded_key"] == (None if has_null else vector.text)

@@ -1,11 +1,11 @@
-"""What a vault must survive, through the project's own macros: every state that was delivered can be read back.
+"""What a vault must survive, through the real macros: every state that was delivered can be read back.
 
 Each case is one key of one table and what every batch brought of it. Batch 1 is loaded alone, batches 2 to 4
 at once, batch 5 alone. Then batches are loaded again, and at last the whole history is loaded anew.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -97,9 +97,13 @@ CASES: dict[str, Case] = {
     "text moves to the next column": Case(notes(("ab", "c"), ("a", "bc"), ("", "abc"), (None, "abc")), 4),
     "NULL moves to the next column": Case(notes((None, "x"), ("x", None), (None, None)), 3),
     "a cent": Case({1: A, 2: replace(A, amount=Decimal("1.51")), 3: A}, 3),
-    "a power of ten": Case({1: A, 2: replace(A, amount=Decimal("15")), 3: replace(A, amount=Decimal("150"))}, 3),
+    "a power of ten": Case(
+        {1: A, 2: replace(A, amount=Decimal("15")), 3: replace(A, amount=Decimal("150"))}, 3
+    ),
     "a microsecond": Case({1: A, 2: replace(A, seen=datetime(2013, 1, 1, 7, 0, 0, 2))}, 2),
-    "a byte": Case({1: A, 2: replace(A, photo=b"\x00"), 3: replace(A, photo=b""), 4: replace(A, photo=None)}, 4),
+    "a byte": Case(
+        {1: A, 2: replace(A, photo=b"\x00"), 3: replace(A, photo=b""), 4: replace(A, photo=None)}, 4
+    ),
     "unknown, no and yes": Case({1: A, 2: replace(A, is_active=None), 3: replace(A, is_active=False)}, 3),
     "moves away and back": Case(places(1, 2, 1), 1),
     "moves to nowhere and back": Case(places(1, None, 1, 2, None), 1),
@@ -118,9 +122,7 @@ CASES: dict[str, Case] = {
     "key with a space": Case({1: C}, 1, key=("key ", "x")),
     "key without a part": Case({1: A, 2: B}, 0, key=("a", None)),
 }
-CASES = {
-    name: case if any(case.key) else replace(case, key=("case", name)) for name, case in CASES.items()
-}
+CASES = {name: case if any(case.key) else replace(case, key=("case", name)) for name, case in CASES.items()}
 WITH_KEY = [name for name, case in CASES.items() if None not in case.key]
 
 RAW_SCHEMA = pa.schema(
@@ -177,7 +179,7 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+def history(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> History:
     """Deliver all cases and load them in the order that the module's docstring tells."""
     folder = tmp_path_factory.mktemp("history")
     project = make_project(folder / "project", Path(__file__).parent / "history_project", offline)
@@ -194,7 +196,7 @@ def history(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPath
     sandbox.build()
     again = sandbox.snapshot("raw_vault")
     sandbox.build(full_refresh=True)
-    yield History(tables, loaded, again, sandbox.snapshot("raw_vault"), sorted(marked))
+    return History(tables, loaded, again, sandbox.snapshot("raw_vault"), sorted(marked))
 
 
 @pytest.mark.parametrize("name", WITH_KEY)

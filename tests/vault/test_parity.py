@@ -1,0 +1,128 @@
+"""The offline packages build the same vault as AutomateDV and dbt-utils themselves, table by table.
+
+Runs where the originals are at hand: WWI_DBT_PACKAGES names the folder with automate_dv/ and dbt_utils/.
+"""
+
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from ingestion import bigquery
+from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, raw_layout
+from ingestion.settings import Settings
+from metadata.spec import Catalog, Column, Table
+
+from .conftest import VAULT, Row, Sandbox, make_project
+
+ORIGINALS = os.environ.get("WWI_DBT_PACKAGES")
+
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.timeout(1800),  # seconds; six builds of the whole vault
+    pytest.mark.skipif(
+        not ORIGINALS,
+        reason="parity not checked: set WWI_DBT_PACKAGES to the folder with automate_dv/ and dbt_utils/",
+    ),
+]
+
+LAYERS = ("staging", "raw_vault")
+# What each batch brings of each key: the letter names a state, "-" is a delete. Batches in one tuple are
+# loaded at once. A-B-A comes within a load (key 1), across loads (key 2) and around a delete (key 5).
+Batch = Mapping[int, str]
+LOADS: tuple[tuple[Batch, ...], ...] = (
+    ({1: "a", 2: "a", 3: "a", 4: "a", 5: "a", 6: "a"},),
+    ({1: "b", 2: "b", 3: "a", 7: "a"}, {1: "a", 4: "0", 7: "b"}, {3: "c", 6: "-"}),
+    ({2: "a", 5: "-", 6: "a", 8: "b"}, {4: "a", 5: "a", 7: "-"}),
+)
+# Made-up rows break rules of the business; here only models count.
+NO_TESTS = "\ndata_tests:\n  +enabled: false\n"
+TEXTS = ("", "a", "A", " a ", "it's", "a\nb", "a||b", "~", "1:a,", "é€😀", "^^", "\\")
+
+
+def test_both_package_sets_build_the_same_vault(
+    settings: Settings,
+    catalog: Catalog,
+    offline: Path,
+    tmp_path: Path,
+) -> None:
+    models = tmp_path / "models"
+    for layer in LAYERS:
+        shutil.copytree(VAULT / "models" / layer, models / layer)
+    tables = [table for table in catalog.tables if (models / "staging" / f"{table.stage_name}.sql").exists()]
+    sandboxes = []
+    for number, packages_dir in enumerate((offline, Path(ORIGINALS or ""))):
+        home = tmp_path / f"home_{number}"  # each with its own parsed project
+        home.mkdir()
+        (home / "services").symlink_to(settings.home / "services", target_is_directory=True)
+        prefix = f"{settings.dataset_prefix}_{number}"
+        own = settings.model_copy(update={"home": home, "dataset_prefix": prefix})
+        project = make_project(tmp_path / f"project_{number}", models, packages_dir)
+        with (project / "dbt_project.yml").open("a") as settings_file:
+            settings_file.write(NO_TESTS)
+        sandboxes.append(Sandbox(bigquery.connect(own), own, project, tmp_path))
+    ours, theirs = (loads_of(sandbox, tables) for sandbox in sandboxes)
+    compared = 0
+    for number, (our_tables, their_tables) in enumerate(zip(ours, theirs, strict=True), start=1):
+        assert our_tables.keys() == their_tables.keys()
+        for name, rows in our_tables.items():
+            assert rows == their_tables[name], f"{name} differs after load {number}"
+            compared += bool(rows)
+    assert compared > len(LOADS) * len(tables) * 3
+
+
+def loads_of(sandbox: Sandbox, tables: list[Table]) -> Iterator[dict[str, list[str]]]:
+    """Every staging and raw vault table after each load."""
+    sandbox.create_tables([raw_layout(sandbox.settings, table) for table in tables])
+    number = 0
+    for batches in LOADS:
+        for batch in batches:
+            number += 1
+            sandbox.deliver(number, {table.raw_name: rows_of(table, batch) for table in tables})
+        sandbox.build(*LAYERS)
+        yield {**sandbox.snapshot("staging"), **sandbox.snapshot("raw_vault")}
+
+
+def rows_of(table: Table, batch: Batch) -> pa.Table:
+    """What a batch brings of a table, without plumbing but with change_type."""
+    kinds = arrow_schema(table)
+    fields = [kinds.field(column.name) for column in table.loaded_columns]
+    schema = pa.schema([*fields, pa.field("change_type", pa.string())])
+    rows = []
+    for key, state in batch.items():
+        row: Row = {"change_type": DELETE if state == "-" else UPSERT}
+        for column in table.loaded_columns:
+            if state != "-" or column.name in table.primary_key:
+                row[column.name] = value(table, column, kinds.field(column.name).type, key, state)
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def value(table: Table, column: Column, kind: pa.DataType, key: int, state: str) -> Any:
+    """A value that depends on its place and the state only; state "0" is NULL wherever it may be."""
+    if column.name in table.primary_key:
+        return key if pa.types.is_integer(kind) else f"key {key}"
+    seed = zlib.crc32(f"{table.qualified} {column.name} {key} {state}".encode())
+    if state == "0" or seed % 7 == 0:
+        return None
+    number = seed % 1000
+    if pa.types.is_decimal(kind):
+        return Decimal(number).scaleb(-kind.scale)
+    if pa.types.is_timestamp(kind):
+        return datetime(2013, 1, 1, 0, 0, 0, number)
+    made: dict[Any, Any] = {
+        pa.int64(): number % 9,
+        pa.float64(): number / 7,
+        pa.string(): TEXTS[number % len(TEXTS)],
+        pa.binary(): number.to_bytes(2),
+        pa.bool_(): number % 2 == 0,
+        pa.date32(): date.fromordinal(735000 + number),
+    }
+    return made[kind]
