@@ -26,6 +26,7 @@ TARGET = Path("dbt") / "target"
 RUN_RESULTS = TARGET / "run_results.json"
 SHOWN_FAILURES = 5
 MESSAGE_LENGTH = 300
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 NOISE = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ")
 LOST_CONNECTION = re.compile(
     r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
@@ -154,7 +155,7 @@ def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
 
 def shorten(message: str) -> str:
     """Return dbt's message as one line, without the headings and file names that dbt puts around it."""
-    lines = [line.strip() for line in message.splitlines()]
+    lines = [line.strip() for line in COLOURS.sub("", message).splitlines()]
     reason = " ".join(line for line in lines if line and not line.startswith(NOISE)) or message.strip()
     return reason if len(reason) <= MESSAGE_LENGTH else f"{reason[: MESSAGE_LENGTH - 4]} ..."
 
@@ -226,7 +227,7 @@ def _invoke_in_flow(arguments: list[str], settings: Settings, vault_dir: Path) -
     from dbt_common.events.base_types import EventLevel  # noqa: PLC0415
     from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415 - five seconds
 
-    class OwnProfile(PrefectDbtSettings):
+    class OwnProfile(PrefectDbtSettings):  # type: ignore[misc]  # it ships no types
         """Reads profiles.yml as it is: from Prefect's own copy of it dbt would parse everything again."""
 
         @contextmanager

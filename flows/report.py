@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingestion.batch import BatchReport
-
 from flows.dbt import BuildReport
+from ingestion.report import BatchReport
 from questions.reconcile import Reconciliation
 
 

@@ -8,7 +8,6 @@ import logging
 from typing import Any, Final
 
 import prefect_dbt.core.runner  # noqa: F401 - slow to import: done here, while the server comes up
-from ingestion.batch import BatchReport, run_batch
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -17,7 +16,9 @@ from prefect.runtime import task_run
 from prefect.tasks import Task
 
 from flows import dbt
+from ingestion.batch import run_batch
 from ingestion.errors import TransientError
+from ingestion.report import BatchReport
 from ingestion.settings import Settings
 from metadata.spec import Catalog
 from questions.reconcile import reconcile
@@ -39,12 +40,12 @@ def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> boo
 
 def load_batch(settings: Settings, catalog: Catalog, *, full: bool, allow_shrink: bool) -> BatchReport:
     """Copy what changed in the source into raw, as one batch."""
-    return run_batch(settings, catalog, full=full, allow_shrink=allow_shrink, on_progress=logger.info)
+    return run_batch(settings, catalog, full=full, allow_shrink=allow_shrink)
 
 
 def build_vault(settings: Settings) -> dbt.BuildReport:
     """Build and test staging to marts; a second attempt runs only what the first left undone."""
-    return dbt.build(settings, retry=int(task_run.run_count or 1) > 1, in_flow=True)
+    return dbt.build_in_flow(settings, retry=int(task_run.run_count or 1) > 1)
 
 
 def publish(title: str, markdown: str) -> None:
@@ -59,7 +60,7 @@ _STEP: Final[dict[str, Any]] = {
     "cache_policy": NO_CACHE,
 }
 
-ingest = task(load_batch, name="ingest", timeout_seconds=6 * HOUR_S, **_STEP)
-build = task(build_vault, name="build", timeout_seconds=6 * HOUR_S, **_STEP)
-compare = task(reconcile, name="reconcile", timeout_seconds=HOUR_S, **_STEP)
-summarise = task(publish, name="summary", timeout_seconds=60, cache_policy=NO_CACHE)
+ingest = task(name="ingest", timeout_seconds=6 * HOUR_S, **_STEP)(load_batch)
+build = task(name="build", timeout_seconds=6 * HOUR_S, **_STEP)(build_vault)
+compare = task(name="reconcile", timeout_seconds=HOUR_S, **_STEP)(reconcile)
+summarise = task(name="summary", timeout_seconds=60, cache_policy=NO_CACHE)(publish)

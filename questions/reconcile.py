@@ -27,16 +27,19 @@ SHOWN_DIFFERENCES = 10
 
 Values = dict[tuple[str, str], Decimal]
 
-# as questions.layers.TOTAL
-TOTAL_SIZE = {"precision": 38, "scale": 9}
+
+def _total(name: str, description: str) -> bigquery.SchemaField:
+    return bigquery.SchemaField(name, "NUMERIC", precision=38, scale=9, description=description)
+
+
 RECONCILIATIONS = (
     bigquery.SchemaField("reconciled_at", "TIMESTAMP", description="When the layers were compared (UTC)."),
     bigquery.SchemaField("batch_id", "INT64", description="Batch whose source totals were compared."),
     bigquery.SchemaField("table_name", "STRING", description="Source table."),
     bigquery.SchemaField("control", "STRING", description="rows, or the name of a control total."),
     bigquery.SchemaField("layer", "STRING", description="raw, vault, or the name of a mart."),
-    bigquery.SchemaField("source_value", "NUMERIC", description="Total in the source.", **TOTAL_SIZE),
-    bigquery.SchemaField("layer_value", "NUMERIC", description="Total in the layer.", **TOTAL_SIZE),
+    _total("source_value", "Total in the source."),
+    _total("layer_value", "Total in the layer."),
     bigquery.SchemaField("is_equal", "BOOL", description="Whether the two are the same number."),
 )
 

@@ -24,9 +24,8 @@ def ingest(
     as_json: options.AsJson = False,
 ) -> None:
     """Load one batch: what changed in Postgres since the last one, into raw."""
-    from ingestion.batch import run_batch
-
     from flows.cli import pages
+    from ingestion.batch import run_batch
     from metadata.load import load_catalog
 
     with progress():
@@ -50,7 +49,9 @@ def build(
     from flows.cli import pages
 
     with progress():
-        report = dbt.build(options.settings(), select=select or (), full_refresh=full_refresh)
+        report = dbt.build(
+            options.settings(), select=" ".join(select or ()).split(), full_refresh=full_refresh
+        )
     print_json(report) if as_json else pages.show_build(report)
 
 

@@ -27,13 +27,15 @@ PIPE_WIDTH = 200
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows as a table; numbers stand on the right. Into a pipe it is wide, so that nothing wraps."""
     listed = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
         values = [row[number] for row in listed if row[number] is not None]
         numeric = bool(values) and all(isinstance(value, int | float | Decimal) for value in values)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         table.add_row(*(as_text(value) for value in row))
+    if title:
+        print(title)
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, highlight=False).print(table)
 
 
@@ -55,6 +57,8 @@ def as_text(value: object) -> str:
         return ""
     if isinstance(value, bool | list | Mapping):
         return json.dumps(value, default=_plain, ensure_ascii=False)
+    if isinstance(value, float):
+        return f"{value:.1f}"
     if isinstance(value, bytes | Decimal):
         return str(_plain(value))
     return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
@@ -65,6 +69,8 @@ def _plain(value: object) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -112,9 +118,11 @@ def _logs_to(handler: logging.Handler) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in SHOWN_LOGGERS]
     for logger in loggers:
         logger.setLevel(logging.INFO)
+        logger.propagate = False  # a library that gives the root a handler would show everything twice
         logger.addHandler(handler)
     try:
         yield
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
+            logger.propagate = True

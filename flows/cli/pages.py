@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from ingestion.batch import BatchReport
-
 from flows.cli.output import print_table
 from flows.dbt import BuildReport
+from flows.demo import DemoLoad, DemoReport
 from flows.report import DailyReport
+from ingestion.report import BatchReport
 from questions.reconcile import Comparison, Reconciliation, plain
 from questions.status import Status
 
@@ -120,3 +120,46 @@ def show_daily(report: DailyReport) -> None:
     """Print the summary of a daily load."""
     print(report.title)
     print_table("", ("step", "seconds", "what came of it"), report.steps)
+
+
+def show_demo(report: DemoReport) -> None:
+    """Print what the demo loaded, what there is now, and where the time went."""
+    print_table(
+        "loads",
+        ("days", "order lines", "changed", "deleted", "models", "tests passed", "totals compared", ""),
+        (_demo_line(load) for load in report.loads),
+    )
+    print_table(
+        "rows per layer", ("layer", "tables", "rows"), ((s.layer, s.tables, s.rows) for s in report.layers)
+    )
+    print_table(
+        "history in the dimensions",
+        ("dimension", "members", "versions"),
+        ((d.name, d.members, d.versions) for d in report.dimensions),
+    )
+    print_table(
+        "seconds per step",
+        ("load", "simulate", "ingest", "build", "reconcile"),
+        (
+            (number, load.simulated.seconds if load.simulated else None, *load.report.seconds.values())
+            for number, load in enumerate(report.loads, start=1)
+        ),
+    )
+    print(f"{report.order_lines} order lines in the source; all of it took {report.seconds:.0f} s.")
+    print("The data stay: `wwi source up`, `wwi warehouse up`, then `wwi query`, `wwi status`, `wwi run`.")
+
+
+def _demo_line(load: DemoLoad) -> tuple[object, ...]:
+    report, simulated = load.report, load.simulated
+    days = "as they were" if simulated is None else f"{simulated.first_day} .. {simulated.last_day}"
+    compared = len(report.reconciliation.comparisons)
+    return (
+        days,
+        simulated.order_lines if simulated else None,
+        sum(table.rows_upserted for table in report.batch.tables),
+        sum(table.rows_deleted for table in report.batch.tables),
+        report.build.models_passed,
+        report.build.tests_passed,
+        compared,
+        "source = raw = vault = marts",
+    )

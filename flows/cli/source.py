@@ -64,8 +64,12 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, this one included.")
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Number of days, instead of --to.")] = None,
-    scale: Annotated[float, typer.Option(min=0.01, help="Orders per day; 1 is the business's own.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Same seed, same business.")] = 1,
+    scale: Annotated[
+        float | None, typer.Option(help="Size of the business; default: that of the source, at first 1.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same business; default: that of the source, at first 42.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write days of business into the local source, continuing where it ends."""
@@ -83,7 +87,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     if as_json:
         print_json(done)
     else:
-        print(done)
+        lines = f"{done.order_lines} order lines, {done.seconds:.1f} s"
+        print(f"simulated {done.first_day} to {done.last_day}: {lines}")
 
 
 @app.command()

@@ -69,7 +69,9 @@ create table {raw_vault}.ref_color__status as
 select md5(cast(color_id as string)) as color_hk, change_type = 'delete' as is_deleted, load_dts
 from {raw}.warehouse__colors;
 
-create table {marts}.fct_order (order_key int64, quantity int64, total_excluding_tax numeric(18, 2), is_deleted bool);
+create table {marts}.fct_order (
+    order_key int64, quantity int64, total_excluding_tax numeric(18, 2), is_deleted bool
+);
 insert into {marts}.fct_order values
 (1, 11, 16.5, false), (2, 5, 10, false), (3, 7, 63, true), (4, 10, 19, false);
 """
@@ -160,7 +162,8 @@ def test_layers_that_hold_the_same_agree(warehouse: Settings, two_tables: Catalo
         ),
         pytest.param(
             "insert into {raw_vault}.ref_color__status "
-            "select color_hk, true, timestamp '2026-01-04 00:00:00+00' from {raw_vault}.ref_color where color_id = 1",
+            "select color_hk, true, timestamp '2026-01-04 00:00:00+00' "
+            "from {raw_vault}.ref_color where color_id = 1",
             {("warehouse.colors", "rows", "vault")},
             id="a row deleted in the vault alone",
         ),

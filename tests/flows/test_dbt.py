@@ -1,0 +1,156 @@
+"""How dbt's results become a report, and how a failed node becomes one clear error."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flows import dbt
+from ingestion.bigquery import connect, query
+from ingestion.errors import PermanentError, TransientError
+from ingestion.settings import Settings
+
+PROJECT = """
+name: tiny
+version: 0.1.0
+config-version: 2
+profile: wwi
+flags: {send_anonymous_usage_stats: false}
+models: {tiny: {+materialized: table}}
+"""
+TESTED = """
+version: 2
+models:
+  - name: good
+    columns:
+      - name: id
+        data_tests:
+          - unique
+          - accepted_values: {arguments: {values: [1]}}
+"""
+
+
+def node_result(kind: str, status: str, message: str = "", layer: str = "marts", seconds: float = 1.0) -> Any:
+    """One result as dbt gives it."""
+    node = SimpleNamespace(resource_type=kind, name=f"{kind}_{status}", fqn=["wwi_vault", layer, "x"])
+    return SimpleNamespace(node=node, status=status, message=message, execution_time=seconds)
+
+
+def test_results_are_counted_by_what_they_are() -> None:
+    report = dbt.summarise(
+        [
+            node_result("model", "success", layer="staging"),
+            node_result("model", "success", layer="staging", seconds=0.5),
+            node_result("test", "pass"),
+            node_result("unit_test", "pass"),
+            node_result("test", "warn"),
+            node_result("operation", "success"),
+            node_result("model", "skipped"),
+        ],
+        seconds=9,
+    )
+    assert (report.models_passed, report.tests_passed, report.warned, report.skipped) == (2, 2, 1, 1)
+    assert report.layer_seconds == {"staging": 1.5, "tests": 3.0, "operation": 1.0, "marts": 1.0}
+    assert not report.failures
+
+
+@pytest.mark.parametrize(
+    ("message", "lost"),
+    [
+        ("Database Error in model a (models/a.sql)\n  Name zip not found", False),
+        ("Got 3 results, configured to fail if != 0", False),
+        ("HTTPConnectionPool(host='127.0.0.1', port=9): Max retries exceeded with url: /x", True),
+        ("('Connection aborted.', RemoteDisconnected('Remote end closed connection'))", True),
+        ("503 POST http://127.0.0.1/jobs: backend error", True),
+    ],
+)
+def test_only_a_lost_connection_is_worth_another_try(message: str, lost: bool) -> None:
+    assert bool(dbt.LOST_CONNECTION.search(message)) is lost
+
+
+def test_the_reason_is_one_line_without_dbts_wrapping() -> None:
+    message = (
+        "Database Error in model bad (models/marts/bad.sql)\n"
+        "  Name \x1b[4mzip\x1b[0m not found\n  at [3:1]\n"
+        "  compiled code at /somewhere/bad.sql"
+    )
+    assert dbt.shorten(message) == "Name zip not found at [3:1]"
+    assert len(dbt.shorten("x" * 1000)) == dbt.MESSAGE_LENGTH
+
+
+def test_dbt_is_told_the_settings_and_no_password(tmp_path: Path) -> None:
+    settings = Settings(
+        home=tmp_path,
+        source_dsn="postgresql://reader:hidden@source/wwi",
+        warehouse_url="http://127.0.0.1:1",
+        dataset_prefix="other",
+        _env_file=None,
+    )
+    made = dbt.dbt_environment(settings)
+    assert made["WWI_DATASET_PREFIX"] == "other"
+    assert made["WWI_WAREHOUSE_URL"] == "http://127.0.0.1:1"
+    assert not any("hidden" in value for value in made.values())
+
+
+@pytest.fixture
+def project(tmp_path: Path, project_root: Path) -> Path:
+    """A dbt project of one table with two tests, on the vault's own profile."""
+    folder = tmp_path / "tiny"
+    models = folder / "models" / "marts"
+    models.mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text(PROJECT)
+    (folder / "profiles.yml").write_text((project_root / "vault" / "profiles.yml").read_text())
+    (models / "good.sql").write_text("select 1 as id")
+    (models / "good.yml").write_text(TESTED)
+    return folder
+
+
+@pytest.fixture
+def tiny(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings with dbt's state of this test alone."""
+    (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
+    return settings.model_copy(update={"home": tmp_path})
+
+
+@pytest.mark.services
+def test_a_build_reports_models_and_tests(tiny: Settings, project: Path) -> None:
+    report = dbt.build(tiny, vault_dir=project)
+    assert (report.models_passed, report.tests_passed) == (1, 2)
+    assert query(connect(tiny), f"select id from {tiny.dataset_prefix}.good") == [{"id": 1}]
+
+
+@pytest.mark.services
+def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
+    tiny: Settings, project: Path
+) -> None:
+    models = project / "models" / "marts"
+    (models / "bad.sql").write_text("select no_such_column from {{ ref('good') }}")
+    (models / "after.sql").write_text("select * from {{ ref('bad') }}")
+    with pytest.raises(dbt.BuildFailedError) as caught:
+        dbt.build(tiny, vault_dir=project)
+    message, report = str(caught.value), caught.value.report
+    assert message.startswith("dbt: 1 node failed, 1 that depend on it skipped\n  model bad: ")
+    assert "no_such_column" in message
+    assert (report.models_passed, report.skipped, report.failures[0].name) == (1, 1, "bad")
+
+
+@pytest.mark.services
+def test_a_failed_data_test_fails_the_build_for_good(tiny: Settings, project: Path) -> None:
+    (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
+    with pytest.raises(dbt.BuildFailedError, match="test accepted_values_good_id__1: Got 1 result"):
+        dbt.build(tiny, vault_dir=project)
+
+
+@pytest.mark.services
+def test_a_warehouse_that_is_gone_is_worth_another_try(tiny: Settings, project: Path) -> None:
+    gone = tiny.model_copy(update={"warehouse_url": "http://127.0.0.1:9"})
+    with pytest.raises(TransientError):
+        dbt.build(gone, vault_dir=project)
+
+
+def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path: Path) -> None:
+    (tmp_path / "packages.yml").write_text("packages: []")
+    settings = Settings(home=tmp_path, warehouse_url="http://127.0.0.1:9", _env_file=None)
+    with pytest.raises(PermanentError, match="wwi deps"):
+        dbt.build(settings, vault_dir=tmp_path)
