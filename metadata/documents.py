@@ -1,9 +1,10 @@
 """Models and sources as dbt's YAML: descriptions of every column and the structural tests.
 
-Kinds of test, each once where it can fail on its own:
-    hub, link        hash key unique and not null
+Kinds of test, each once where it can fail on its own, and one query for all columns it concerns, since every
+query costs on every load:
+    hub, link        hash key unique and not null; it holds every key of its satellites
     link             each hub key it points to is in that hub, the zero key left out
-    satellite        one row per key and load; its key is in the hub, link or code list it belongs to
+    satellite        one row per key and load
 A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
 """
 
@@ -37,11 +38,17 @@ _RAW_PLUMBING = (
 
 def yaml_files(plan: Plan) -> dict[str, str]:
     """Return path below vault/models -> YAML: the sources, and one file per folder of models."""
+    children: dict[str, list[str]] = {}
+    for satellite in plan.satellites:
+        if satellite.parent:
+            children.setdefault(satellite.parent, []).append(satellite.name)
     files = {
         "staging/_wwi__sources.yml": {"sources": [_raw_source(plan.tables), _audit_source()]},
         "staging/_wwi__models.yml": {"models": [_stage(stage) for stage in plan.stages]},
-        "raw_vault/hubs/_hubs.yml": {"models": [_hub(hub) for hub in plan.hubs]},
-        "raw_vault/links/_links.yml": {"models": [_link(link) for link in plan.links]},
+        "raw_vault/hubs/_hubs.yml": {"models": [_hub(hub, children.get(hub.name, [])) for hub in plan.hubs]},
+        "raw_vault/links/_links.yml": {
+            "models": [_link(link, children.get(link.name, [])) for link in plan.links]
+        },
     }
     for folder in sorted({satellite_folder(satellite) for satellite in plan.satellites}):
         models = [
@@ -81,11 +88,23 @@ def _columns(fields: Iterable[Field]) -> list[Entry]:
     return [_column(field) for field in fields]
 
 
-def _relationship(model: str, field: str, **config: str) -> Entry:
-    test: Entry = {"arguments": {"to": f"ref('{model}')", "field": field}}
-    if config:
-        test["config"] = config
-    return {"relationships": test}
+def _key_tests(children: Iterable[str]) -> list[str | Entry]:
+    """The hash key of a hub or link: unique, not null, and holding the keys of what hangs on it."""
+    tests: list[str | Entry] = ["primary_key"]
+    if refs := [f"ref('{child}')" for child in children]:
+        tests.append({"holds_keys_of": {"arguments": {"children": refs}}})
+    return tests
+
+
+def _refers_to(references: Iterable[tuple[str, str, str]], **config: str) -> list[Entry]:
+    """The test that (column, model, field of the model) hold together, if there are any."""
+    entries = [
+        {"column": column, "to": f"ref('{model}')", "field": field} for column, model, field in references
+    ]
+    if not entries:
+        return []
+    test: Entry = {"arguments": {"references": entries, "except": naming.ZERO_KEY_SQL}}
+    return [{"refers_to": {**test, "config": config} if config else test}]
 
 
 def _one_row_per(*columns: str) -> Entry:
@@ -158,24 +177,28 @@ def _stage(stage: Stage) -> Entry:
     }
 
 
-def _hub(model: HubModel) -> Entry:
+def _hub(model: HubModel, children: Iterable[str]) -> Entry:
     hash_key = Field(model.hash_key, f"Hash of {', '.join(model.hub.business_key)}.")
     key = (Field(column.name, column.description, column.is_personal) for column in model.key)
     return {
         "name": model.name,
         "description": model.hub.description,
-        "columns": [_column(hash_key, ["unique", "not_null"]), *_columns((*key, _LOAD, _SOURCE))],
+        "columns": [_column(hash_key, _key_tests(children)), *_columns((*key, _LOAD, _SOURCE))],
     }
 
 
-def _link(model: LinkModel) -> Entry:
+def _link(model: LinkModel, children: Iterable[str]) -> Entry:
     hash_key = Field(model.hash_key, "Hash of all keys of the row.")
     driving = Field(model.driving_key, f"Key of {model.driving_hub}, whose row refers to the others.")
+    own = (model.driving_key, model.driving_hub, model.driving_key)
+    declared = [(role.hash_key, role.hub, role.hub_key) for role in model.roles if role.declared]
+    undeclared = [(role.hash_key, role.hub, role.hub_key) for role in model.roles if not role.declared]
     return {
         "name": model.name,
         "description": model.description,
+        "data_tests": [*_refers_to([own, *declared]), *_refers_to(undeclared, severity="warn")],
         "columns": [
-            _column(hash_key, ["unique", "not_null"]),
+            _column(hash_key, _key_tests(children)),
             _column(driving),
             *(_role(role) for role in model.roles),
             *_columns((_LOAD, _SOURCE)),
@@ -184,15 +207,10 @@ def _link(model: LinkModel) -> Entry:
 
 
 def _role(role: Role) -> Entry:
-    field = Field(role.hash_key, f"Key of {role.hub} ({role.column.name}): {role.column.description}")
-    severity = {} if role.declared else {"severity": "warn"}
-    known = f"{role.hash_key} != {naming.ZERO_KEY_SQL}"
-    return _column(field, [_relationship(role.hub, role.hub_key, where=known, **severity)])
+    return _column(Field(role.hash_key, f"Key of {role.hub} ({role.column.name}): {role.column.description}"))
 
 
 def _satellite(model: SatelliteModel) -> Entry:
-    column, parent, parent_column = model.parent or ("", "", "")
-    parent_test = [_relationship(parent, parent_column)]
     fields = (
         Field(model.hash_key, model.hash_key_description),
         _HASHDIFF,
@@ -204,5 +222,5 @@ def _satellite(model: SatelliteModel) -> Entry:
         "name": model.name,
         "description": model.description,
         "data_tests": [_one_row_per(model.hash_key, naming.LOAD_DTS)],
-        "columns": [_column(field, parent_test if field.name == column else ()) for field in fields],
+        "columns": _columns(fields),
     }

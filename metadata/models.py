@@ -99,7 +99,7 @@ class LinkModel:
 class SatelliteModel:
     """`sat_*`, `eff_sat_*` or `ref_*`: one row per key and change.
 
-    `parent` is the (column, model, column of the model) that every row must be found in.
+    `parent` is the hub or link that must hold the keys of every row, where that is worth a test.
     """
 
     name: str
@@ -110,7 +110,7 @@ class SatelliteModel:
     stage: str
     sources: tuple[str, ...]
     cluster_by: tuple[str, ...] = (naming.LOAD_DTS,)
-    parent: tuple[str, str, str] | None = None
+    parent: str | None = None
     is_reference: bool = False
 
     @property

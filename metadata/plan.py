@@ -176,7 +176,6 @@ def _satellites(table: Table, mapping: HubMapping) -> list[SatelliteModel]:
     All of them take their keys from the same rows of the stage, so more tests would say nothing more.
     """
     hash_key, hub = naming.hash_key(mapping.hub), naming.hub(mapping.hub)
-    parent = (hash_key, hub, hash_key)
     satellites = [
         SatelliteModel(
             name=naming.satellite(mapping.hub, satellite.topic),
@@ -186,7 +185,7 @@ def _satellites(table: Table, mapping: HubMapping) -> list[SatelliteModel]:
             payload=_fields(_select(table, satellite.columns)),
             stage=table.stage_name,
             sources=(table_file(table),),
-            parent=None if number else parent,
+            parent=None if number else hub,
         )
         for number, satellite in enumerate(mapping.satellites)
     ]
@@ -198,7 +197,7 @@ def _satellites(table: Table, mapping: HubMapping) -> list[SatelliteModel]:
         payload=(_IS_DELETED,),
         stage=naming.status_stage(table.name),
         sources=(table_file(table),),
-        parent=parent,
+        parent=hub,
     )
     return [*satellites, status]
 
@@ -213,7 +212,7 @@ def _effectivity(table: Table, concept: str, link: Link) -> SatelliteModel:
         payload=(Field(link_key, f"Key of the row of {link_model} that is in force."),),
         stage=table.stage_name,
         sources=(table_file(table),),
-        parent=(link_key, link_model, link_key),
+        parent=link_model,
     )
 
 
