@@ -17,8 +17,8 @@ from ingestion.postgres import Connection, TableCount, copy_out, translated
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, record_source
 from metadata.spec import Column, Table
 
-# What one reader holds of a table at a time, as CSV text; its Arrow form is about as large again.
-BLOCK_BYTES = 8 * 2**20
+# What one reader holds of a table at a time, as CSV text. Its Arrow form is about as large again.
+BLOCK_BYTES = 4 * 2**20
 
 KnownKeys = Callable[[Table, Previous], Path]
 
