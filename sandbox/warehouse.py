@@ -50,7 +50,7 @@ def up(settings: Settings) -> Address:
     with log.open("w") as out:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "bqemulator", "start",
+                sys.executable, "-m", "sandbox.emulator", "start",
                 "--persistent", "--data-dir", str(folder / "data"),
                 "--rest-port", str(rest_port), "--grpc-port", str(grpc_port), "--project", settings.project,
                 "--log-level", "warning",
