@@ -1,0 +1,83 @@
+"""The lists that say the same thing twice must agree: contracts, tests, SQL and reconciliation."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from metadata.load import load_catalog
+from metadata.reconciliation import load_reconciliation
+
+MARTS = Path(__file__).parents[2] / "vault" / "models" / "marts"
+MODELS: dict[str, dict[str, Any]] = {
+    model["name"]: model
+    for file in sorted(MARTS.glob("*.yml"))
+    for model in yaml.safe_load(file.read_text()).get("models", [])
+}
+# Not attributes of a member: the version's own columns, and the one the source cannot fill.
+NO_ATTRIBUTES = {"valid_from", "valid_to", "lineage_key", "location"}
+
+
+def test_every_mart_has_a_contract() -> None:
+    assert {file.stem for file in MARTS.glob("*.sql")} == set(MODELS)
+    assert [name for name, model in MODELS.items() if not model["config"]["contract"]["enforced"]] == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_columns_have_type_and_description(name: str) -> None:
+    incomplete = [
+        column["name"]
+        for column in MODELS[name]["columns"]
+        if not column.get("data_type") or not re.fullmatch(r"[A-Zd].*\.", column.get("description", ""), re.S)
+    ]
+    assert incomplete == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_description_begins_with_the_grain(name: str) -> None:
+    assert MODELS[name]["description"].startswith("One row per ")
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"dim_date"}))
+def test_columns_that_may_not_be_null_are_tested_for_it(name: str) -> None:
+    """The emulator knows no NOT NULL, so a data test stands in for every such constraint."""
+    columns = MODELS[name]["columns"]
+    constrained = {
+        column["name"] for column in columns if {"type": "not_null"} in column.get("constraints", [])
+    }
+    one_by_one = {column["name"] for column in columns if "not_null" in column.get("data_tests", [])}
+    assert constrained == one_by_one | set(_arguments(name, "never_null")["columns"])
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in MODELS if name.startswith("dim_") and name != "dim_date")
+)
+def test_versions_are_compared_in_every_attribute(name: str) -> None:
+    """The SQL that starts a version and the test that looks for idle ones name all attributes."""
+    key, member, *rest = (column["name"] for column in MODELS[name]["columns"])
+    attributes = set(rest) - NO_ATTRIBUTES
+    listed = re.search(r"set attributes = \[(.*?)\]", (MARTS / f"{name}.sql").read_text(), re.S)
+    assert listed is not None
+    assert set(re.findall(r"'(\w+)'", listed[1])) == attributes
+    assert set(_arguments(name, "versions_differ")["attributes"]) == attributes
+    assert _arguments(name, "versions_touch") == {"key": key, "member": member}
+
+
+def test_facts_add_up_to_columns_they_have() -> None:
+    facts = load_reconciliation(load_catalog())
+    assert {fact.name for fact in facts} == {name for name in MODELS if name.startswith("fct_")}
+    unknown = [
+        (fact.name, column)
+        for fact in facts
+        for column in fact.measures.values()
+        if column not in {entry["name"] for entry in MODELS[fact.name]["columns"]}
+    ]
+    assert unknown == []
+
+
+def _arguments(model: str, test: str) -> dict[str, Any]:
+    """The arguments of a model's only test of that kind."""
+    (found,) = (entry[test]["arguments"] for entry in MODELS[model]["data_tests"] if test in entry)
+    return dict(found)
