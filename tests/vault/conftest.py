@@ -15,7 +15,7 @@ from google.cloud.bigquery import Client
 from flows import dbt, packages
 from ingestion import bigquery, ledger
 from ingestion.bigquery import LoadRequest, TableLayout
-from ingestion.settings import Settings
+from ingestion.settings import Layer, Settings
 
 Row = dict[str, Any]
 VAULT = packages.VAULT_DIR
@@ -75,7 +75,7 @@ class Sandbox:
 
     def query(self, sql: str) -> list[Row]:
         """Run SQL in which {audit}, {raw_vault}, ... stand for the datasets."""
-        layers = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
+        layers: tuple[Layer, ...] = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
         names = {layer: self.settings.dataset(layer) for layer in layers}
         return bigquery.query(self.client, sql.format(**names))
 

@@ -1,5 +1,5 @@
 {#-
-    Every column of a source table, then the derived ones, then the hashed ones.
+    Every column of a source table, then the derived ones, then the hashed ones; all under new names.
 
     source_model: {source name: table}.
     derived_columns: {column: SQL expression over the source columns, or `!text` for a constant}.
@@ -11,22 +11,19 @@
 -#}
 {% macro stage(source_model, derived_columns={}, hashed_columns={}) -%}
     {%- set source_name, table = (source_model.items() | list)[0] -%}
-    {%- set source_relation = source(source_name, table) -%}
-    {%- set source_columns = adapter.get_columns_in_relation(source_relation) | map(attribute='name')
-        | reject('in', derived_columns) | reject('in', hashed_columns) | list if execute else [] %}
 with source_rows as (
     select
-        {{ automate_dv.derived(source_columns, derived_columns) | join(',\n        ') }}
-    from {{ source_relation }}
+        {{ (['*'] + automate_dv.derived(derived_columns)) | join(',\n        ') }}
+    from {{ source(source_name, table) }}
 )
 
 select
-    {{ automate_dv.hashed(source_columns + (derived_columns | list), hashed_columns) | join(',\n    ') }}
+    {{ (['*'] + automate_dv.hashed(hashed_columns)) | join(',\n    ') }}
 from source_rows
 {%- endmacro %}
 
-{% macro derived(source_columns, derived_columns) -%}
-    {%- set found = source_columns | list -%}
+{% macro derived(derived_columns) -%}
+    {%- set found = [] -%}
     {%- for name, expression in derived_columns.items() -%}
         {%- set value = "'" ~ expression[1:] ~ "'" if expression[0] == '!' else expression -%}
         {%- do found.append(value ~ ' as ' ~ name) -%}
@@ -34,8 +31,8 @@ from source_rows
     {{ return(found) }}
 {%- endmacro %}
 
-{% macro hashed(columns, hashed_columns) -%}
-    {%- set found = columns | list -%}
+{% macro hashed(hashed_columns) -%}
+    {%- set found = [] -%}
     {%- for name, text in hashed_columns.items() -%}
         {%- set texts = text['columns'] if text is mapping else [text] -%}
         {%- if texts is string or texts | length != 1 -%}
