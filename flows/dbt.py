@@ -1,7 +1,7 @@
-"""The one way to call dbt: its settings, `dbt build` and `dbt retry`, and what came of them.
+"""The one way to call dbt: its settings, what it is told, and what came of it.
 
-Inside a Prefect flow every node is a task of its own (prefect-dbt). Outside a flow dbt runs by itself, with
-the same settings and the same report, and no Prefect server is needed.
+`build` runs dbt by itself and needs no Prefect server; `flows.dbt_tasks` runs it with a Prefect task per
+node, by the same `run`, so that settings, report and errors are the same.
 """
 
 import logging
@@ -91,26 +91,17 @@ def build(
     Raises BuildFailedError or BuildInterruptedError when a node failed, and PermanentError or
     TransientError when dbt got no further than its own start.
     """
-    return _run(_build_arguments(select, full_refresh), settings, vault_dir, _invoke)
+    return run(build_arguments(select, full_refresh), settings, vault_dir, _invoke)
 
 
-def build_in_flow(settings: Settings, *, retry: bool = False, vault_dir: Path = VAULT_DIR) -> BuildReport:
-    """Build and test everything inside a Prefect flow, each node as a task. Returns and raises as `build`.
-
-    `retry` runs only what the last attempt left failed or skipped; all of it if there was none.
-    """
-    left_over = retry and (settings.home / RUN_RESULTS).exists()
-    arguments = ["retry"] if left_over else _build_arguments((), full_refresh=False)
-    return _run(arguments, settings, vault_dir, _invoke_in_flow)
-
-
-def _build_arguments(select: Sequence[str], full_refresh: bool) -> list[str]:
+def build_arguments(select: Sequence[str], full_refresh: bool) -> list[str]:
+    """Return dbt's arguments for a build of the selected nodes, by default of all."""
     selection = ["--select", *select] if select else []
     return ["build", *selection, *(["--full-refresh"] if full_refresh else [])]
 
 
-def _run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
-    """Run one dbt command and judge its results."""
+def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
+    """Run one dbt command by `invoke`, and return its report or raise as `build`."""
     if arguments[0] == "build":
         # what an older build left must not be taken for the first attempt of this one
         (settings.home / RUN_RESULTS).unlink(missing_ok=True)
@@ -218,45 +209,17 @@ def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
     folders = ["--project-dir", str(vault_dir), "--profiles-dir", str(vault_dir)]
     outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
     if outcome.exception is not None:
-        raise _start_error(outcome.exception) from outcome.exception
-    return _node_results(outcome)
+        raise start_error(outcome.exception) from outcome.exception
+    return node_results(outcome)
 
 
-def _invoke_in_flow(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
-    """Run dbt with a Prefect task per node and return its node results. Only inside a flow or task run."""
-    from dbt_common.events.base_types import EventLevel  # noqa: PLC0415
-    from prefect_dbt import PrefectDbtRunner, PrefectDbtSettings  # noqa: PLC0415 - five seconds
-
-    class OwnProfile(PrefectDbtSettings):  # type: ignore[misc]  # it ships no types
-        """Reads profiles.yml as it is: from Prefect's own copy of it dbt would parse everything again."""
-
-        @contextmanager
-        def resolve_profiles_yml(self) -> Iterator[str]:
-            yield str(self.profiles_dir)
-
-    runner = PrefectDbtRunner(
-        settings=OwnProfile(
-            project_dir=vault_dir,
-            profiles_dir=vault_dir,
-            target_path=settings.home / TARGET,
-            log_level=EventLevel.ERROR,
-        ),
-        raise_on_failure=False,
-        disable_assets=True,
-    )
-    runner.post_model(lambda context: nodes_logger.info("%s", getattr(context.node, "name", "")))
-    try:
-        return _node_results(runner.invoke(arguments))
-    except ValueError as error:
-        raise _start_error(error) from error
-
-
-def _node_results(outcome: Any) -> Sequence[Any]:
+def node_results(outcome: Any) -> Sequence[Any]:
+    """Return the results of the nodes that dbt ran; none when it ran none."""
     results: Sequence[Any] = getattr(outcome.result, "results", None) or ()
     return results
 
 
-def _start_error(error: BaseException) -> PermanentError | TransientError:
+def start_error(error: BaseException) -> PermanentError | TransientError:
     """Name why dbt did not get as far as running nodes: a broken project, or no warehouse."""
     text = shorten(str(error))
     if LOST_CONNECTION.search(text):

@@ -100,7 +100,7 @@ def _local_services(settings: Settings, *, keep: bool) -> Iterator[str]:
 
 
 def _simulate_half_year(settings: Settings, dsn: str) -> Simulated | None:
-    """Simulate the first half year, and more days if orders are few; None when the source holds it already."""
+    """Simulate the first half year, longer if orders are few; None when the source holds it already."""
     held = simulation.progress(dsn)
     history = None
     if held is None or held.next_day <= HALF_YEAR_ENDS:

@@ -17,12 +17,19 @@ from sandbox.simulator import simulate as live_through
 logger = logging.getLogger(__name__)
 
 OPENING_DAY = date(2013, 1, 1)
+# the events that a type 2 dimension shows
+DIMENSION_EVENTS = MASTER_DATA_EVENTS - {
+    "credit limit changes",
+    "logon activations",
+    "password changes",
+    "special deals",
+}
 MOST_DAYS = 7
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a simulation is begun with. `scale` multiplies orders and customers; 1 is the business's own size."""
+    """What a simulation is begun with. `scale` multiplies orders and customers; 1 is the true size."""
 
     scale: float = 1.0
     seed: int = 42
@@ -38,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a simulation has added to the source. `last_day` is before `first_day` when nothing was to do."""
+    """What a simulation has added to the source. `master_changes`: events that a dimension shows."""
 
     first_day: date
     last_day: date
@@ -76,7 +83,7 @@ def simulate(  # noqa: PLR0913 - a period has many ways to be said
         on_day=_log_day,
     )
     grant_reader(dsn, load_catalog())
-    changes = sum(number for event, number in report.events.items() if event in MASTER_DATA_EVENTS)
+    changes = sum(number for event, number in report.events.items() if event in DIMENSION_EVENTS)
     end = start + timedelta(days=count - 1)
     return Simulated(start, end, report.events["order lines"], changes, report.seconds)
 
@@ -116,7 +123,8 @@ def progress(dsn: str) -> Progress | None:
         if not _exists(connection, "simulator.state"):
             return None
         row = connection.execute(
-            "select next_day, (parameters ->> 'scale')::float8, (parameters ->> 'seed')::int from simulator.state"
+            "select next_day, (parameters ->> 'scale')::float8, (parameters ->> 'seed')::bigint "
+            "from simulator.state"
         ).fetchone()
     return Progress(row[0], Rules(row[1], row[2])) if row else None
 

@@ -7,7 +7,6 @@ one writes. Tasks run in the process of the flow, so what they hand on is a valu
 import logging
 from typing import Any, Final
 
-import prefect_dbt.core.runner  # noqa: F401 - slow to import: done here, while the server comes up
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -15,7 +14,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 from prefect.tasks import Task
 
-from flows import dbt
+from flows import dbt_tasks
+from flows.dbt import BuildReport
 from ingestion.batch import run_batch
 from ingestion.errors import TransientError
 from ingestion.report import BatchReport
@@ -43,9 +43,9 @@ def load_batch(settings: Settings, catalog: Catalog, *, full: bool, allow_shrink
     return run_batch(settings, catalog, full=full, allow_shrink=allow_shrink)
 
 
-def build_vault(settings: Settings) -> dbt.BuildReport:
+def build_vault(settings: Settings) -> BuildReport:
     """Build and test staging to marts; a second attempt runs only what the first left undone."""
-    return dbt.build_in_flow(settings, retry=int(task_run.run_count or 1) > 1)
+    return dbt_tasks.build(settings, retry=int(task_run.run_count or 1) > 1)
 
 
 def publish(title: str, markdown: str) -> None:

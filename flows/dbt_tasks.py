@@ -1,0 +1,64 @@
+"""dbt inside a Prefect flow: every node is a task of its own, by prefect-dbt.
+
+Importing this module imports dbt and Prefect, some seconds.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dbt_common.events.base_types import EventLevel
+from prefect_dbt.core.runner import PrefectDbtRunner
+from prefect_dbt.core.settings import PrefectDbtSettings
+
+from flows import dbt
+from ingestion.settings import Settings
+
+
+def build(settings: Settings, *, retry: bool = False, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildReport:
+    """Build and test staging to marts inside a flow or task run. Returns and raises as `dbt.build`.
+
+    `retry` runs only what the last attempt left failed or skipped; everything if there was none.
+    """
+    left_over = retry and (settings.home / dbt.RUN_RESULTS).exists()
+    arguments = ["retry"] if left_over else dbt.build_arguments((), full_refresh=False)
+    return dbt.run(arguments, settings, vault_dir, _invoke)
+
+
+def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+    """Run dbt with a task per node and return its node results."""
+    runner = _NodeRunner(
+        settings=_OwnProfile(
+            project_dir=vault_dir,
+            profiles_dir=vault_dir,
+            target_path=settings.home / dbt.TARGET,
+            log_level=EventLevel.ERROR,
+        ),
+        raise_on_failure=False,
+        disable_assets=True,
+    )
+    runner.post_model(lambda context: dbt.nodes_logger.info("%s", getattr(context.node, "name", "")))
+    try:
+        return dbt.node_results(runner.invoke(arguments))
+    except ValueError as error:
+        raise dbt.start_error(error) from error
+
+
+class _OwnProfile(PrefectDbtSettings):  # type: ignore[misc]  # it ships no types
+    """Reads profiles.yml as it is: from Prefect's own copy of it dbt would parse everything again."""
+
+    @contextmanager
+    def resolve_profiles_yml(self) -> Iterator[str]:
+        yield str(self.profiles_dir)
+
+
+class _NodeRunner(PrefectDbtRunner):  # type: ignore[misc]  # it ships no types
+    """Leaves Prefect's settings out of what each task is handed.
+
+    A task would read all of them again from environment and files, a tenth of a second for each of
+    hundreds of nodes; without them it takes those of the process, which are the same.
+    """
+
+    def _call_task(self, task_state: Any, manifest_node: Any, context: dict[str, Any], *rest: Any) -> None:
+        super()._call_task(task_state, manifest_node, {**context, "settings_context": {}}, *rest)

@@ -1,0 +1,227 @@
+"""The command line: help everywhere, results on stdout, one clear message and a code for what is wrong."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from flows.cli import app, main
+from ingestion.settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def wwi(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process."""
+
+    def run(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        printed = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment that names an empty home and nothing else."""
+    for name in [name for name in os.environ if name.startswith("WWI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WWI_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def local(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An environment that names the running services."""
+    monkeypatch.setenv("WWI_HOME", str(settings.home))
+    monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
+    monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
+    return settings
+
+
+def _commands() -> Iterator[tuple[str, ...]]:
+    root = typer.main.get_command(app)
+    for name, command in sorted(root.commands.items()):  # type: ignore[attr-defined]
+        yield (name,)
+        yield from ((name, sub) for sub in sorted(getattr(command, "commands", {})))
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    source = {("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn")}
+    warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
+    single = {(name,) for name in ("ingest", "build", "run", "status", "reconcile", "query", "demo", "deps")}
+    assert set(_commands()) == source | warehouse | single | {("source",), ("warehouse",)}
+
+
+@pytest.mark.parametrize("command", list(_commands()), ids=" ".join)
+def test_every_command_and_option_explains_itself(command: tuple[str, ...], wwi: Run) -> None:
+    shown = wwi(*command, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert "Usage:" in shown.out
+    found = typer.main.get_command(app)
+    for name in command:
+        found = found.commands[name]  # type: ignore[attr-defined]
+    assert found.help
+    silent = [parameter.name for parameter in found.params if not getattr(parameter, "help", None)]
+    assert [name for name in silent if name != "help"] == []
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    code = "import flows.cli, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    heavy = {"prefect", "dbt", "pyarrow", "google.cloud.bigquery", "pydantic", "psycopg"}
+    assert heavy.isdisjoint(done.stdout.split())
+
+
+def test_a_wrong_command_line_is_a_usage_error(wwi: Run) -> None:
+    assert wwi("ingest", "--no-such-option").code == 2
+    assert wwi("no-such-command").code == 2
+    assert wwi("query").code == 2
+
+
+def test_a_wrong_setting_is_named(wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WWI_READERS", "none")
+    shown = wwi("status")
+    assert shown.code == 1
+    assert "WWI_READERS" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_an_unknown_table_is_named_with_the_nearest_known_one(wwi: Run, nothing_runs: Path) -> None:
+    shown = wwi("ingest", "--table", "sales.custmers")
+    assert shown.code == 1
+    assert "sales.custmers" in shown.err
+    assert "Did you mean 'sales.customers'?" in shown.err
+
+
+@pytest.mark.parametrize("command", [["reconcile"], ["status"], ["query", "select 1"], ["build"], ["ingest"]])
+def test_without_a_warehouse_every_question_says_how_to_start_one(
+    command: list[str], wwi: Run, nothing_runs: Path
+) -> None:
+    shown = wwi(*command)
+    assert (shown.code, shown.out) == (1, "")
+    assert "wwi warehouse up" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_a_warehouse_that_does_not_answer_is_an_error_at_once(
+    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WWI_WAREHOUSE_URL", "http://127.0.0.1:9")
+    shown = wwi("query", "select 1")
+    assert shown.code == 1
+    assert "cannot be reached" in shown.err
+
+
+def test_without_a_source_the_dsn_says_how_to_get_one(wwi: Run, nothing_runs: Path) -> None:
+    shown = wwi("source", "dsn")
+    assert (shown.code, shown.out) == (1, "")
+    assert "wwi source up" in shown.err
+
+
+def test_the_demo_does_not_touch_a_source_of_ones_own(
+    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WWI_SOURCE_DSN", "postgresql://reader@production/wwi")
+    shown = wwi("demo")
+    assert shown.code == 1
+    assert "WWI_SOURCE_DSN" in shown.err
+    assert not (nothing_runs / "services").exists()
+
+
+def test_an_impossible_period_is_a_usage_problem_with_a_mend(
+    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = wwi("source", "simulate", "--from", "yesterday")
+    assert shown.code == 2
+
+
+@pytest.mark.services
+class TestOnTheWarehouse:
+    """Commands that ask a running warehouse."""
+
+    def test_a_wrong_dsn_is_named_without_its_password(
+        self, wwi: Run, local: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WWI_SOURCE_DSN", "postgresql://reader:hidden@127.0.0.1:9/wwi")
+        shown = wwi("ingest")
+        assert shown.code == 1
+        assert "127.0.0.1" in shown.err
+        assert "hidden" not in shown.err
+        assert "Traceback" not in shown.err
+
+    def test_a_query_prints_a_table_json_or_csv(self, wwi: Run, local: Settings) -> None:
+        sql = (
+            "select 1 as id, cast('1.50' as numeric(18, 2)) as price, cast(null as string) as note, "
+            "date '2013-01-01' as day union all select 2, 20, 'a, \"b\"', date '2013-01-02' order by id"
+        )
+        as_csv = wwi("query", sql, "--format", "csv")
+        assert as_csv.out == 'id,price,note,day\n1,1.50,,2013-01-01\n2,20.00,"a, ""b""",2013-01-02\n'
+        as_json = wwi("query", sql, "--format", "json")
+        assert json.loads(as_json.out)[0] == {"id": 1, "price": "1.50", "note": None, "day": "2013-01-01"}
+        assert "price" in wwi("query", sql).out
+
+    def test_a_long_answer_is_cut_and_says_so(self, wwi: Run, local: Settings) -> None:
+        shown = wwi("query", "select n from unnest([1, 2, 3]) as n", "--format", "csv", "--limit", "2")
+        assert shown.out.splitlines() == ["n", "1", "2"]
+        assert "2 of 3 rows" in shown.err
+
+    def test_a_wrong_statement_is_answered_in_the_engines_words(self, wwi: Run, local: Settings) -> None:
+        shown = wwi("query", "select * from wwi_nowhere.nothing")
+        assert shown.code == 1
+        assert "wwi_nowhere" in shown.err
+        assert "Traceback" not in shown.err
+
+    def test_before_the_first_load_status_says_what_to_run(self, wwi: Run, local: Settings) -> None:
+        shown = wwi("status")
+        assert (shown.code, "wwi run" in shown.out) == (0, True)
+        assert json.loads(wwi("status", "--json").out)["batches"] == []
+
+    def test_before_the_first_load_there_is_nothing_to_reconcile(self, wwi: Run, local: Settings) -> None:
+        shown = wwi("reconcile")
+        assert shown.code == 1
+        assert "wwi run" in shown.err
+
+    def test_the_address_of_the_warehouse_is_all_that_url_prints(self, wwi: Run, local: Settings) -> None:
+        assert wwi("warehouse", "url").out.strip() == local.resolve_warehouse_url()
+
+
+def test_broken_metadata_stop_a_command_with_file_key_and_mend(project_root: Path, tmp_path: Path) -> None:
+    """In a copy of the project, for the metadata in use are the project's own."""
+    for package in ("flows", "ingestion", "metadata", "questions", "sandbox"):
+        shutil.copytree(
+            project_root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    broken = tmp_path / "metadata" / "tables" / "sales" / "orders.yml"
+    broken.write_text(broken.read_text().replace("primary_key: [order_id]", "primary_key: [ordr_id]"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "WWI_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from flows.cli import main; main(['ingest'])"],
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "tables/sales/orders.yml: primary_key" in done.stderr
+    assert "ordr_id" in done.stderr
+    assert "Traceback" not in done.stderr
