@@ -105,6 +105,18 @@ def test_a_run_of_a_part_and_a_run_with_a_failure_mark_nothing(loaded: Sandbox) 
     assert held(loaded, "raw_vault", "sat_thing__details") == marked(loaded) == [*before, batch]
 
 
+def test_a_batch_that_a_stage_did_not_ask_for_is_not_marked(loaded: Sandbox) -> None:
+    before = marked(loaded)
+    batch = deliver(loaded)
+    status = loaded.project / "models" / "staging" / "stg_wwi__things__status.sql"
+    blind = status.read_text().replace("pending_load_dts()", "pending_load_dts() | replace('2026', '1999')")
+    with changed(status, blind):
+        loaded.build()
+        assert marked(loaded) == before
+    loaded.build()
+    assert marked(loaded) == [*before, batch]
+
+
 def test_a_new_column_is_refused_until_it_can_get_its_history(loaded: Sandbox) -> None:
     declared = "models: [{name: hub_thing, columns: [{name: thing_hk}, {name: colour}]}]"
     with (

@@ -3,8 +3,8 @@
     vectors: docs/hashing.md. A part is `<length in bytes>:<text>,` and a NULL part is `~,`.
     `columns` is a list of [name, kind]; kinds are those of encoded_value.
 
-    `format` glues, as it hands NULL on wherever it runs and stays flat: a long chain of `||` is nested
-    as deep as it is long, and analysers give up on it or take seconds.
+    `format` glues, as it hands NULL on wherever it runs and stays flat: a long chain of `||` is
+    nested as deep as it is long, and analysers give up on it or take seconds.
 -#}
 
 {#- The text of all columns, in the order given; never NULL. -#}
@@ -29,7 +29,8 @@
     {%- if parts | length == 1 -%}
         {{ return(parts[0]) }}
     {%- endif -%}
-    {{ return("format(\n    '" ~ "%s" * parts | length ~ "',\n    " ~ parts | join(",\n    ") ~ "\n)") }}
+    {%- set places = "'" ~ "%s" * parts | length ~ "'" -%}
+    {{ return("format(\n    " ~ ([places] + parts) | join(",\n    ") ~ "\n)") }}
 {%- endmacro %}
 
 {#-
@@ -63,11 +64,12 @@
             ~ "integer, numeric, float, boolean, date, datetime, timestamp or bytes."
         ) }}
     {%- endif -%}
-    {#- all but text is ASCII, where characters are bytes; the emulator spells byte_length at length -#}
+    {#- all but text is ASCII: characters are bytes, and length costs less than byte_length -#}
     {%- set length = 'byte_length' if kind == 'text' else 'length' -%}
     {{ return("format('%d:%s,', " ~ length ~ "(" ~ text ~ "), " ~ text ~ ")") }}
 {%- endmacro %}
 
 {% macro date_and_time(name) -%}
-    {{ return("cast(date(" ~ name ~ ") as string), format_datetime('T%H:%M:%E6S', " ~ name ~ ")") }}
+    {%- set time = "format_datetime('T%H:%M:%E6S', " ~ name ~ ")" -%}
+    {{ return("cast(date(" ~ name ~ ") as string), " ~ time) }}
 {%- endmacro %}

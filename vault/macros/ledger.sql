@@ -10,17 +10,22 @@
 {%- endmacro %}
 
 {#-
-    The batches this run loads: completed before the run began, so that every model of the run sees
-    the same ones, and not in the vault yet; with --full-refresh all that are completed.
+    Query for the batches this run loads, batch_id and load_time as text: completed before the run
+    began, so that every model of the run sees the same ones, and not in the vault yet; with
+    --full-refresh all that are completed.
 -#}
-{% macro pending_batches(columns) -%}
-    select {{ columns }}
+{% macro pending_batches() -%}
+    {%- set time_format = '%Y-%m-%d %H:%M:%S.%f' -%}
+    select
+        batch_id,
+        format_datetime('%Y-%m-%d %H:%M:%E6S', datetime(load_dts, 'UTC')) as load_time
     from {{ ledger_table('batches') }}
     where status = 'completed'
-        and finished_at <= {{ timestamp_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
+        and finished_at <= {{ timestamp_literal(run_started_at.strftime(time_format)) }}
     {%- if not flags.FULL_REFRESH %}
         and batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
     {%- endif %}
+    order by load_time
 {%- endmacro %}
 
 {% macro timestamp_literal(text) -%}
@@ -37,10 +42,8 @@
     {%- if not execute or not flags.INTROSPECT or not has_ledger() -%}
         {{ return(nothing) }}
     {%- endif -%}
-    {%- set load_time = "format_datetime('%Y-%m-%d %H:%M:%E6S', datetime(load_dts, 'UTC')) as load_time" -%}
-    {%- set pending = run_query(pending_batches(load_time) ~ '\n    order by load_time') -%}
     {%- set literals = [] -%}
-    {%- for row in pending.rows -%}
+    {%- for row in run_query(pending_batches()).rows -%}
         {%- do literals.append(timestamp_literal(row['load_time'])) -%}
     {%- endfor -%}
     {{ return(literals | join(', ') if literals else nothing) }}
@@ -52,8 +55,8 @@
     {%- set found = load_relation(ledger) is not none -%}
     {%- if not found and flags.WHICH in ['build', 'run', 'retry'] -%}
         {{ exceptions.raise_compiler_error(
-            "The ledger table " ~ ledger ~ " does not exist, so nothing says which batches to load. "
-            ~ "Run `wwi ingest` first: it makes the ledger and the first batch."
+            "The ledger table " ~ ledger ~ " does not exist, so nothing says which batches "
+            ~ "to load. Run `wwi ingest` first: it makes the ledger and the first batch."
         ) }}
     {%- endif -%}
     {{ return(found) }}

@@ -5,8 +5,8 @@
 
 {% macro vault_models(layers) -%}
     {%- set found = [] -%}
-    {%- for node in graph.nodes.values()
-        if node.resource_type == 'model' and node.package_name == project_name and node.fqn[1] in layers -%}
+    {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+        if node.package_name == project_name and node.fqn[1] in layers -%}
         {%- do found.append(node) -%}
     {%- endfor -%}
     {{ return(found) }}
@@ -14,27 +14,29 @@
 
 {#-
     Stops a run that would leave a raw vault table without its history or without a column:
-    - a full refresh of a part: staging may hold the newest batches only, or its tables lose the rest;
+    - a full refresh of a part: staging may hold the newest batches only, the rest would be lost;
     - a table is new while older batches are marked as loaded: staging would not bring them again;
-    - a table lacks a column that its model declares: the load would leave it out. dbt's `on_schema_change: fail` would tell, too, at the price of a
-      second, temporary table per model and load.
+    - a table lacks a column that its model declares: the load would leave it out. dbt's
+      `on_schema_change: fail` would tell, too, for a second, temporary table per model and load.
 -#}
 {% macro check_vault_is_whole() -%}
     {%- if not execute or flags.WHICH not in ['build', 'run'] -%}
         {{ return('') }}
     {%- endif -%}
     {%- set models = vault_models(['staging', 'raw_vault']) -%}
-    {%- set selected = models | map(attribute='unique_id') | select('in', selected_resources) | list -%}
+    {%- set ids = models | map(attribute='unique_id') -%}
+    {%- set selected = ids | select('in', selected_resources) | list -%}
     {%- if not selected -%}
         {{ return('') }}
     {%- elif flags.FULL_REFRESH and selected | length < models | length -%}
         {{ exceptions.raise_compiler_error(
-            "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length ~ " staging and "
-            ~ "raw vault models; the tables of the rest would not fit. Run `wwi rebuild`, or select "
-            ~ "both folders whole."
+            "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length
+            ~ " staging and raw vault models; the tables of the rest would not fit. "
+            ~ "Run `wwi rebuild`, or select both folders whole."
         ) }}
     {%- elif not flags.FULL_REFRESH and has_ledger() -%}
-        {%- set wrong = tables_unlike_their_models(vault_models(['raw_vault']), loaded_batches()) -%}
+        {%- set models = vault_models(['raw_vault']) -%}
+        {%- set wrong = tables_unlike_their_models(models, loaded_batches()) -%}
         {%- if wrong -%}
             {{ exceptions.raise_compiler_error(
                 "The raw vault does not fit its models: " ~ wrong | join('; ')
@@ -44,7 +46,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What is wrong with the tables of the models, as a list of phrases; none are missed before a load. -#}
+{#- What is wrong with the tables, as a list of phrases; before a first load none is missing. -#}
 {% macro tables_unlike_their_models(models, loaded) -%}
     {%- set held = columns_in_datasets(models | map(attribute='schema') | unique) -%}
     {%- set wrong = [] -%}
@@ -65,11 +67,12 @@
     {%- set held = {} -%}
     {%- for dataset in datasets -%}
         {%- set columns = run_query(
-            'select table_name, lower(column_name) as column_name from `' ~ target.database ~ '`.`' ~ dataset
-            ~ '`.INFORMATION_SCHEMA.COLUMNS'
+            'select table_name, lower(column_name) as column_name from `' ~ target.database
+            ~ '`.`' ~ dataset ~ '`.INFORMATION_SCHEMA.COLUMNS'
         ) -%}
         {%- for row in columns.rows -%}
-            {%- do held.setdefault(dataset ~ '.' ~ row['table_name'], []).append(row['column_name']) -%}
+            {%- set table = dataset ~ '.' ~ row['table_name'] -%}
+            {%- do held.setdefault(table, []).append(row['column_name']) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(held) }}
@@ -80,20 +83,17 @@
 {%- endmacro %}
 
 {#-
-    Marks the pending batches as loaded, as the last statement of a run, when every staging and every
-    raw vault model of the project succeeded in it. Otherwise they stay pending: loading them again
-    does no harm, forgetting them would. `results` are the results of the run.
+    Marks batches as loaded, as the last statement of a run, when every staging and every raw vault
+    model of the project succeeded in it. Otherwise they stay pending: loading them again does no
+    harm, forgetting them would. `results` are the results of the run.
 -#}
 {% macro record_vault_load(results) -%}
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set succeeded = [] -%}
-    {%- for result in results if result.status == 'success' -%}
-        {%- do succeeded.append(result.node.unique_id) -%}
-    {%- endfor -%}
     {%- set needed = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
-    {%- set done = needed | select('in', succeeded) | list -%}
+    {%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node')
+        | selectattr('unique_id', 'in', needed) | list -%}
     {%- if not done or not has_ledger() -%}
         {{ return('') }}
     {%- elif done | length < needed | length -%}
@@ -103,9 +103,35 @@
         ) -%}
         {{ return('') }}
     {%- endif -%}
-    insert into {{ ledger_table('vault_loads') }} (batch_id, load_dts, invocation_id, loaded_at)
-    {{ pending_batches("batch_id, load_dts, '" ~ invocation_id ~ "', current_timestamp()") }}
-    {%- if flags.FULL_REFRESH %}
-        and batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
-    {%- endif %}
+    {%- set loaded = batches_in_every_stage(done) -%}
+    {%- if loaded -%}
+        insert into {{ ledger_table('vault_loads') }} (batch_id, load_dts, invocation_id, loaded_at)
+        select batch_id, load_dts, '{{ invocation_id }}', current_timestamp()
+        from {{ ledger_table('batches') }}
+        where batch_id in ({{ loaded | join(', ') }})
+            and batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    The numbers of the batches that each stage has asked for. Asking the ledger again is not enough:
+    by a clock that runs behind ours, a batch may have been completed after the first stage asked.
+-#}
+{% macro batches_in_every_stage(nodes) -%}
+    {%- set asked = [] -%}
+    {%- for node in nodes
+        if 'macro.' ~ project_name ~ '.pending_load_dts' in node.depends_on.macros -%}
+        {%- do asked.append(node.compiled_code) -%}
+    {%- endfor -%}
+    {%- set found = [] -%}
+    {%- for row in run_query(pending_batches()).rows -%}
+        {%- set lacking = [] -%}
+        {%- for code in asked if timestamp_literal(row['load_time']) not in code -%}
+            {%- do lacking.append(code) -%}
+        {%- endfor -%}
+        {%- if asked and not lacking -%}
+            {%- do found.append(row['batch_id']) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#-
-    A column is given as its name, or as {source_column: name in the stage, alias: name in the vault}.
-    Written for reading from the stage, and by its name in the vault.
+    A column is given as its name, or as {source_column: name in the stage, alias: name in the vault}:
+    how to read it from the stage, and what it is called in the vault.
 -#}
 
 {% macro staged(column) -%}

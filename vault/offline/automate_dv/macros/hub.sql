@@ -3,5 +3,6 @@
     Rows without a hash key are left out.
 -#}
 {% macro hub(src_pk, src_nk, src_ldts, src_source, source_model) -%}
-    {{ automate_dv.new_keys(src_pk, src_nk, src_ldts, src_source, source_model, required=[src_pk]) }}
+    {%- set required = [src_pk] -%}
+    {{ automate_dv.new_keys(src_pk, src_nk, src_ldts, src_source, source_model, required) }}
 {%- endmacro %}
