@@ -1,0 +1,76 @@
+"""Installing the dbt packages: from a folder, or the project's own where the hub cannot be reached."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.packages import PACKAGES, VAULT_DIR, install
+from metadata.errors import WwiError
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Path:
+    """The vault's own package list, settings and offline packages, with nothing installed."""
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    for name in ("dbt_project.yml", "packages.yml", "profiles.yml"):
+        shutil.copy(VAULT_DIR / name, vault / name)
+    shutil.copytree(VAULT_DIR / "offline", vault / "offline")
+    return vault
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with both packages, told apart from the offline ones by a file."""
+    folder = tmp_path / "packages"
+    shutil.copytree(VAULT_DIR / "offline", folder)
+    (folder / "automate_dv" / "macros" / "theirs.sql").write_text("{% macro theirs() %}{% endmacro %}")
+    return folder
+
+
+def installed(vault: Path, file: str) -> Path:
+    return vault / "dbt_packages" / file
+
+
+def test_a_folder_that_is_named_is_used(vault: Path, folder: Path) -> None:
+    assert install(vault, folder).origin == f"the folder {folder}"
+    assert installed(vault, "automate_dv/macros/theirs.sql").exists()
+    assert installed(vault, "dbt_utils/dbt_project.yml").exists()
+
+
+def test_what_would_be_another_project_is_left_out(vault: Path, folder: Path) -> None:
+    (folder / "dbt_utils" / "integration_tests").mkdir()
+    (folder / "dbt_utils" / "integration_tests" / "dbt_project.yml").write_text("name: other")
+    install(vault, folder)
+    assert not installed(vault, "dbt_utils/integration_tests").exists()
+
+
+def test_a_missing_package_is_named_and_nothing_is_lost(vault: Path, folder: Path) -> None:
+    install(vault, folder)
+    shutil.rmtree(folder / "dbt_utils")
+    with pytest.raises(WwiError, match=r"No dbt package dbt_utils in .*WWI_DBT_PACKAGES"):
+        install(vault, folder)
+    assert installed(vault, "dbt_utils/dbt_project.yml").exists()
+
+
+def test_the_second_time_nothing_is_done_until_something_changes(vault: Path, folder: Path) -> None:
+    assert install(vault, folder).fresh
+    assert not install(vault, folder).fresh
+    (folder / "automate_dv" / "macros" / "theirs.sql").write_text("{% macro new() %}{% endmacro %}")
+    assert install(vault, folder).fresh
+    assert "new" in installed(vault, "automate_dv/macros/theirs.sql").read_text()
+    assert install(vault, folder, again=True).fresh
+
+
+def test_without_the_hub_the_offline_packages_are_installed(
+    vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_PACKAGE_HUB_URL", "http://127.0.0.1:9/")  # nothing listens there
+    found = install(vault, None)
+    assert found.origin == "vault/offline (the dbt hub could not be reached)"
+    for name in PACKAGES:
+        ours = sorted(path.name for path in (vault / "offline" / name).rglob("*"))
+        assert sorted(path.name for path in installed(vault, name).rglob("*")) == ours
+    assert list(vault.glob(".dbt_packages-*")) == []
+    assert not install(vault, None).fresh
