@@ -95,8 +95,11 @@ def build(
 
 
 def build_arguments(select: Sequence[str], full_refresh: bool) -> list[str]:
-    """Return dbt's arguments for a build of the selected nodes, by default of all."""
-    selection = ["--select", *select] if select else []
+    """Return dbt's arguments for a build of the selected nodes, by default of all but the unit tests.
+
+    Those judge the code, not the load: `make test` runs them.
+    """
+    selection = ["--select", *select] if select else ["--exclude-resource-type", "unit_test"]
     return ["build", *selection, *(["--full-refresh"] if full_refresh else [])]
 
 
