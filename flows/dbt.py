@@ -84,6 +84,7 @@ def build(
     *,
     select: Sequence[str] = (),
     full_refresh: bool = False,
+    unit_tests: bool = False,
     vault_dir: Path = VAULT_DIR,
 ) -> BuildReport:
     """Build and test the selected nodes, by default all of staging to marts, and return what was done.
@@ -91,16 +92,20 @@ def build(
     Raises BuildFailedError or BuildInterruptedError when a node failed, and PermanentError or
     TransientError when dbt got no further than its own start.
     """
-    return run(build_arguments(select, full_refresh), settings, vault_dir, _invoke)
+    arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
+    return run(arguments, settings, vault_dir, _invoke)
 
 
-def build_arguments(select: Sequence[str], full_refresh: bool) -> list[str]:
-    """Return dbt's arguments for a build of the selected nodes, by default of all but the unit tests.
+def build_arguments(
+    select: Sequence[str] = (), *, full_refresh: bool = False, unit_tests: bool = False
+) -> list[str]:
+    """Return dbt's arguments for a build of the selected nodes, by default of all.
 
-    Those judge the code, not the load: `make test` runs them.
+    Unit tests judge the SQL on rows of their own and say nothing about the data: a load goes without them.
     """
-    selection = ["--select", *select] if select else ["--exclude-resource-type", "unit_test"]
-    return ["build", *selection, *(["--full-refresh"] if full_refresh else [])]
+    selection = ["--select", *select] if select else []
+    left_out = [] if unit_tests else ["--exclude-resource-type", "unit_test"]
+    return ["build", *selection, *left_out, *(["--full-refresh"] if full_refresh else [])]
 
 
 def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:

@@ -22,7 +22,7 @@ def build(settings: Settings, *, retry: bool = False, vault_dir: Path = dbt.VAUL
     `retry` runs only what the last attempt left failed or skipped; everything if there was none.
     """
     left_over = retry and (settings.home / dbt.RUN_RESULTS).exists()
-    arguments = ["retry"] if left_over else dbt.build_arguments((), full_refresh=False)
+    arguments = ["retry"] if left_over else dbt.build_arguments()
     return dbt.run(arguments, settings, vault_dir, _invoke)
 
 

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 HALF_YEAR_ENDS = date(2013, 6, 30)
 WANTED_ORDER_LINES = 30_000
+# at the true size the half year has hardly less than that; July 1, a day of many changes, is to come after it
+SCALE = 1.05
 FURTHER_LOADS = 2
 
 
@@ -104,9 +106,12 @@ def _simulate_half_year(settings: Settings, dsn: str) -> Simulated | None:
     held = simulation.progress(dsn)
     history = None
     if held is None or held.next_day <= HALF_YEAR_ENDS:
-        history = simulation.simulate(settings, last=HALF_YEAR_ENDS)
+        history = simulation.simulate(
+            settings, last=HALF_YEAR_ENDS, scale=held.rules.scale if held else SCALE
+        )
     else:
         logger.info("the source holds the days before %s: going on from there", held.next_day)
     while simulation.order_lines(dsn) < WANTED_ORDER_LINES:
-        history = simulation.simulate(settings, days=7)
+        week = simulation.simulate(settings, days=7)
+        history = history + week if history else week
     return history

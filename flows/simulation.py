@@ -53,6 +53,15 @@ class Simulated:
     master_changes: int
     seconds: float
 
+    def __add__(self, later: "Simulated") -> "Simulated":
+        return Simulated(
+            self.first_day,
+            later.last_day,
+            self.order_lines + later.order_lines,
+            self.master_changes + later.master_changes,
+            self.seconds + later.seconds,
+        )
+
 
 def simulate(  # noqa: PLR0913 - a period has many ways to be said
     settings: Settings,
@@ -90,20 +99,12 @@ def simulate(  # noqa: PLR0913 - a period has many ways to be said
 
 def simulate_until_change(settings: Settings) -> Simulated:
     """Add days, a week at most, until there were orders and changes of master data; return what was added."""
-    parts = [simulate(settings)]
-    while len(parts) < MOST_DAYS and not (_had(parts, "order_lines") and _had(parts, "master_changes")):
-        parts.append(simulate(settings))
-    return Simulated(
-        parts[0].first_day,
-        parts[-1].last_day,
-        sum(part.order_lines for part in parts),
-        sum(part.master_changes for part in parts),
-        sum(part.seconds for part in parts),
-    )
-
-
-def _had(parts: list[Simulated], what: str) -> bool:
-    return any(getattr(part, what) for part in parts)
+    added = simulate(settings)
+    for _ in range(MOST_DAYS - 1):
+        if added.order_lines and added.master_changes:
+            break
+        added = added + simulate(settings)
+    return added
 
 
 def length(start: date, last: date | None, days: int | None) -> int:

@@ -42,6 +42,7 @@ def build(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make vault and marts anew from everything in raw.")
     ] = False,
+    unit_tests: Annotated[bool, typer.Option("--unit-tests", help="Run the models' unit tests too.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Build and test staging, vault and marts with dbt."""
@@ -50,7 +51,10 @@ def build(
 
     with progress():
         report = dbt.build(
-            options.settings(), select=" ".join(select or ()).split(), full_refresh=full_refresh
+            options.settings(),
+            select=" ".join(select or ()).split(),
+            full_refresh=full_refresh,
+            unit_tests=unit_tests,
         )
     print_json(report) if as_json else pages.show_build(report)
 
