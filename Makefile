@@ -40,7 +40,7 @@ lint: setup ## Style, types, layering, SQL style, generated files current
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m metadata.generate --check
-	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
+	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
 
 fix: setup ## Mend what the style checks can mend by themselves
 	@$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""What sqlfluff puts in the place of AutomateDV's macros: a query, so that the rest of the model is linted."""
+"""What sqlfluff puts in the place of AutomateDV's macros: a query, so that the model around is linted."""
 
 
 def _query(**_arguments: object) -> str:

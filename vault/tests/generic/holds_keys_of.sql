@@ -1,4 +1,4 @@
-{#- Fails with the keys of the relations `children`, under the same column name, that the model lacks. -#}
+{#- Fails with the keys of the relations `children`, in the same column, that the model lacks. -#}
 {% test holds_keys_of(model, column_name, children) %}
 
     {% for child in children %}
