@@ -55,6 +55,18 @@ def dsn(
 
 
 @app.command()
+def grants(
+    role: Annotated[str, typer.Argument(help="The reading login.")] = "wwi_reader",
+) -> None:
+    """Print the SQL that lets a login of your own Postgres read what is loaded, and no secret column."""
+    from ingestion.postgres import reader_grants
+    from metadata.load import load_catalog
+
+    for statement in reader_grants(load_catalog(), role):
+        print(f"{statement};")
+
+
+@app.command()
 def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     first: Annotated[
         datetime | None,

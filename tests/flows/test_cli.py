@@ -67,7 +67,7 @@ def _commands() -> Iterator[tuple[str, ...]]:
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    source = {("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn")}
+    source = {("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn", "grants")}
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     single = {(name,) for name in ("ingest", "build", "run", "status", "reconcile", "query", "demo", "deps")}
     assert set(_commands()) == source | warehouse | single | {("source",), ("warehouse",)}

@@ -32,7 +32,7 @@
         {{ exceptions.raise_compiler_error(
             "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length
             ~ " staging and raw vault models; the tables of the rest would not fit. "
-            ~ "Run `wwi rebuild`, or select both folders whole."
+            ~ "Select both folders whole, or none."
         ) }}
     {%- elif not flags.FULL_REFRESH and has_ledger() -%}
         {%- set models = vault_models(['raw_vault']) -%}
@@ -40,7 +40,7 @@
         {%- if wrong -%}
             {{ exceptions.raise_compiler_error(
                 "The raw vault does not fit its models: " ~ wrong | join('; ')
-                ~ ". Run `wwi rebuild`, so that they get the history of the loaded batches too."
+                ~ ". Run `wwi build --full-refresh`, so that they get the history of the loaded batches too."
             ) }}
         {%- endif -%}
     {%- endif -%}
