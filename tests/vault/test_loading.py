@@ -121,14 +121,14 @@ def test_a_new_column_is_refused_until_it_can_get_its_history(loaded: Sandbox) -
     declared = "models: [{name: hub_thing, columns: [{name: thing_hk}, {name: colour}]}]"
     with (
         changed(loaded.project / "models" / "raw_vault" / "_models.yml", declared),
-        pytest.raises(PermanentError, match=r"hub_thing lacks column colour.*`wwi rebuild`"),
+        pytest.raises(PermanentError, match=r"hub_thing lacks column colour.*`wwi build --full-refresh`"),
     ):
         loaded.build()
 
 
 def test_a_part_cannot_be_fully_refreshed(loaded: Sandbox) -> None:
     before = loaded.snapshot("raw_vault")
-    with pytest.raises(PermanentError, match=r"takes 1 of the 7 .*`wwi rebuild`"):
+    with pytest.raises(PermanentError, match=r"takes 1 of the 7 .*both folders whole"):
         loaded.build("hub_thing", full_refresh=True)
     assert loaded.snapshot("raw_vault") == before
 
@@ -137,7 +137,7 @@ def test_a_new_table_is_refused_until_it_can_get_its_history(loaded: Sandbox) ->
     before = marked(loaded)
     batch = deliver(loaded)
     with changed(loaded.project / "models" / "raw_vault" / "sat_thing__copy.sql", NEW_SATELLITE):
-        with pytest.raises(PermanentError, match=r"sat_thing__copy is missing.*`wwi rebuild`"):
+        with pytest.raises(PermanentError, match=r"sat_thing__copy is missing.*`wwi build --full-refresh`"):
             loaded.build()
         loaded.build(full_refresh=True)
     assert held(loaded, "raw_vault", "sat_thing__copy") == marked(loaded) == [*before, batch]
