@@ -216,9 +216,16 @@ def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
 
     folders = ["--project-dir", str(vault_dir), "--profiles-dir", str(vault_dir)]
     outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
+    raise_if_stopped(outcome)
     if outcome.exception is not None:
         raise start_error(outcome.exception) from outcome.exception
     return node_results(outcome)
+
+
+def raise_if_stopped(outcome: Any) -> None:
+    """Let Ctrl-C through: dbt hands it back as one more way in which it could not run."""
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
 
 
 def node_results(outcome: Any) -> Sequence[Any]:

@@ -31,9 +31,9 @@ FURTHER_LOADS = 2
 
 @dataclass(frozen=True)
 class DemoLoad:
-    """Days of business and their daily load. `simulated` is None when the source held them already."""
+    """Days of business and their daily load."""
 
-    simulated: Simulated | None
+    simulated: Simulated
     report: DailyReport
 
 
@@ -65,7 +65,7 @@ def run_demo(settings: Settings, *, fresh: bool = False, keep: bool = False) -> 
         from flows.daily import daily_load  # noqa: PLC0415 - after Prefect's settings were made
 
         wait_until_ready()
-        loads = [DemoLoad(history, daily_load())]
+        loads = [DemoLoad(history, daily_load())] if history else []
         for _ in range(FURTHER_LOADS):
             days = simulation.simulate_until_change(settings)
             loads.append(DemoLoad(days, daily_load()))
@@ -106,9 +106,7 @@ def _simulate_half_year(settings: Settings, dsn: str) -> Simulated | None:
     held = simulation.progress(dsn)
     history = None
     if held is None or held.next_day <= HALF_YEAR_ENDS:
-        history = simulation.simulate(
-            settings, last=HALF_YEAR_ENDS, scale=held.rules.scale if held else SCALE
-        )
+        history = simulation.simulate(settings, last=HALF_YEAR_ENDS, scale=None if held else SCALE)
     else:
         logger.info("the source holds the days before %s: going on from there", held.next_day)
     while simulation.order_lines(dsn) < WANTED_ORDER_LINES:

@@ -35,6 +35,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WwiError as error:
         print(f"wwi: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("wwi: stopped", file=sys.stderr)
-        sys.exit(130)

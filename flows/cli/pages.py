@@ -141,7 +141,7 @@ def show_demo(report: DemoReport) -> None:
         "seconds per step",
         ("load", "simulate", "ingest", "build", "reconcile"),
         (
-            (number, load.simulated.seconds if load.simulated else None, *load.report.seconds.values())
+            (number, load.simulated.seconds, *load.report.seconds.values())
             for number, load in enumerate(report.loads, start=1)
         ),
     )
@@ -151,15 +151,13 @@ def show_demo(report: DemoReport) -> None:
 
 def _demo_line(load: DemoLoad) -> tuple[object, ...]:
     report, simulated = load.report, load.simulated
-    days = "as they were" if simulated is None else f"{simulated.first_day} .. {simulated.last_day}"
-    compared = len(report.reconciliation.comparisons)
     return (
-        days,
-        simulated.order_lines if simulated else None,
+        f"{simulated.first_day} .. {simulated.last_day}",
+        simulated.order_lines,
         sum(table.rows_upserted for table in report.batch.tables),
         sum(table.rows_deleted for table in report.batch.tables),
         report.build.models_passed,
         report.build.tests_passed,
-        compared,
+        len(report.reconciliation.comparisons),
         "source = raw = vault = marts",
     )
