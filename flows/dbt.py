@@ -72,7 +72,7 @@ class BuildFailedError(PermanentError):
 
 
 class BuildInterruptedError(TransientError):
-    """Nodes failed because the warehouse could not be reached: `dbt retry` may well finish the build."""
+    """Nodes failed because the warehouse could not be reached: another attempt may well finish the build."""
 
     def __init__(self, report: BuildReport) -> None:
         super().__init__(_failure_text(report))

@@ -16,14 +16,9 @@ from flows import dbt
 from ingestion.settings import Settings
 
 
-def build(settings: Settings, *, retry: bool = False, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildReport:
-    """Build and test staging to marts inside a flow or task run. Returns and raises as `dbt.build`.
-
-    `retry` runs only what the last attempt left failed or skipped; everything if there was none.
-    """
-    left_over = retry and (settings.home / dbt.RUN_RESULTS).exists()
-    arguments = ["retry"] if left_over else dbt.build_arguments()
-    return dbt.run(arguments, settings, vault_dir, _invoke)
+def build(settings: Settings, *, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildReport:
+    """Build and test staging to marts inside a flow or task run. Returns and raises as `dbt.build`."""
+    return dbt.run(dbt.build_arguments(), settings, vault_dir, _invoke)
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:

@@ -11,7 +11,6 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.runtime import task_run
 from prefect.tasks import Task
 
 from flows import dbt_tasks
@@ -44,8 +43,12 @@ def load_batch(settings: Settings, catalog: Catalog, *, full: bool, allow_shrink
 
 
 def build_vault(settings: Settings) -> BuildReport:
-    """Build and test staging to marts; a second attempt runs only what the first left undone."""
-    return dbt_tasks.build(settings, retry=int(task_run.run_count or 1) > 1)
+    """Build and test staging to marts.
+
+    A second attempt is a whole build again: loading a batch twice changes nothing, and only a run that saw
+    every model can mark the batch as loaded.
+    """
+    return dbt_tasks.build(settings)
 
 
 def publish(title: str, markdown: str) -> None:
