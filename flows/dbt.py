@@ -23,7 +23,6 @@ nodes_logger = logging.getLogger(f"{__name__}.nodes")
 
 VAULT_DIR = PROJECT_ROOT / "vault"
 TARGET = Path("dbt") / "target"
-RUN_RESULTS = TARGET / "run_results.json"
 SHOWN_FAILURES = 5
 MESSAGE_LENGTH = 300
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -110,9 +109,6 @@ def build_arguments(
 
 def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
     """Run one dbt command by `invoke`, and return its report or raise as `build`."""
-    if arguments[0] == "build":
-        # what an older build left must not be taken for the first attempt of this one
-        (settings.home / RUN_RESULTS).unlink(missing_ok=True)
     started = time.monotonic()
     with _environment(settings, vault_dir):
         results = invoke(arguments, settings, vault_dir)
