@@ -110,7 +110,9 @@ def build_arguments(
 def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
     """Run one dbt command by `invoke`, and return its report or raise as `build`."""
     started = time.monotonic()
-    with _environment(settings, vault_dir):
+    from flows.patience import patience  # noqa: PLC0415 - imports the BigQuery client, seconds
+
+    with _environment(settings, vault_dir), patience():
         results = invoke(arguments, settings, vault_dir)
     report = summarise(results, time.monotonic() - started)
     if report.failures:
@@ -232,10 +234,13 @@ def node_results(outcome: Any) -> Sequence[Any]:
 
 def start_error(error: BaseException) -> PermanentError | TransientError:
     """Name why dbt did not get as far as running nodes: a broken project, or no warehouse."""
-    text = shorten(str(error))
+    text = str(error).partition("Failed to invoke dbt command ")[2].partition("':")[2] or str(error)
     if LOST_CONNECTION.search(text):
-        return TransientError(f"dbt lost the warehouse: {text}. Check `wwi warehouse up` and run again.")
-    return PermanentError(f"dbt could not run: {text}")
+        return TransientError(
+            "dbt lost its connection to the warehouse. Check it with `wwi warehouse up`, or the network when the "
+            "target is bigquery; then run again."
+        )
+    return PermanentError(f"dbt could not run: {shorten(text)}")
 
 
 def _log_node(event: Any) -> None:

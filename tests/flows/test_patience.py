@@ -1,0 +1,65 @@
+"""One outage is waited for once, by all calls together."""
+
+import pytest
+import requests
+from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+from flows.patience import Outage, patience
+
+LOST = requests.ConnectionError("refused")
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands at 0."""
+    return Clock()
+
+
+@pytest.fixture
+def outage(clock: Clock) -> Outage:
+    """Patience of 20 s; of other errors, only a ValueError is worth a retry."""
+    return Outage(lambda error: isinstance(error, ValueError), 20, clock)
+
+
+def retried(outage: Outage, clock: Clock, *times: float) -> list[bool]:
+    """Tell for a lost connection at each time whether the call is repeated."""
+    answers = []
+    for clock.now in times:
+        answers.append(outage.is_worth_a_retry(LOST))
+    return answers
+
+
+def test_calls_are_repeated_until_the_patience_is_used_up(outage: Outage, clock: Clock) -> None:
+    assert retried(outage, clock, 100, 110, 119, 120, 121) == [True, True, True, False, False]
+
+
+def test_after_that_a_new_call_fails_at_once(outage: Outage, clock: Clock) -> None:
+    retried(outage, clock, 100, 119, 125)
+    assert retried(outage, clock, 140, 150) == [False, False]
+
+
+def test_a_later_outage_is_waited_for_again(outage: Outage, clock: Clock) -> None:
+    retried(outage, clock, 100, 119, 125)
+    assert retried(outage, clock, 300, 310, 321) == [True, True, False]
+
+
+def test_other_errors_are_judged_as_usual(outage: Outage) -> None:
+    assert outage.is_worth_a_retry(ValueError())
+    assert not outage.is_worth_a_retry(KeyError())
+
+
+def test_the_client_is_as_before_afterwards() -> None:
+    usual = DEFAULT_RETRY._predicate
+    with pytest.raises(KeyError), patience():
+        assert DEFAULT_RETRY._predicate is not usual
+        raise KeyError
+    assert DEFAULT_RETRY._predicate is usual
