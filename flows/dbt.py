@@ -237,8 +237,8 @@ def start_error(error: BaseException) -> PermanentError | TransientError:
     text = str(error).partition("Failed to invoke dbt command ")[2].partition("':")[2] or str(error)
     if LOST_CONNECTION.search(text):
         return TransientError(
-            "dbt lost its connection to the warehouse. Check it with `wwi warehouse up`, or the network when the "
-            "target is bigquery; then run again."
+            "dbt lost its connection to the warehouse. Check it with `wwi warehouse up`, or the network when "
+            "the target is bigquery; then run again."
         )
     return PermanentError(f"dbt could not run: {shorten(text)}")
 
