@@ -1,0 +1,88 @@
+"""What the ledger says of the platform's state, on a real warehouse."""
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+
+from ingestion.bigquery import connect, execute
+from ingestion.layout import ensure_layout
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+from questions.status import BatchState, Status, status
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+# 1 is in the vault, 2 was given up, 3 waits for a build, 4 was left by a killed run
+LEDGER = """
+insert into {audit}.batches (batch_id, load_dts, applied_dts, status, started_at, finished_at, error) values
+(1, timestamp '2026-01-01 00:00:00+00', datetime '2013-01-01 23:59:59', 'completed',
+    timestamp '2026-01-01 00:00:00+00', timestamp '2026-01-01 00:00:12.5+00', null),
+(2, timestamp '2026-01-02 00:00:00+00', datetime '2013-01-02 23:59:59', 'void',
+    timestamp '2026-01-02 00:00:00+00', timestamp '2026-01-02 00:00:01+00', 'lost'),
+(3, timestamp '2026-01-03 00:00:00+00', datetime '2013-01-03 23:59:59', 'completed',
+    timestamp '2026-01-03 00:00:00+00', timestamp '2026-01-03 00:00:02+00', null),
+(4, timestamp '2026-01-04 00:00:00+00', datetime '2013-01-04 23:59:59', 'extracting',
+    timestamp '2026-01-04 00:00:00+00', null, null);
+insert into {audit}.table_loads (batch_id, table_name, mode, rows_upserted, rows_deleted) values
+(1, 'sales.orders', 'full', 10, 0), (1, 'sales.customers', 'full', 5, 0),
+(3, 'sales.orders', 'incremental', 2, 1), (3, 'sales.customers', 'incremental', 0, 0);
+insert into {audit}.vault_loads (batch_id) values (1);
+"""
+
+
+@pytest.fixture
+def loaded(services: Settings, catalog: Catalog) -> Settings:
+    """A warehouse whose ledger tells of four batches and two tables."""
+    settings = services.model_copy(update={"dataset_prefix": f"status{next(_numbers)}"})
+    client = connect(settings)
+    ensure_layout(client, settings, catalog.model_copy(update={"tables": ()}), force=True)
+    for statement in LEDGER.format(audit=settings.dataset("audit")).split(";"):
+        if statement.strip():
+            execute(client, statement)
+    return settings
+
+
+@pytest.mark.services
+def test_the_newest_batches_come_first_with_what_they_brought(loaded: Settings) -> None:
+    found = status(loaded, batches=3, now=NOW)
+    assert [batch.batch_id for batch in found.batches] == [4, 3, 2]
+    third = found.batches[1]
+    assert (third.tables, third.rows_upserted, third.rows_deleted) == (2, 2, 1)
+    assert (third.seconds, third.applied_dts) == (2.0, datetime(2013, 1, 3, 23, 59, 59))
+    assert found.batches[2].error == "lost"
+
+
+@pytest.mark.services
+def test_freshness_counts_from_the_newest_completed_batch(loaded: Settings) -> None:
+    found = status(loaded, now=NOW)
+    assert found.loaded_to == datetime(2026, 1, 3, tzinfo=UTC)
+    assert found.behind_s == 2 * 24 * 3600
+
+
+@pytest.mark.services
+def test_what_waits_and_what_was_left_over_is_named(loaded: Settings) -> None:
+    found = status(loaded, now=NOW)
+    assert (found.waiting, found.open) == ((3,), (4,))
+
+
+@pytest.mark.services
+def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings) -> None:
+    customers, orders = status(loaded, now=NOW).tables
+    assert (customers.table, customers.batch_id, customers.mode) == ("sales.customers", 3, "incremental")
+    assert customers.changed_at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert orders.changed_at == datetime(2026, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.services
+def test_before_the_first_load_there_is_nothing(services: Settings) -> None:
+    found = status(services.model_copy(update={"dataset_prefix": "status_empty"}), now=NOW)
+    assert found == Status(NOW, (), ())
+    assert found.behind_s is None
+
+
+def test_a_void_batch_neither_waits_nor_is_open() -> None:
+    void = BatchState(2, "void", NOW, None, None, 0, 0, 0, False, "lost")
+    found = Status(NOW, (void,), ())
+    assert (found.waiting, found.open, found.loaded_to) == ((), (), None)
