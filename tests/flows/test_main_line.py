@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,48 @@ def test_the_unit_tests_of_the_models_pass(loaded: Wwi, home: Path) -> None:
     passed = re.search(r"PASS=(\d+)", done.stdout)
     assert passed, done.stdout[-2000:]
     assert int(passed[1]) >= 12
+
+
+def test_every_node_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, home: Path) -> None:
+    with sqlite3.connect(f"file:{home}/prefect/prefect.db?mode=ro", uri=True) as history:
+        names = {
+            name for (name,) in history.execute("select name from task_run where state_type = 'COMPLETED'")
+        }
+        (summary,) = history.execute("select data from artifact where key = 'daily-load'").fetchone()
+    assert {"model hub_customer", "model sat_order_line__details", "model fct_sale"} <= names
+    assert sum(name.startswith("test ") for name in names) > 100
+    assert "source = raw = vault = marts" in summary
+
+
+def test_a_failed_node_fails_the_run_and_is_named_with_the_reason(loaded: Wwi) -> None:
+    planted = "select md5('planted'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
+    made = loaded("query", f"insert into wwi_raw_vault.hub_country {planted} union all {planted}")
+    assert made.returncode == 0, made.stderr
+    done = loaded("run")
+    removed = loaded("query", "delete from wwi_raw_vault.hub_country where country_id = -1")
+    assert removed.returncode == 0, removed.stderr
+    assert done.returncode == 1
+    assert "hub_country" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_ctrl_c_ends_the_run_and_all_that_it_started(loaded: Wwi, home: Path) -> None:
+    running = subprocess.Popen(
+        [WWI, "run"], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.startswith("build"):
+            break
+    time.sleep(8)  # dbt is at work
+    children = psutil.Process(running.pid).children(recursive=True)
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(60) == 130
+    assert "Traceback" not in running.stderr.read()
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive
 
 
 def test_a_run_without_a_warehouse_says_so_and_the_next_one_ends_right(loaded: Wwi, home: Path) -> None:
