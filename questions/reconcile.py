@@ -149,7 +149,8 @@ def source_totals(client: bigquery.Client, settings: Settings) -> dict[tuple[str
     if not rows:
         raise WwiError("nothing to reconcile: no batch was completed yet. Run `wwi run`.")
     return {
-        (row["table_name"], row["control"]): (row["batch_id"], row["value"] or Decimal(0)) for row in rows
+        (row["table_name"], row["control"]): (row["batch_id"], (row["value"] or Decimal(0)).normalize())
+        for row in rows
     }
 
 
@@ -171,7 +172,7 @@ def _ask(client: bigquery.Client, settings: Settings, selects: Sequence[Totals])
     names = {select.label: select.names for select in selects}
     rows = query(client, statement(selects), timeout_s=settings.query_timeout_s)
     return {
-        (row["label"], name): row[f"total_{number}"]
+        (row["label"], name): row[f"total_{number}"].normalize()
         for row in rows
         for number, name in enumerate(names[row["label"]])
     }

@@ -21,11 +21,12 @@ from rich.table import Table
 # Loggers of this project; those of the libraries stay quiet.
 SHOWN_LOGGERS = ("flows", "ingestion", "questions", "sandbox")
 NODE_LOGGER = "flows.dbt.nodes"
-PIPE_WIDTH = 200
+# more than any table needs: like psql, a wide row is not squeezed but left to the terminal
+WIDE = 100_000
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as a table; numbers stand on the right. Into a pipe it is wide, so that nothing wraps."""
+    """Print rows as a table; numbers stand on the right."""
     listed = [list(row) for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
@@ -36,7 +37,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_row(*(as_text(value) for value in row))
     if title:
         print(title)
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False, highlight=False).print(table)
+    Console(width=WIDE, markup=False, highlight=False).print(table)
 
 
 def print_json(value: object) -> None:
@@ -57,8 +58,6 @@ def as_text(value: object) -> str:
         return ""
     if isinstance(value, bool | list | Mapping):
         return json.dumps(value, default=_plain, ensure_ascii=False)
-    if isinstance(value, float):
-        return f"{value:.1f}"
     if isinstance(value, bytes | Decimal):
         return str(_plain(value))
     return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)

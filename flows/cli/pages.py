@@ -32,15 +32,15 @@ def show_build(report: BuildReport) -> None:
         f"build: {report.models_passed} models, {report.tests_passed} tests passed, "
         f"{report.warned} warned, {report.seconds:.1f} s",
         ("layer", "seconds of its nodes"),
-        ((layer, report.layer_seconds[layer]) for layer in LAYERS if layer in report.layer_seconds),
+        ((name, round(report.layer_seconds[name], 1)) for name in LAYERS if name in report.layer_seconds),
     )
 
 
 def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
     """Print what differs, and one line per table or, with `every`, per total."""
     wrong = len(found.differences)
-    head = f"{wrong} of {len(found.comparisons)} totals differ" if wrong else "all totals agree"
-    title = f"reconciliation: {len(found.comparisons)} totals, {head}"
+    count = len(found.comparisons)
+    title = f"reconciliation: {wrong} of {count} totals differ" if wrong else f"all {count} totals agree"
     if every:
         print_table(title, ("table", "total", "source", "layer", "value", ""), _lines(found.comparisons))
         return
@@ -96,8 +96,8 @@ def show_status(found: Status) -> None:
         "batches",
         ("batch", "status", "source's clock", "seconds", "tables", "changed", "deleted", "in vault", "error"),
         (
-            (b.batch_id, b.status, b.applied_dts, b.seconds, b.tables, b.rows_upserted, b.rows_deleted,
-             b.is_in_vault, b.error)
+            (b.batch_id, b.status, b.applied_dts, _tenths(b.seconds), b.tables, b.rows_upserted,
+             b.rows_deleted, b.is_in_vault, b.error)
             for b in found.batches
         ),
     )  # fmt: skip
@@ -119,7 +119,12 @@ def _listed(numbers: Iterable[int]) -> str:
 def show_daily(report: DailyReport) -> None:
     """Print the summary of a daily load."""
     print(report.title)
-    print_table("", ("step", "seconds", "what came of it"), report.steps)
+    rows = ((name, _tenths(seconds), outcome) for name, seconds, outcome in report.steps)
+    print_table("", ("step", "seconds", "what came of it"), rows)
+
+
+def _tenths(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def show_demo(report: DemoReport) -> None:
@@ -141,7 +146,7 @@ def show_demo(report: DemoReport) -> None:
         "seconds per step",
         ("load", "simulate", "ingest", "build", "reconcile"),
         (
-            (number, load.simulated.seconds, *load.report.seconds.values())
+            (number, _tenths(load.simulated.seconds), *map(_tenths, load.report.seconds.values()))
             for number, load in enumerate(report.loads, start=1)
         ),
     )

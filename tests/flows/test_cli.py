@@ -1,18 +1,20 @@
 """The command line: help everywhere, results on stdout, one clear message and a code for what is wrong."""
 
 import json
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import typer.main
 
-from flows.cli import app, main
+from flows.cli import app, main, output
 from ingestion.settings import Settings
 
 
@@ -225,3 +227,24 @@ def test_broken_metadata_stop_a_command_with_file_key_and_mend(project_root: Pat
     assert "tables/sales/orders.yml: primary_key" in done.stderr
     assert "ordr_id" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_numbers_keep_every_digit_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    row = (0.1234567890123456, Decimal("100.00"), Decimal("1E+3"), None, True, b"\x00\xff")
+    output.print_csv(("a", "b", "c", "d", "e", "f"), [row])
+    assert capsys.readouterr().out.splitlines()[1] == "0.1234567890123456,100.00,1000,,true,AP8="
+    output.print_table("", ("a", "b", "c", "d", "e", "f"), [row])
+    assert "0.1234567890123456" in capsys.readouterr().out
+
+
+def test_progress_shows_each_message_once_and_leaves_out_the_nodes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logging.getLogger().addHandler(spare := logging.StreamHandler())
+    with output.progress():
+        logging.getLogger("flows.daily").info("build ...")
+        logging.getLogger("flows.dbt.nodes").info("hub_customer")
+        logging.getLogger("google").info("not ours")
+    logging.getLogger().removeHandler(spare)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "build ...\n")
