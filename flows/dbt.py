@@ -92,7 +92,13 @@ def build(
     TransientError when dbt got no further than its own start.
     """
     arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
-    return run(arguments, settings, vault_dir, _invoke)
+    report = run(arguments, settings, vault_dir, _invoke)
+    if select and not (report.models_passed or report.tests_passed or report.warned):
+        raise PermanentError(
+            f"no model or test matches --select {' '.join(select)}. Name a model, a folder such as marts, or "
+            "+model for a model with all it needs."
+        )
+    return report
 
 
 def build_arguments(

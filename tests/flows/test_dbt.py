@@ -121,6 +121,13 @@ def test_a_build_reports_models_and_tests(tiny: Settings, project: Path) -> None
 
 
 @pytest.mark.services
+def test_a_selection_that_matches_nothing_is_an_error(tiny: Settings, project: Path) -> None:
+    assert dbt.build(tiny, select=["good"], vault_dir=project).models_passed == 1
+    with pytest.raises(PermanentError, match="--select godo"):
+        dbt.build(tiny, select=["godo"], vault_dir=project)
+
+
+@pytest.mark.services
 def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
     tiny: Settings, project: Path
 ) -> None:
