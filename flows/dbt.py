@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingestion.bigquery import connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.settings import PROJECT_ROOT, Settings
 
@@ -199,19 +200,11 @@ def _environment(settings: Settings, vault_dir: Path) -> Iterator[None]:
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
     """Return the variables that vault/profiles.yml and dbt read, for these settings."""
-    made = {
-        "WWI_TARGET": settings.target,
-        "WWI_DATASET_PREFIX": settings.dataset_prefix,
-        "WWI_BIGQUERY_LOCATION": settings.bigquery_location,
-        "WWI_BIGQUERY_PROJECT": settings.project,
-        "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
+    return connection_variables(settings) | {
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
         "DBT_TARGET_PATH": str(settings.home / TARGET),
     }
-    if settings.target == "local":
-        made["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
-    return made
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:

@@ -54,6 +54,23 @@ def connect(settings: Settings) -> bigquery.Client:
         ) from error
 
 
+def connection_variables(settings: Settings) -> dict[str, str]:
+    """Return what `connect` goes by as the environment variables from which vault/profiles.yml connects dbt.
+
+    Raises PermanentError when no warehouse is configured.
+    """
+    variables = {
+        "WWI_TARGET": settings.target,
+        "WWI_DATASET_PREFIX": settings.dataset_prefix,
+        "WWI_BIGQUERY_LOCATION": settings.bigquery_location,
+        "WWI_BIGQUERY_PROJECT": settings.project,
+        "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
+    }
+    if settings.target == "local":
+        variables["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
+    return variables
+
+
 def query(
     client: bigquery.Client,
     sql: str,
