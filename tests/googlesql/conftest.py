@@ -1,0 +1,96 @@
+"""The project, built by dbt as it would be on BigQuery, in a warehouse that knows types only."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from flows.packages import VAULT_DIR
+from ingestion.layout import ensure_layout
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+from tests.googlesql.warehouse import Sent, Warehouse, serving
+
+HERE = Path(__file__).parent
+PROJECT = "wwi-typed"
+DBT_LIMIT_S = 400
+
+
+@dataclass(frozen=True)
+class Build:
+    """One dbt invocation: its exit code, what it printed, and the statements that it sent."""
+
+    code: int
+    output: str
+    sent: list[Sent]
+
+    def kinds(self, kind: str) -> dict[str, list[str]]:
+        """Statement kinds by node, of the nodes whose id starts so: "model.", "test."."""
+        found: dict[str, list[str]] = {}
+        for each in self.sent:
+            if each.node and each.node.startswith(kind):
+                found.setdefault(each.node, []).extend(each.kinds)
+        return found
+
+
+class Typed:
+    """The typed warehouse and the dbt project that is built in it."""
+
+    def __init__(self, warehouse: Warehouse, url: str, folder: Path, project: Path = VAULT_DIR) -> None:
+        self.warehouse, self.url, self.folder, self.project = warehouse, url, folder, project
+
+    def dbt(self, *arguments: str) -> Build:
+        """Run dbt as on BigQuery and return what came of it."""
+        before = len(self.warehouse.sent)
+        done = subprocess.run(
+            [Path(sys.executable).parent / "dbt", "--no-use-colors", *arguments,
+             "--project-dir", self.project, "--profiles-dir", HERE],
+            env=os.environ | {
+                "GOOGLESQL_URL": self.url,
+                "DBT_TARGET_PATH": str(self.folder / "target"),
+                "DBT_LOG_PATH": str(self.folder / "logs"),
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            },
+            capture_output=True, text=True, timeout=DBT_LIMIT_S, check=False,
+        )  # fmt: skip
+        return Build(done.returncode, done.stdout + done.stderr, self.warehouse.sent[before:])
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What dbt knows of the project after a run."""
+        manifest: dict[str, Any] = json.loads((self.folder / "target" / "manifest.json").read_text())
+        return manifest
+
+
+@pytest.fixture(scope="session")
+def typed(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typed]:
+    """The warehouse after the ingestion has made its tables, and one batch waits to be loaded."""
+    warehouse = Warehouse(PROJECT)
+    warehouse.rows["batch_id", "load_time"] = [("1", "2026-01-01 00:00:00.000000")]
+    settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
+    with serving(warehouse) as url:
+        client = bigquery.Client(
+            project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": url}
+        )
+        ensure_layout(client, settings, catalog)
+        yield Typed(warehouse, url, tmp_path_factory.mktemp("googlesql"))
+
+
+@pytest.fixture(scope="session")
+def first(typed: Typed) -> Build:
+    """The first build: every table is made."""
+    return typed.dbt("build")
+
+
+@pytest.fixture(scope="session")
+def second(first: Build, typed: Typed) -> Build:
+    """A later load: every raw vault table is there and merged into. Tests say the same SQL as before."""
+    return typed.dbt("run")

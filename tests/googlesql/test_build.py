@@ -1,0 +1,94 @@
+"""Everything that dbt sends to BigQuery, first and incremental, is accepted by Google's analyzer."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.googlesql.analyzer import column
+from tests.googlesql.conftest import Build, Typed
+
+FUNCTIONS = Path(__file__).parent / "functions.txt"
+
+
+def nodes(typed: Typed, kind: str) -> dict[str, str]:
+    """Ids of the project's nodes of a kind and how each is materialised."""
+    found = typed.manifest["nodes"] | typed.manifest["unit_tests"]
+    return {
+        name: node.get("config", {}).get("materialized", "")
+        for name, node in found.items()
+        if node["resource_type"] == kind
+    }
+
+
+def test_the_first_build_is_accepted(first: Build, typed: Typed) -> None:
+    assert first.code == 0, "\n".join(typed.warehouse.refused()) or first.output[-3000:]
+    assert not typed.warehouse.refused()
+
+
+def test_a_later_load_is_accepted(second: Build, typed: Typed) -> None:
+    assert second.code == 0, "\n".join(typed.warehouse.refused()) or second.output[-3000:]
+    assert not typed.warehouse.refused()
+
+
+def test_the_first_build_makes_every_model_as_bigquery_would(first: Build, typed: Typed) -> None:
+    made = first.kinds("model.")
+    expected = {"table": "CreateTableAsSelect", "incremental": "CreateTableAsSelect", "view": "CreateView"}
+    wrong = [
+        f"{name}: {made.get(name)}"
+        for name, materialised in nodes(typed, "model").items()
+        if expected[materialised] not in made.get(name, [])
+    ]
+    assert not wrong
+    assert len(made) > 130
+
+
+def test_a_later_load_merges_into_every_incremental_model(second: Build, typed: Typed) -> None:
+    made = second.kinds("model.")
+    incremental = [name for name, kind in nodes(typed, "model").items() if kind == "incremental"]
+    assert len(incremental) > 70
+    assert [name for name in incremental if made[name] != ["Merge"]] == []
+
+
+def test_every_test_of_data_and_every_unit_test_was_analysed(first: Build, typed: Typed) -> None:
+    tests = nodes(typed, "test") | nodes(typed, "unit_test")
+    assert len(tests) > 200
+    assert set(tests) <= set(first.kinds("test.")) | set(first.kinds("unit_test."))
+
+
+def test_the_hooks_were_analysed(first: Build, second: Build) -> None:
+    asked = "INFORMATION_SCHEMA.COLUMNS"
+    assert any(asked in each.sql for each in second.sent), "check_vault_is_whole asks for the columns"
+    for build in (first, second):
+        assert any("insert into" in each.sql and "`vault_loads`" in each.sql for each in build.sent)
+
+
+def test_the_columns_of_every_mart_are_those_of_its_contract(first: Build, typed: Typed) -> None:
+    marts = [
+        node
+        for node in typed.manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["contract"]["enforced"]
+    ]
+    assert len(marts) >= 8
+    for mart in marts:
+        promised = {name: column(name, each["data_type"]).type for name, each in mart["columns"].items()}
+        assert typed.warehouse.columns(mart["schema"], mart["alias"]) == promised, mart["name"]
+
+
+def test_only_functions_that_bigquery_documents_are_called(first: Build, second: Build) -> None:
+    documented = set(FUNCTIONS.read_text().split())
+    called = {name for each in (*first.sent, *second.sent) for name in each.functions}
+    unknown = {name for name in called if not name.startswith("$")} - documented
+    assert not unknown, f"look them up in BigQuery's reference, then add them to {FUNCTIONS.name}"
+
+
+@pytest.mark.parametrize("layer", ["raw_vault", "staging", "business_vault", "marts"])
+def test_no_column_got_a_type_by_accident(first: Build, typed: Typed, layer: str) -> None:
+    # a NULL without a cast becomes INT64: the typical slip of a column that nothing fills
+    wrong = [
+        f"{path[-1]}.{each.name} is {each.type}"
+        for path, columns in typed.warehouse.analyzer.tables.items()
+        if path[1] == f"wwi_{layer}" and len(path) == 3
+        for each in columns
+        if each.name.endswith(("_hk", "hashdiff")) != (each.type == "BYTES") and each.name not in {"photo"}
+    ]
+    assert not wrong

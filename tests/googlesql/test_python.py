@@ -1,0 +1,110 @@
+"""Every statement that the ingestion and the questions send is accepted by Google's analyzer, too."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from ingestion.batch import run_batch
+from ingestion.bigquery import connect, execute
+from ingestion.errors import PermanentError
+from ingestion.settings import LOCAL_PROJECT, Settings
+from metadata.reconciliation import load_reconciliation
+from metadata.spec import Catalog
+from questions import sizes
+from questions.reconcile import Comparison, Reconciliation, reconcile, record
+from questions.status import status
+from sandbox.schema import create_schema
+from tests.googlesql.conftest import Build, Typed
+from tests.googlesql.warehouse import Warehouse, serving
+from tests.ingestion.filling import fill
+
+pytestmark = pytest.mark.services
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The platform's settings over a warehouse that knows types only."""
+
+    settings: Settings
+    warehouse: Warehouse
+
+
+@pytest.fixture(scope="module")
+def platform(  # noqa: PLR0913, PLR0917 - fixtures
+    settings: Settings,
+    source_dsn: str,
+    catalog: Catalog,
+    typed: Typed,
+    first: Build,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    """A filled source, and a typed warehouse with the tables that dbt made in the other one."""
+    with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
+        create_schema(source, catalog)
+        source.execute("set session_replication_role = replica")  # rows of no meaning break foreign keys
+        for table in catalog.tables:
+            fill(source, table, 3)
+    warehouse = Warehouse(LOCAL_PROJECT)
+    for dataset in typed.warehouse.datasets:
+        warehouse.create_dataset({"datasetReference": {"projectId": LOCAL_PROJECT, "datasetId": dataset}})
+    warehouse.adopt(typed.warehouse)
+    home = tmp_path_factory.mktemp("typed_home")
+    (home / "services").mkdir()
+    with serving(warehouse) as url:
+        # a local warehouse takes files from disk by their path, so no upload has to be answered
+        (home / "services" / "warehouse.json").write_text(json.dumps({"url": url}))
+        yield Platform(settings.model_copy(update={"dataset_prefix": "wwi", "home": home}), warehouse)
+
+
+def sent_since(platform: Platform, before: int) -> str:
+    return "\n".join(each.sql for each in platform.warehouse.sent[before:])
+
+
+def test_a_batch_with_its_ledger(platform: Platform, catalog: Catalog) -> None:
+    before = len(platform.warehouse.sent)
+    report = run_batch(platform.settings, catalog)
+    assert not platform.warehouse.refused()
+    assert len(report.tables) == len(catalog.tables)
+    sent = sent_since(platform, before)
+    for part in ("begin transaction", "`table_loads`", "`control_totals`", "status = 'completed'"):
+        assert part in sent, part
+
+
+def test_the_comparison_of_the_layers(platform: Platform, catalog: Catalog) -> None:
+    source = [["1", table.qualified, "rows", "3"] for table in catalog.tables]
+    platform.warehouse.rows["batch_id", "table_name", "control", "value"] = source
+    before = len(platform.warehouse.sent)
+    reconcile(platform.settings, catalog, load_reconciliation(catalog))
+    assert not platform.warehouse.refused()
+    sent = sent_since(platform, before)
+    for part in ("wwi_raw.sales__orders", "wwi_raw_vault.hub_order", "wwi_marts.fct_sale"):
+        assert part in sent, part
+
+
+def test_the_record_of_a_comparison(platform: Platform) -> None:
+    compared = Comparison(1, "sales.orders", "rows", "raw", Decimal("3"), Decimal("3.01"))
+    record(connect(platform.settings), platform.settings, Reconciliation(NOW, (compared,)))
+    assert not platform.warehouse.refused()
+    assert "reconciliations" in platform.warehouse.sent[-1].sql
+
+
+def test_the_status_and_the_sizes(platform: Platform) -> None:
+    before = len(platform.warehouse.sent)
+    status(platform.settings)
+    sizes.layer_sizes(platform.settings)
+    sizes.dimensions(platform.settings)
+    assert not platform.warehouse.refused()
+    assert len(platform.warehouse.sent) >= before + 8
+
+
+def test_a_refusal_reaches_the_caller_with_googles_message(platform: Platform) -> None:
+    with pytest.raises(PermanentError, match="Unrecognized name: no_such_column"):
+        execute(connect(platform.settings), "select no_such_column from wwi_audit.batches")
+    assert platform.warehouse.sent.pop().error

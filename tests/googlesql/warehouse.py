@@ -1,0 +1,385 @@
+"""A BigQuery with types and no rows: the REST calls that our clients make, answered by analysis.
+
+A statement that Google's analyzer refuses ends in the error job that BigQuery would give; one that makes a
+table makes its columns known to the next. Every table is empty, so a query gives nothing, or the one row of
+an aggregate over nothing. dbt, the ingestion and the questions talk to it unchanged, by HTTP on loopback.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import zetasql.types as zt
+
+from tests.googlesql import rules
+from tests.googlesql.analyzer import Analyzer, Column, RefusedError, Statement, TablePath, column, nodes
+
+Json = dict[str, Any]
+
+# BigQuery's names of the statements that clients look at
+STATEMENT_TYPES = {
+    "Query": "SELECT",
+    "CreateTableAsSelect": "CREATE_TABLE_AS_SELECT",
+    "CreateTable": "CREATE_TABLE",
+    "CreateView": "CREATE_VIEW",
+    "Insert": "INSERT",
+    "Update": "UPDATE",
+    "Delete": "DELETE",
+    "Merge": "MERGE",
+    "AlterTable": "ALTER_TABLE",
+    "Drop": "DROP_TABLE",
+}
+INFORMATION_SCHEMA = {
+    "COLUMNS": {"table_name": "STRING", "column_name": "STRING", "data_type": "STRING"},
+    "TABLES": {"table_name": "STRING", "table_type": "STRING"},
+}
+DBT_NODE = re.compile(r'/\* .*?"node_id": "([^"]+)".*?\*/', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A statement that a client sent: by which dbt node, and Google's message when it was refused."""
+
+    node: str | None
+    sql: str
+    kinds: tuple[str, ...] = ()
+    functions: frozenset[str] = frozenset()
+    error: str | None = None
+
+
+@dataclass
+class Warehouse:
+    """The state: the analyzer's tables, what the API says of them, the jobs, and all that was sent.
+
+    `rows` are answers that a test gives beforehand: {names of the output columns: rows}.
+    """
+
+    project: str
+    analyzer: Analyzer = field(default_factory=Analyzer)
+    rows: dict[tuple[str, ...], Sequence[Sequence[str]]] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+    datasets: dict[str, Json] = field(default_factory=dict)
+    resources: dict[TablePath, Json] = field(default_factory=dict)
+    jobs: dict[str, Json] = field(default_factory=dict)
+    results: dict[str, Json] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def columns(self, dataset: str, table: str) -> dict[str, str]:
+        """Names and types of a table's columns."""
+        return {each.name: each.type for each in self.analyzer.tables[self.project, dataset, table]}
+
+    def refused(self) -> list[str]:
+        """What was refused, a line each: node, message, the line of SQL that it points at."""
+        return [
+            f"{each.node or 'statement'}: {each.error}{_pointed(each)}" for each in self.sent if each.error
+        ]
+
+    def adopt(self, other: "Warehouse") -> None:
+        """Take over the tables of another warehouse."""
+        for path, resource in other.resources.items():
+            self._keep((self.project, *path[1:]), resource)
+            self.analyzer.tables[self.project, *path[1:]] = other.analyzer.tables[path]
+
+    # datasets and tables
+
+    def create_dataset(self, body: Json) -> Json:
+        name = body["datasetReference"]["datasetId"]
+        if name in self.datasets:
+            raise ApiError(409, "duplicate", f"Already Exists: Dataset {self.project}:{name}")
+        self.datasets[name] = {"kind": "bigquery#dataset", "id": f"{self.project}:{name}", **body}
+        for view, columns in INFORMATION_SCHEMA.items():
+            schema = tuple(column(*each) for each in columns.items())
+            self.analyzer.tables[self.project, name, "INFORMATION_SCHEMA", view] = schema
+        return self.datasets[name]
+
+    def get_dataset(self, name: str) -> Json:
+        if name not in self.datasets:
+            raise ApiError(404, "notFound", f"Not found: Dataset {self.project}:{name}")
+        return self.datasets[name]
+
+    def create_table(self, dataset: str, body: Json) -> Json:
+        self.get_dataset(dataset)
+        path = (self.project, dataset, body["tableReference"]["tableId"])
+        if path in self.resources:
+            raise ApiError(409, "duplicate", f"Already Exists: Table {'.'.join(path)}")
+        return self._keep(path, body)
+
+    def get_table(self, dataset: str, table: str) -> Json:
+        path = (self.project, dataset, table)
+        if path not in self.resources:
+            raise ApiError(404, "notFound", f"Not found: Table {'.'.join(path)}")
+        return self.resources[path]
+
+    def patch_table(self, dataset: str, table: str, body: Json) -> Json:
+        self.get_table(dataset, table)
+        path = (self.project, dataset, table)
+        return self._keep(path, self.resources[path] | body)
+
+    def delete_table(self, dataset: str, table: str) -> Json:
+        self.get_table(dataset, table)
+        path = (self.project, dataset, table)
+        del self.resources[path], self.analyzer.tables[path]
+        return {}
+
+    def list_tables(self, dataset: str) -> Json:
+        self.get_dataset(dataset)
+        found = [each for path, each in self.resources.items() if path[1] == dataset]
+        return {"tables": found, "totalItems": len(found)}
+
+    def _keep(self, path: TablePath, body: Json) -> Json:
+        reference = dict(zip(("projectId", "datasetId", "tableId"), path, strict=True))
+        self.resources[path] = {
+            "type": "TABLE", "numRows": "0", "numBytes": "0", "id": f"{path[0]}:{path[1]}.{path[2]}", **body,
+            "tableReference": reference,
+        }  # fmt: skip
+        self.analyzer.tables[path] = tuple(
+            column(each["name"], each["type"], required=each.get("mode") == "REQUIRED")
+            for each in body.get("schema", {}).get("fields", [])
+        )
+        return self.resources[path]
+
+    # jobs
+
+    def run_job(self, body: Json) -> Json:
+        job_id = body["jobReference"]["jobId"]
+        if job_id in self.jobs:
+            raise ApiError(409, "duplicate", f"Already Exists: Job {self.project}:US.{job_id}")
+        job: Json = {
+            "kind": "bigquery#job",
+            "jobReference": {"projectId": self.project, "location": "US", **body["jobReference"]},
+            "configuration": body["configuration"],
+            "status": {"state": "DONE"},
+            "statistics": {"totalBytesProcessed": "0"},
+        }
+        if "query" in body["configuration"]:
+            with self.lock:  # the analyzer is one engine in one thread
+                self._query(job)
+        self.jobs[job_id] = job
+        return job
+
+    def get_job(self, job_id: str) -> Json:
+        if job_id not in self.jobs:
+            raise ApiError(404, "notFound", f"Not found: Job {self.project}:US.{job_id}")
+        return self.jobs[job_id]
+
+    def get_results(self, job_id: str) -> Json:
+        job = self.get_job(job_id)
+        error = job["status"].get("errorResult")
+        if error:
+            raise ApiError(400, error["reason"], error["message"])
+        return self.results[job_id] | {"jobReference": job["jobReference"], "jobComplete": True}
+
+    def _query(self, job: Json) -> None:
+        config = job["configuration"]["query"]
+        sql = config["query"]
+        marked = DBT_NODE.search(sql)
+        node = marked[1] if marked else None
+        try:
+            statements = self.analyzer.analyze(sql, _parameters(config))
+            for each in statements:
+                rules.check(each)
+        except RefusedError as error:
+            self.sent.append(Sent(node, sql, error=str(error)))
+            result = {"reason": "invalidQuery", "message": str(error)}
+            job["status"] |= {"errorResult": result, "errors": [result]}
+            return
+        functions = frozenset(name for each in statements for name in functions_in(each))
+        self.sent.append(Sent(node, sql, tuple(each.kind for each in statements), functions))
+        for each in statements:
+            self._make(each)
+        self._answer(job, statements)
+
+    def _make(self, statement: Statement) -> None:
+        if isinstance(statement.node, zt.ResolvedCreateSchemaStmt):
+            name = statement.node.name_path[-1]
+            if name not in self.datasets:
+                self.create_dataset({"datasetReference": {"projectId": self.project, "datasetId": name}})
+        if statement.target is None:
+            return
+        path = statement.target
+        partition, cluster = rules.partition_column(statement), rules.cluster_columns(statement)
+        made: Json = {"schema": {"fields": [_field(each) for each in statement.columns]}}
+        if "View" in statement.kind:
+            made |= {"type": "VIEW", "view": {"query": "", "useLegacySql": False}}
+        if partition:
+            made["timePartitioning"] = {"type": "DAY", "field": partition}
+        if cluster:
+            made["clustering"] = {"fields": cluster}
+        self._keep(path, made)
+        self.analyzer.tables[path] = statement.columns
+
+    def _answer(self, job: Json, statements: Sequence[Statement]) -> None:
+        last = statements[-1]
+        kind = "SCRIPT" if len(statements) > 1 else STATEMENT_TYPES.get(last.kind, last.kind.upper())
+        job["statistics"]["query"] = {"statementType": kind, "totalBytesProcessed": "0"}
+        if kind in ("INSERT", "UPDATE", "DELETE", "MERGE"):
+            job["statistics"]["query"]["numDmlAffectedRows"] = "0"
+        columns = last.columns if last.kind == "Query" else ()
+        rows = self._rows(last) if columns else []
+        schema = {"fields": [_field(each) for each in columns]}
+        job_id = job["jobReference"]["jobId"]
+        path = last.target or (self.project, "_answers", f"anon_{job_id.replace('-', '_')}")
+        if last.target is None:
+            self._keep(path, {"schema": {"fields": []}})
+            self.resources[path]["schema"] = schema
+        job["configuration"]["query"]["destinationTable"] = self.resources[path]["tableReference"]
+        self.results[job_id] = {
+            "schema": schema,
+            "totalRows": str(len(rows)),
+            "rows": [{"f": [{"v": value} for value in row]} for row in rows],
+        }
+
+    def _rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        names = tuple(each.name for each in statement.columns)
+        if names in self.rows:
+            return self.rows[names]
+        scans = [each for each in _scans(statement) if "INFORMATION_SCHEMA" in each]
+        if scans:
+            return list(self._information(names))
+        return [[_nothing(each) for each in statement.columns]] if _is_total(statement) else []
+
+    def _information(self, names: tuple[str, ...]) -> Iterator[Sequence[str]]:
+        """One row per column, or per table, of the dataset that the statement at hand asks for."""
+        sql = self.sent[-1].sql
+        for path, columns in self.analyzer.tables.items():
+            if len(path) == 3 and f"{path[1]}`.INFORMATION_SCHEMA" in sql:
+                for each in columns if "INFORMATION_SCHEMA.COLUMNS" in sql else columns[:1]:
+                    known = {"table_name": path[2], "column_name": each.name}
+                    yield [known[name] for name in names]
+
+
+class ApiError(Exception):
+    """An answer other than 200."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+@contextmanager
+def serving(warehouse: Warehouse) -> Iterator[str]:
+    """Serve the warehouse on a free port of loopback and give its address."""
+
+    class Handler(_Handler):
+        state = warehouse
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def functions_in(statement: Statement) -> Iterator[str]:
+    """The functions and operators that a statement calls, as the analyzer names them: `md5`, `$equal`."""
+    for node in nodes(statement.node):
+        if isinstance(node, zt.ResolvedFunctionCallBase) and node.function:
+            yield node.function.name.rpartition(":")[2].lower()
+
+
+def _route(warehouse: Warehouse, method: str, path: str, body: Json) -> Json:
+    part = r"([^/]+)"
+    routes: list[tuple[str, str, Callable[..., Json]]] = [
+        ("GET", "datasets", lambda: {"datasets": list(warehouse.datasets.values())}),
+        ("POST", "datasets", lambda: warehouse.create_dataset(body)),
+        ("GET", f"datasets/{part}", warehouse.get_dataset),
+        ("PATCH", f"datasets/{part}", lambda name: warehouse.get_dataset(name) | body),
+        ("GET", f"datasets/{part}/tables", warehouse.list_tables),
+        ("POST", f"datasets/{part}/tables", lambda name: warehouse.create_table(name, body)),
+        ("GET", f"datasets/{part}/tables/{part}", warehouse.get_table),
+        ("PATCH", f"datasets/{part}/tables/{part}", lambda d, t: warehouse.patch_table(d, t, body)),
+        ("DELETE", f"datasets/{part}/tables/{part}", warehouse.delete_table),
+        ("POST", "jobs", lambda: warehouse.run_job(body)),
+        ("GET", f"jobs/{part}", warehouse.get_job),
+        ("GET", f"queries/{part}", warehouse.get_results),
+    ]
+    inner = path.partition(f"/projects/{warehouse.project}/")[2]
+    for wanted, pattern, answer in routes:
+        found = re.fullmatch(pattern, inner)
+        if found and wanted == method:
+            return answer(*found.groups())
+    raise ApiError(501, "notImplemented", f"{method} {path} is not answered here; add it to {__name__}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: Warehouse
+    protocol_version = "HTTP/1.1"
+
+    def _handle(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length) or b"{}")
+        path = urlsplit(self.path).path
+        try:
+            status, answer = 200, _route(self.state, self.command, path, body)
+        except ApiError as error:
+            status = error.status
+            details = {"message": str(error), "reason": error.reason}
+            answer = {"error": {"code": status, "message": str(error), "errors": [details]}}
+        text = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the server looks for
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def _field(each: Column) -> Json:
+    repeated = each.type.startswith("ARRAY<")
+    mode = "REPEATED" if repeated else "REQUIRED" if each.required else "NULLABLE"
+    kind = each.type[len("ARRAY<") : -1] if repeated else each.type
+    return {"name": each.name, "type": "RECORD" if kind.startswith("STRUCT") else kind, "mode": mode}
+
+
+def _parameters(config: Json) -> Mapping[str, str]:
+    return {each["name"]: each["parameterType"]["type"] for each in config.get("queryParameters", [])}
+
+
+def _pointed(sent: Sent) -> str:
+    """The line of SQL that a message ends with the place of."""
+    place = re.search(r"\[at (\d+):(\d+)\]", sent.error or "")
+    lines = sent.sql.splitlines()
+    return f"\n    {lines[int(place[1]) - 1].strip()}" if place and int(place[1]) <= len(lines) else ""
+
+
+def _scans(statement: Statement) -> Iterator[str]:
+    for node in nodes(statement.node):
+        if isinstance(node, zt.ResolvedTableScan) and node.table:
+            yield node.table.full_name or node.table.name or ""
+
+
+def _is_total(statement: Statement) -> bool:
+    """Whether the query is an aggregate without groups, which gives a row also when there is nothing."""
+    scan = statement.node.query
+    while scan is not None:
+        if isinstance(scan, zt.ResolvedAggregateScan):
+            return not scan.group_by_list
+        if not isinstance(
+            scan,
+            zt.ResolvedProjectScan
+            | zt.ResolvedWithScan
+            | zt.ResolvedOrderByScan
+            | zt.ResolvedLimitOffsetScan,
+        ):
+            return isinstance(scan, zt.ResolvedSingleRowScan)
+        scan = scan.query if isinstance(scan, zt.ResolvedWithScan) else scan.input_scan
+    return False
+
+
+def _nothing(each: Column) -> str | None:
+    """The aggregate of no rows, as far as clients look at it: no failures, no rows."""
+    return {"INT64": "0", "BOOL": "false", "NUMERIC": "0"}.get(each.type)
