@@ -79,10 +79,10 @@ def run_demo(settings: Settings, *, fresh: bool = False, keep: bool = False) -> 
 
 
 def _check_local(settings: Settings) -> None:
-    if settings.target != "local" or settings.source_dsn or settings.warehouse_url:
+    if settings.named_elsewhere:
         raise WwiError(
             "the demo writes into the local source and the local warehouse, and the settings name others. "
-            "Unset WWI_TARGET, WWI_SOURCE_DSN and WWI_WAREHOUSE_URL; `wwi run` loads a source of your own."
+            f"Unset {', '.join(settings.named_elsewhere)}; `wwi run` loads a source of your own."
         )
 
 

@@ -46,7 +46,11 @@ def connect(settings: Settings) -> bigquery.Client:
             client_options={"api_endpoint": settings.resolve_warehouse_url()},
         )
     try:
-        return bigquery.Client(project=settings.project, location=settings.bigquery_location)
+        return bigquery.Client(
+            project=settings.project,
+            location=settings.bigquery_location,
+            client_options={"api_endpoint": settings.bigquery_endpoint},
+        )
     except GoogleAuthError as error:
         raise PermanentError(
             f"no credentials for BigQuery project {settings.project}: {error}. Run "
@@ -64,6 +68,7 @@ def connection_variables(settings: Settings) -> dict[str, str]:
         "WWI_DATASET_PREFIX": settings.dataset_prefix,
         "WWI_BIGQUERY_LOCATION": settings.bigquery_location,
         "WWI_BIGQUERY_PROJECT": settings.project,
+        "WWI_BIGQUERY_ENDPOINT": settings.bigquery_endpoint or "",
         "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
     }
     if settings.target == "local":

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     )
     bigquery_project: str | None = Field(None, description="Google Cloud project, for the bigquery target.")
     bigquery_location: str = Field("US", description="Location of the datasets.")
+    bigquery_endpoint: str | None = Field(
+        None, description="Address of the BigQuery API, where it is a regional or private one."
+    )
     dataset_prefix: str = Field(
         "wwi", pattern=r"^[a-z][a-z0-9_]*$", description="Start of all dataset names."
     )
@@ -50,7 +53,7 @@ class Settings(BaseSettings):
         # other processes (the emulator, dbt) are handed paths below it and have working folders of their own
         return home.expanduser().absolute()
 
-    @field_validator("source_dsn", "warehouse_url", "bigquery_project")
+    @field_validator("source_dsn", "warehouse_url", "bigquery_project", "bigquery_endpoint")
     @classmethod
     def _empty_is_unset(cls, value: str | None) -> str | None:
         return value or None
@@ -63,6 +66,21 @@ class Settings(BaseSettings):
         if self.bigquery_project is None:
             raise PermanentError("no project: WWI_TARGET is bigquery. Set WWI_BIGQUERY_PROJECT.")
         return self.bigquery_project
+
+    @property
+    def warehouse_name(self) -> str:
+        """What tells this warehouse from others that are used from the same home; fit for a folder's name."""
+        return f"{self.target}.{self.project}.{self.dataset_prefix}"
+
+    @property
+    def named_elsewhere(self) -> tuple[str, ...]:
+        """The settings that name another source or warehouse than the two that this machine runs itself."""
+        named = {
+            "WWI_TARGET": self.target != "local",
+            "WWI_SOURCE_DSN": self.source_dsn is not None,
+            "WWI_WAREHOUSE_URL": self.warehouse_url is not None,
+        }
+        return tuple(name for name, is_elsewhere in named.items() if is_elsewhere)
 
     def dataset(self, layer: Layer) -> str:
         """The dataset of a layer: `wwi_raw`."""

@@ -66,7 +66,7 @@ class Manifest(BaseModel):
 
 def state_folder(settings: Settings, part: str) -> Path:
     """`<home>/state/<part>/<warehouse>`: two warehouses used from one home must not share their state."""
-    return settings.home / "state" / part / f"{settings.target}.{settings.project}.{settings.dataset_prefix}"
+    return settings.home / "state" / part / settings.warehouse_name
 
 
 def batch_folder(settings: Settings, batch_id: int) -> Path:

@@ -1,4 +1,8 @@
-"""The real local services, started once for the whole run, and a private corner of each for every module."""
+"""The real services, started once for the whole run, and a private corner of each for every module.
+
+The source is always the local Postgres. The warehouse is the local one, or with WWI_TARGET=bigquery a real
+project, in which everything that a test makes lies in throw-away datasets (tests/throw_away.py).
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -8,12 +12,27 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
+from ingestion import bigquery
 from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
+from tests import throw_away
+
+REAL_PROJECT_TIMEOUT_S = 3600  # a statement takes seconds there, and a module's fixture has hundreds of them
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a real project: leave out what is about the local warehouse, and be more patient."""
+    if Settings(_env_file=None).target == "local":
+        return
+    for item in items:
+        local = item.get_closest_marker("local")
+        if local is not None:
+            item.add_marker(pytest.mark.skip(reason=f"local warehouse only: {local.args[0]}"))
+        item.add_marker(pytest.mark.timeout(REAL_PROJECT_TIMEOUT_S), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +43,24 @@ def catalog() -> Catalog:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Settings]:
-    """Settings of a home in which the local source and the local warehouse run.
+    """Settings of a home in which the local source runs, and the local warehouse unless there is a real one.
 
     It is not under pytest's own folder: every start of pytest closes that to other users, and as root the
     server of a test run that is still going on is such a user and ends in a panic.
     """
     with TemporaryDirectory(prefix="wwi-tests-", ignore_cleanup_errors=True) as home:
         settings = Settings(home=Path(home), _env_file=None)
+        is_local = settings.target == "local"
         try:
             postgres.up(settings)
-            warehouse.up(settings)
+            if is_local:
+                warehouse.up(settings)
             yield settings
         finally:
             warehouse.down(settings)
             postgres.down(settings)
+        if not is_local:
+            assert throw_away.left_behind(bigquery.connect(settings)) == [], "run `python -m tests.cleanup`"
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +76,17 @@ def source_dsn(services: Settings) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def settings(services: Settings, source_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(
+    services: Settings, source_dsn: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
     """Settings of a platform that only this module uses: own source, datasets and state, shared services."""
     home = tmp_path_factory.mktemp("module_home")
     shared = services.home / "services"
     (home / "services").symlink_to(shared, target_is_directory=True)
-    return Settings(home=home, source_dsn=source_dsn, dataset_prefix=f"m{next(_numbers)}", _env_file=None)
+    prefix = throw_away.new_prefix(services, "m")
+    own = services.model_copy(update={"home": home, "source_dsn": source_dsn, "dataset_prefix": prefix})
+    with throw_away.datasets(own):
+        yield own
 
 
 @pytest.fixture

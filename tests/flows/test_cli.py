@@ -176,13 +176,14 @@ class TestOnTheWarehouse:
 
     def test_a_query_prints_a_table_json_or_csv(self, wwi: Run, local: Settings) -> None:
         sql = (
-            "select 1 as id, cast('1.50' as numeric(18, 2)) as price, cast(null as string) as note, "
-            "date '2013-01-01' as day union all select 2, 20, 'a, \"b\"', date '2013-01-02' order by id"
+            "select id, cast(price as numeric(18, 2)) as price, note, date(2013, 1, id) as day from unnest(["
+            "struct(1 as id, '1.25' as price, cast(null as string) as note), "
+            "struct(2, '20.75', 'a, \"b\"')]) order by id"
         )
         as_csv = wwi("query", sql, "--format", "csv")
-        assert as_csv.out == 'id,price,note,day\n1,1.50,,2013-01-01\n2,20.00,"a, ""b""",2013-01-02\n'
+        assert as_csv.out == 'id,price,note,day\n1,1.25,,2013-01-01\n2,20.75,"a, ""b""",2013-01-02\n'
         as_json = wwi("query", sql, "--format", "json")
-        assert json.loads(as_json.out)[0] == {"id": 1, "price": "1.50", "note": None, "day": "2013-01-01"}
+        assert json.loads(as_json.out)[0] == {"id": 1, "price": "1.25", "note": None, "day": "2013-01-01"}
         assert "price" in wwi("query", sql).out
 
     def test_a_long_answer_is_cut_and_says_so(self, wwi: Run, local: Settings) -> None:
@@ -206,6 +207,7 @@ class TestOnTheWarehouse:
         assert shown.code == 1
         assert "wwi run" in shown.err
 
+    @pytest.mark.local("a real project has no address of ours")
     def test_the_address_of_the_warehouse_is_all_that_url_prints(self, wwi: Run, local: Settings) -> None:
         assert wwi("warehouse", "url").out.strip() == local.resolve_warehouse_url()
 

@@ -81,6 +81,7 @@ def test_the_reason_is_one_line_without_dbts_wrapping() -> None:
 
 def test_dbt_is_told_the_settings_and_no_password(tmp_path: Path) -> None:
     settings = Settings(
+        target="local",
         home=tmp_path,
         source_dsn="postgresql://reader:hidden@source/wwi",
         warehouse_url="http://127.0.0.1:1",
@@ -151,7 +152,8 @@ def test_a_failed_data_test_fails_the_build_for_good(tiny: Settings, project: Pa
 
 @pytest.mark.services
 def test_a_warehouse_that_is_gone_is_worth_another_try(tiny: Settings, project: Path) -> None:
-    gone = tiny.model_copy(update={"warehouse_url": "http://127.0.0.1:9"})
+    nowhere = "http://127.0.0.1:9"
+    gone = tiny.model_copy(update={"warehouse_url": nowhere, "bigquery_endpoint": nowhere})
     with pytest.raises(TransientError):
         dbt.build(gone, vault_dir=project)
 

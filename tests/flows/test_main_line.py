@@ -17,35 +17,50 @@ import pytest
 
 from flows.dbt import VAULT_DIR, dbt_environment
 from ingestion.settings import Settings
+from tests import throw_away
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
 WWI = Path(sys.executable).parent / "wwi"
 Wwi = Callable[..., subprocess.CompletedProcess[str]]
+Count = Callable[..., int]
 
 
-def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WWI_", "PREFECT_"))}
-    return {**kept, "WWI_HOME": str(home)}
+# what a user on a real project has in the environment
+KEPT = ("WWI_TARGET", "WWI_BIGQUERY_PROJECT", "WWI_BIGQUERY_LOCATION", "WWI_BIGQUERY_ENDPOINT")
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """The home of a platform that nobody else uses; its services end with the module."""
+def platform() -> Iterator[Settings]:
+    """A platform that nobody else uses; its services and datasets end with the module."""
     with tempfile.TemporaryDirectory(prefix="wwi-main-line-") as folder:
-        yield Path(folder)
-        for service in ("source", "warehouse"):
-            subprocess.run([WWI, service, "down"], env=environment(Path(folder)), timeout=60, check=False)
+        settings = Settings(home=Path(folder), _env_file=None)
+        settings = settings.model_copy(update={"dataset_prefix": throw_away.new_prefix(settings, "line")})
+        with throw_away.datasets(settings):
+            yield settings
+            for service in ("source", "warehouse"):
+                subprocess.run([WWI, service, "down"], env=environment(settings), timeout=60, check=False)
+
+
+def environment(platform: Settings) -> dict[str, str]:
+    foreign = {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT or not name.startswith(("WWI_", "PREFECT_"))
+    }
+    return {**foreign, "WWI_HOME": str(platform.home), "WWI_DATASET_PREFIX": platform.dataset_prefix}
 
 
 @pytest.fixture(scope="module")
-def wwi(home: Path) -> Wwi:
-    """Run one command in that home and return what it printed and its exit code."""
+def wwi(platform: Settings) -> Wwi:
+    """Run one command there and return what it printed and its exit code."""
 
-    def run(*arguments: str, timeout_s: float = 400) -> subprocess.CompletedProcess[str]:
+    timeout_s = 400 if platform.target == "local" else 3000
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [WWI, *arguments],
-            env=environment(home),
+            env=environment(platform),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -56,11 +71,12 @@ def wwi(home: Path) -> Wwi:
 
 
 @pytest.fixture(scope="module")
-def loaded(wwi: Wwi) -> Wwi:
+def loaded(wwi: Wwi, platform: Settings) -> Wwi:
     """The command, after twenty days of business were simulated and loaded."""
+    local_warehouse = [("warehouse", "up")] if platform.target == "local" else []
     for arguments in (
         ("source", "up"),
-        ("warehouse", "up"),
+        *local_warehouse,
         ("source", "simulate", "--days", "20", "--scale", "0.2"),
         ("run",),
     ):
@@ -74,28 +90,34 @@ def address(home: Path, service: str) -> dict[str, int]:
     return content
 
 
-def one(wwi: Wwi, sql: str) -> int:
-    """Return the single number that a query gives."""
-    answer = wwi("query", sql, "--format", "json")
-    assert answer.returncode == 0, answer.stderr
-    return int(next(iter(json.loads(answer.stdout)[0].values())))
+@pytest.fixture(scope="module")
+def count(wwi: Wwi, platform: Settings) -> Count:
+    """Return how many rows there are in {a table of a layer}, as `marts.dim_city where ...`."""
+
+    def run(rows: str, what: str = "*") -> int:
+        sql = f"select count({what}) as n from {platform.dataset_prefix}_{rows}"
+        answer = wwi("query", sql, "--format", "json")
+        assert answer.returncode == 0, answer.stderr
+        return int(json.loads(answer.stdout)[0]["n"])
+
+    return run
 
 
-def test_the_first_run_loads_every_layer_and_they_agree(loaded: Wwi) -> None:
-    assert one(loaded, "select count(*) from wwi_marts.fct_order") > 300
-    assert one(loaded, "select count(*) from wwi_marts.fct_sale where lineage_key = 1") > 300
-    assert one(loaded, "select count(*) from wwi_marts.dim_customer where customer_key = 0") == 1
+def test_the_first_run_loads_every_layer_and_they_agree(loaded: Wwi, count: Count) -> None:
+    assert count("marts.fct_order") > 300
+    assert count("marts.fct_sale where lineage_key = 1") > 300
+    assert count("marts.dim_customer where customer_key = 0") == 1
     assert loaded("reconcile").returncode == 0
 
 
-def test_the_unit_tests_of_the_models_pass(loaded: Wwi, home: Path) -> None:
+def test_the_unit_tests_of_the_models_pass(loaded: Wwi, platform: Settings) -> None:
     folders = ["--project-dir", VAULT_DIR, "--profiles-dir", VAULT_DIR]
     done = subprocess.run(
         [WWI.parent / "dbt", "test", "--select", "test_type:unit", *folders],
-        env=environment(home) | dbt_environment(Settings(home=home, _env_file=None)),
+        env=environment(platform) | dbt_environment(platform),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
@@ -104,8 +126,8 @@ def test_the_unit_tests_of_the_models_pass(loaded: Wwi, home: Path) -> None:
     assert int(passed[1]) >= 12
 
 
-def test_every_node_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, home: Path) -> None:
-    with sqlite3.connect(f"file:{home}/prefect/prefect.db?mode=ro", uri=True) as history:
+def test_every_node_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, platform: Settings) -> None:
+    with sqlite3.connect(f"file:{platform.home}/prefect/prefect.db?mode=ro", uri=True) as history:
         names = {
             name for (name,) in history.execute("select name from task_run where state_type = 'COMPLETED'")
         }
@@ -115,12 +137,13 @@ def test_every_node_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi,
     assert "source = raw = vault = marts" in summary
 
 
-def test_a_failed_node_fails_the_run_and_is_named_with_the_reason(loaded: Wwi) -> None:
+def test_a_failed_node_fails_the_run_and_is_named_with_the_reason(loaded: Wwi, platform: Settings) -> None:
+    hub = f"{platform.dataset('raw_vault')}.hub_country"
     planted = "select md5('planted'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
-    made = loaded("query", f"insert into wwi_raw_vault.hub_country {planted} union all {planted}")
+    made = loaded("query", f"insert into {hub} {planted} union all {planted}")
     assert made.returncode == 0, made.stderr
     done = loaded("run")
-    removed = loaded("query", "delete from wwi_raw_vault.hub_country where country_id = -1")
+    removed = loaded("query", f"delete from {hub} where country_id = -1")
     assert removed.returncode == 0, removed.stderr
     assert done.returncode == 1
     assert "hub_country" in done.stderr
@@ -128,9 +151,9 @@ def test_a_failed_node_fails_the_run_and_is_named_with_the_reason(loaded: Wwi) -
     assert done.stdout == ""
 
 
-def test_ctrl_c_ends_the_run_and_all_that_it_started(loaded: Wwi, home: Path) -> None:
+def test_ctrl_c_ends_the_run_and_all_that_it_started(loaded: Wwi, platform: Settings) -> None:
     running = subprocess.Popen(
-        [WWI, "run"], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        [WWI, "run"], env=environment(platform), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     assert running.stderr is not None
@@ -146,8 +169,11 @@ def test_ctrl_c_ends_the_run_and_all_that_it_started(loaded: Wwi, home: Path) ->
     assert not alive
 
 
-def test_a_run_without_a_warehouse_says_so_and_the_next_one_ends_right(loaded: Wwi, home: Path) -> None:
-    killed = psutil.Process(address(home, "warehouse")["pid"])
+@pytest.mark.local("it kills the emulator")
+def test_a_run_without_a_warehouse_says_so_and_the_next_one_ends_right(
+    loaded: Wwi, count: Count, platform: Settings
+) -> None:
+    killed = psutil.Process(address(platform.home, "warehouse")["pid"])
     killed.kill()
     killed.wait(10)
     refused = loaded("ingest")
@@ -158,17 +184,19 @@ def test_a_run_without_a_warehouse_says_so_and_the_next_one_ends_right(loaded: W
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     again = loaded("run")
     assert again.returncode == 0, again.stderr[-2000:]
-    assert one(loaded, "select count(distinct lineage_key) from wwi_marts.fct_order") > 1
+    assert count("marts.fct_order", "distinct lineage_key") > 1
 
 
-def test_a_run_killed_in_the_middle_is_made_good_by_the_next(loaded: Wwi, home: Path) -> None:
+def test_a_run_killed_in_the_middle_is_made_good_by_the_next(
+    loaded: Wwi, count: Count, platform: Settings
+) -> None:
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     running = subprocess.Popen(
-        [WWI, "run"], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [WWI, "run"], env=environment(platform), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    before = one(loaded, "select count(*) from wwi_audit.vault_loads")
-    deadline = time.monotonic() + 120
-    while one(loaded, "select count(*) from wwi_audit.batches where status = 'completed'") <= before:
+    before = count("audit.vault_loads")
+    deadline = time.monotonic() + (120 if platform.target == "local" else 600)
+    while count("audit.batches where status = 'completed'") <= before:
         assert time.monotonic() < deadline, "the batch was not completed"
         time.sleep(1)
     time.sleep(5)  # somewhere in the build
@@ -177,8 +205,8 @@ def test_a_run_killed_in_the_middle_is_made_good_by_the_next(loaded: Wwi, home: 
     running.wait(10)
     _, alive = psutil.wait_procs(children, timeout=15)
     assert not alive, "a killed run leaves no process behind"
-    assert one(loaded, "select count(*) from wwi_audit.vault_loads") == before
+    assert count("audit.vault_loads") == before
     again = loaded("run")
     assert again.returncode == 0, again.stderr[-2000:]
-    assert one(loaded, "select count(*) from wwi_audit.vault_loads") > before
+    assert count("audit.vault_loads") > before
     assert loaded("reconcile").returncode == 0

@@ -16,6 +16,7 @@ from ingestion.report import BatchReport
 from ingestion.settings import Settings
 from metadata.spec import Catalog, Column, Table
 from sandbox import postgres as local_postgres
+from tests import throw_away
 
 _numbers = itertools.count(1)
 
@@ -38,7 +39,7 @@ class World:
     def ask(self, sql: str) -> list[Row]:
         """Query the warehouse; {raw} and {audit} stand for the datasets."""
         names = {layer: self.settings.dataset(layer) for layer in ("raw", "audit")}
-        return bigquery.query(self.client, sql.format(**names), timeout_s=30)
+        return bigquery.query(self.client, sql.format(**names))
 
     def raw(self, table: str) -> list[Row]:
         """Every row of a raw table, in the order it came."""
@@ -123,10 +124,13 @@ def database(services: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_settings(services: Settings, database: str, tmp_path: Path) -> Settings:
+def own_settings(services: Settings, database: str, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a home, a database and datasets that only this test uses."""
     (tmp_path / "services").symlink_to(services.home / "services", target_is_directory=True)
-    return Settings(home=tmp_path, source_dsn=database, dataset_prefix=f"t{next(_numbers)}", _env_file=None)
+    prefix = throw_away.new_prefix(services, "t")
+    own = services.model_copy(update={"home": tmp_path, "source_dsn": database, "dataset_prefix": prefix})
+    with throw_away.datasets(own, ("_raw", "_audit")):
+        yield own
 
 
 @pytest.fixture

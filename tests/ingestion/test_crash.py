@@ -86,6 +86,7 @@ def test_a_run_that_ends_while_it_loads_is_finished_by_the_next(shop: World, sta
     assert shop.statuses() == ["completed"] * 3
 
 
+@pytest.mark.local("only the emulator can lose a job whose rows it has kept")
 def test_rows_that_the_warehouse_loaded_without_knowing_the_job_are_not_loaded_twice(shop: World) -> None:
     """The emulator writes the rows first and the job after; between the two it can be killed."""
     shop.load()

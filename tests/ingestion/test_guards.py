@@ -163,7 +163,8 @@ def test_a_source_that_is_down_is_worth_another_try(loaded: World) -> None:
 
 
 def test_a_warehouse_that_is_down_is_worth_another_try(loaded: World) -> None:
-    settings = loaded.settings.model_copy(update={"warehouse_url": "http://127.0.0.1:1"})
+    nowhere = "http://127.0.0.1:1"
+    settings = loaded.settings.model_copy(update={"warehouse_url": nowhere, "bigquery_endpoint": nowhere})
     with pytest.raises(TransientError, match="the warehouse cannot be reached"):
         World(settings, loaded.catalog, loaded.source, loaded.client).load()
 

@@ -198,6 +198,7 @@ def test_a_column_new_in_the_metadata_is_added_to_raw_and_filled(kinds: World) -
     assert [field.name for field in described.schema][-2:] == ["change_type", "a"]
 
 
+@pytest.mark.local("a real project takes uploads only")
 def test_files_are_uploaded_to_an_emulator_that_shares_no_disk(kinds: World) -> None:
     write(kinds, "texts", [(1, "one", None)])
     url = kinds.settings.resolve_warehouse_url()

@@ -1,6 +1,6 @@
 """Reconciliation on a real warehouse: what adds up, and which planted mistakes are found."""
 
-import itertools
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,7 @@ from metadata.errors import WwiError
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog
 from questions.reconcile import Reconciliation, reconcile
+from tests import throw_away
 
 pytestmark = pytest.mark.services
 
@@ -21,7 +22,6 @@ FACTS = (
         measures={"quantity": "quantity", "total_excluding_tax": "total_excluding_tax"},
     ),
 )
-_numbers = itertools.count(1)
 
 # Two batches: line 1 was changed, line 3 deleted, line 4 came; colour 2 was deleted.
 WAREHOUSE = """
@@ -78,16 +78,24 @@ insert into {marts}.fct_order values
 
 
 @pytest.fixture
-def warehouse(services: Settings) -> Settings:
+def empty(services: Settings) -> Iterator[Settings]:
+    """A warehouse of no table."""
+    prefix = throw_away.new_prefix(services, "reconcile")
+    settings = services.model_copy(update={"dataset_prefix": prefix})
+    with throw_away.datasets(settings, ("_audit", "_raw", "_raw_vault", "_marts")):
+        yield settings
+
+
+@pytest.fixture
+def warehouse(empty: Settings) -> Settings:
     """A warehouse of two tables in which everything adds up."""
-    settings = services.model_copy(update={"dataset_prefix": f"reconcile{next(_numbers)}"})
-    client = connect(settings)
+    client = connect(empty)
     for layer in ("audit", "raw", "raw_vault", "marts"):
-        ensure_dataset(client, settings, layer)
-    for statement in _named(WAREHOUSE, settings).split(";"):
+        ensure_dataset(client, empty, layer)
+    for statement in _named(WAREHOUSE, empty).split(";"):
         if statement.strip():
             execute(client, statement)
-    return settings
+    return empty
 
 
 @pytest.fixture
@@ -197,8 +205,7 @@ def test_a_batch_that_no_build_took_up_is_named(warehouse: Settings, two_tables:
     assert reconcile(warehouse, two_tables, FACTS).vault_is_behind == (2,)
 
 
-def test_before_the_first_batch_the_mend_is_to_run(services: Settings, two_tables: Catalog) -> None:
-    empty = services.model_copy(update={"dataset_prefix": "reconcile_empty"})
+def test_before_the_first_batch_the_mend_is_to_run(empty: Settings, two_tables: Catalog) -> None:
     with pytest.raises(WwiError, match="Run `wwi run`"):
         reconcile(empty, two_tables, FACTS)
 

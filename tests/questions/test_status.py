@@ -1,6 +1,6 @@
 """What the ledger says of the platform's state, on a real warehouse."""
 
-import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +10,9 @@ from ingestion.layout import ensure_layout
 from ingestion.settings import Settings
 from metadata.spec import Catalog
 from questions.status import BatchState, Status, status
+from tests import throw_away
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-_numbers = itertools.count(1)
 
 # 1 is in the vault, 2 was given up, 3 waits for a build, 4 was left by a killed run
 LEDGER = """
@@ -33,15 +33,23 @@ insert into {audit}.vault_loads (batch_id) values (1);
 
 
 @pytest.fixture
-def loaded(services: Settings, catalog: Catalog) -> Settings:
+def empty(services: Settings) -> Iterator[Settings]:
+    """A warehouse of no table."""
+    prefix = throw_away.new_prefix(services, "status")
+    settings = services.model_copy(update={"dataset_prefix": prefix})
+    with throw_away.datasets(settings, ("_audit", "_raw")):
+        yield settings
+
+
+@pytest.fixture
+def loaded(empty: Settings, catalog: Catalog) -> Settings:
     """A warehouse whose ledger tells of four batches and two tables."""
-    settings = services.model_copy(update={"dataset_prefix": f"status{next(_numbers)}"})
-    client = connect(settings)
-    ensure_layout(client, settings, catalog.model_copy(update={"tables": ()}), force=True)
-    for statement in LEDGER.format(audit=settings.dataset("audit")).split(";"):
+    client = connect(empty)
+    ensure_layout(client, empty, catalog.model_copy(update={"tables": ()}), force=True)
+    for statement in LEDGER.format(audit=empty.dataset("audit")).split(";"):
         if statement.strip():
             execute(client, statement)
-    return settings
+    return empty
 
 
 @pytest.mark.services
@@ -76,8 +84,8 @@ def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings) ->
 
 
 @pytest.mark.services
-def test_before_the_first_load_there_is_nothing(services: Settings) -> None:
-    found = status(services.model_copy(update={"dataset_prefix": "status_empty"}), now=NOW)
+def test_before_the_first_load_there_is_nothing(empty: Settings) -> None:
+    found = status(empty, now=NOW)
     assert found == Status(NOW, (), ())
     assert found.behind_s is None
 

@@ -81,6 +81,7 @@ def test_the_source_starts_once_and_comes_back_after_a_kill(own_settings: Settin
 
 
 @pytest.mark.services
+@pytest.mark.local("it starts and kills one")
 def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_settings: Settings) -> None:
     from ingestion import bigquery  # noqa: PLC0415
 

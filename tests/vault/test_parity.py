@@ -19,6 +19,7 @@ from ingestion import bigquery
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, raw_layout
 from ingestion.settings import Settings
 from metadata.spec import Catalog, Column, Table
+from tests import throw_away
 
 from .conftest import VAULT, Row, Sandbox, make_project
 
@@ -47,8 +48,17 @@ NO_TESTS = "\ndata_tests:\n  +enabled: false\n"
 TEXTS = ("", "a", "A", " a ", "it's", "a\nb", "a||b", "~", "1:a,", "é€😀", "^^", "\\")
 
 
+@pytest.fixture
+def twins(settings: Settings) -> Iterator[list[Settings]]:
+    """Settings with datasets of their own for each of the two builds."""
+    prefixes = [throw_away.new_prefix(settings, "parity") for _ in range(2)]
+    both = [settings.model_copy(update={"dataset_prefix": prefix}) for prefix in prefixes]
+    with throw_away.datasets(both[0]), throw_away.datasets(both[1]):
+        yield both
+
+
 def test_both_package_sets_build_the_same_vault(
-    settings: Settings,
+    twins: list[Settings],
     catalog: Catalog,
     offline: Path,
     tmp_path: Path,
@@ -58,12 +68,11 @@ def test_both_package_sets_build_the_same_vault(
         shutil.copytree(VAULT / "models" / layer, models / layer)
     tables = [table for table in catalog.tables if (models / "staging" / f"{table.stage_name}.sql").exists()]
     sandboxes = []
-    for number, packages_dir in enumerate((offline, Path(ORIGINALS or ""))):
+    for number, (twin, packages_dir) in enumerate(zip(twins, (offline, Path(ORIGINALS or "")), strict=True)):
         home = tmp_path / f"home_{number}"  # each with its own parsed project
         home.mkdir()
-        (home / "services").symlink_to(settings.home / "services", target_is_directory=True)
-        prefix = f"{settings.dataset_prefix}_{number}"
-        own = settings.model_copy(update={"home": home, "dataset_prefix": prefix})
+        (home / "services").symlink_to(twin.home / "services", target_is_directory=True)
+        own = twin.model_copy(update={"home": home})
         project = make_project(tmp_path / f"project_{number}", models, packages_dir)
         with (project / "dbt_project.yml").open("a") as settings_file:
             settings_file.write(NO_TESTS)
