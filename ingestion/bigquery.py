@@ -27,6 +27,7 @@ from ingestion.settings import Layer, Settings
 
 logger = logging.getLogger(__name__)
 
+# engine: repeat
 READ_RETRY = Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), initial=0.2, timeout=10)
 NO_RETRY: Any = None  # the client understands it; its type hints do not
 
@@ -39,7 +40,7 @@ def connect(settings: Settings) -> bigquery.Client:
 
     Raises PermanentError when no warehouse is configured or no credentials are found.
     """
-    if settings.target == "local":
+    if settings.target == "local":  # engine: credentials
         return bigquery.Client(
             project=settings.project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
@@ -71,7 +72,7 @@ def connection_variables(settings: Settings) -> dict[str, str]:
         "WWI_BIGQUERY_ENDPOINT": settings.bigquery_endpoint or "",
         "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
     }
-    if settings.target == "local":
+    if settings.target == "local":  # engine: address
         variables["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
     return variables
 
@@ -175,6 +176,7 @@ def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigque
     BigQuery needs only the statement. The emulator adds the columns by it but does not tell of them, and told
     of them by its API does not add them: so it gets both.
     """
+    # engine: new-columns
     for field in fields:
         column = f"`{field.name}` {_ddl_type(field)}"
         execute(client, f"alter table `{table_id}` add column if not exists {column}")
@@ -223,7 +225,7 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
         job_timeout_ms=settings.load_timeout_s * 1000,
     )
     with translated(f"load of {request.path.name} into {request.table_id}"):
-        if settings.target == "local":
+        if settings.target == "local":  # engine: upload
             job = _submit_to_emulator(client, settings, request, config)
         else:
             job = _upload(client, settings, request, config)
@@ -270,8 +272,9 @@ def _submit_to_emulator(
     the path of the file instead.
     """
     table = client.get_table(request.table_id, timeout=30, retry=READ_RETRY)
+    # engine: column-order
     path = in_column_order(request.path, [field.name for field in table.schema])
-    if settings.warehouse_url is not None:
+    if settings.warehouse_url is not None:  # engine: upload
         return _upload(client, settings, replace(request, path=path), config)
     return client.load_table_from_uri(
         path.as_uri(),
@@ -294,7 +297,7 @@ def _run(client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | No
     )
     logger.debug("%s", sql)
     with translated("query"):
-        # Not query_and_wait: against the emulator it swallows the error of a failed statement.
+        # engine: errors - not query_and_wait: against the emulator it swallows that a statement failed.
         job = client.query(sql, job_config=config, timeout=timeout_s, retry=NO_RETRY, job_retry=None)
         return job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
 

@@ -244,7 +244,7 @@ def insert(settings: Settings, name: str, rows: Sequence[Row]) -> str:
     The rows travel as one JSON text, whose values are cast to the column types: a script takes no parameters
     on the emulator, and hundreds of literals take it a second to parse.
     """
-    columns = dict(_columns(name))
+    columns = dict(_columns(name))  # engine: parameters
     casts = ", ".join(
         f"cast(json_value(line, '$.{column}') as {_CAST.get(kind, kind)})" for column, kind in columns.items()
     )
@@ -271,7 +271,7 @@ def _name(settings: Settings, table: str) -> str:
     return f"`{settings.project}`.`{settings.dataset('audit')}`.`{table}`"
 
 
-# unparameterised, NUMERIC in SQL is narrower on the emulator than the 38 digits of BigQuery
+# engine: numeric - without its digits it is narrower on the emulator than the 38 digits of BigQuery
 _CAST = {"NUMERIC": "numeric(38, 9)"}
 
 _OPEN_BATCHES = """

@@ -61,7 +61,8 @@ def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client
     def load(client: Client, table: TableSpool) -> Loaded:
         assert table.file is not None and table.sha256 is not None  # noqa: PT018
         raw_name = catalog.table(table.table).raw_name
-        # the checksum keeps the id apart from that of another batch 1, in a warehouse that was made anew
+        # A project knows an id for ever. The checksum keeps it apart from that of another batch 1, in a
+        # warehouse that was made anew: the file holds the load time, which no two batches share.
         request = LoadRequest(
             path=folder / table.file,
             table_id=raw_table_id(settings, catalog.table(table.table)),
@@ -91,6 +92,7 @@ def _resume(
     The job is asked first. When the warehouse knows no such job, its rows are counted: the emulator can have
     loaded them without remembering the job. A failed job's id cannot be used again, so the next is numbered.
     """
+    # engine: upload
     for attempt in range(ATTEMPTS):
         numbered = _numbered(request, attempt)
         state = bigquery.find_load_job(client, settings, numbered.job_id).state

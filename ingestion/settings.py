@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     target: Literal["local", "bigquery"] = Field("local", description="Which warehouse to write to.")
     home: Path = Field(PROJECT_ROOT / ".wwi", description="Folder of all local state.")
     source_dsn: str | None = Field(None, repr=False, description="Postgres to read; else the local source.")
-    warehouse_url: str | None = Field(
+    warehouse_url: str | None = Field(  # engine: address
         None, description="An emulator that runs elsewhere, say in a container; default: the local warehouse."
     )
     bigquery_project: str | None = Field(None, description="Google Cloud project, for the bigquery target.")

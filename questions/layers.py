@@ -14,7 +14,7 @@ from metadata import naming
 from metadata.reconciliation import Fact
 from metadata.spec import HubMapping, ReferenceMapping, Table
 
-# NUMERIC is (38, 9) on BigQuery; said in full, because the emulator makes less of the bare word.
+# engine: numeric - it is (38, 9) on BigQuery; said in full, for the emulator makes less of the bare word
 TOTAL = "numeric(38, 9)"
 
 

@@ -15,6 +15,7 @@ import sqlglot
 from bqemulator.cli import main
 from bqemulator.versioning.snapshots import SnapshotManager
 
+# engine: speed
 _capture = SnapshotManager.capture
 _parse_one = sqlglot.parse_one
 _tree = lru_cache(maxsize=64)(_parse_one)

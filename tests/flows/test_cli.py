@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,11 @@ def local(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
     monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
     return settings
+
+
+def without_idle_zeros(text: str) -> str:
+    """The text with 1.250000 as 1.25: how many zeros follow is up to the engine."""
+    return re.sub(r"(\.\d*?[1-9])0+\b", r"\1", text)
 
 
 def _commands() -> Iterator[tuple[str, ...]]:
@@ -176,14 +182,13 @@ class TestOnTheWarehouse:
 
     def test_a_query_prints_a_table_json_or_csv(self, wwi: Run, local: Settings) -> None:
         sql = (
-            "select id, cast(price as numeric(18, 2)) as price, note, date(2013, 1, id) as day from unnest(["
-            "struct(1 as id, '1.25' as price, cast(null as string) as note), "
-            "struct(2, '20.75', 'a, \"b\"')]) order by id"
+            "select 1 as id, numeric '1.25' as price, cast(null as string) as note, date '2013-01-01' as day "
+            "union all select 2, numeric '20.75', 'a, \"b\"', date '2013-01-02' order by id"
         )
-        as_csv = wwi("query", sql, "--format", "csv")
-        assert as_csv.out == 'id,price,note,day\n1,1.25,,2013-01-01\n2,20.75,"a, ""b""",2013-01-02\n'
-        as_json = wwi("query", sql, "--format", "json")
-        assert json.loads(as_json.out)[0] == {"id": 1, "price": "1.25", "note": None, "day": "2013-01-01"}
+        as_csv = without_idle_zeros(wwi("query", sql, "--format", "csv").out)
+        assert as_csv == 'id,price,note,day\n1,1.25,,2013-01-01\n2,20.75,"a, ""b""",2013-01-02\n'
+        as_json = without_idle_zeros(wwi("query", sql, "--format", "json").out)
+        assert json.loads(as_json)[0] == {"id": 1, "price": "1.25", "note": None, "day": "2013-01-01"}
         assert "price" in wwi("query", sql).out
 
     def test_a_long_answer_is_cut_and_says_so(self, wwi: Run, local: Settings) -> None:

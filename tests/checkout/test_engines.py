@@ -1,0 +1,123 @@
+"""Only the documented places know which engine they talk to, and the documents list every difference."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.checkout.engines import leaks
+from tests.checkout.tracked import ROOT, tracked_files
+
+# Where the engine may be known, and why. A folder ends with a slash.
+ALLOWED = {
+    "ingestion/bigquery.py": "the one module that hides the difference",
+    "ingestion/settings.py": "finds the address and the project of either",
+    "ingestion/cloud/": "sets up a real project, which the local warehouse is not",
+    "sandbox/": "it is the local service",
+    "flows/cli/warehouse.py": "the commands that start and stop it",
+    "ingestion/key_sets.py": "DuckDB as a library, on files of keys",
+    "vault/profiles.yml": "the address and credentials of either",
+    "vault/macros/local_engine.sql": "the one file of the vault that may ask",
+}
+MARKER = re.compile(r"\bengine: (?P<name>[a-z-]+)")
+ROW = re.compile(r"^\| `(?P<name>[a-z-]+)` \|.*\| (?P<places>[^|]*) \|$", re.M)
+
+
+def is_allowed(path: Path) -> bool:
+    return any(path.as_posix().startswith(place) for place in ALLOWED)
+
+
+def text_of(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def code() -> list[Path]:
+    tops = {"ingestion", "questions", "flows", "metadata", "sandbox", "vault"}
+    kinds = {".py", ".sql", ".yml", ".j2"}
+    return [path for path in tracked_files() if path.parts[0] in tops and path.suffix in kinds]
+
+
+def test_nothing_else_knows_the_engine() -> None:
+    assert len(code()) > 200
+    found = {str(path): leaks(path, text_of(path)) for path in code() if not is_allowed(path)}
+    assert {path: what for path, what in found.items() if what} == {}
+
+
+def test_every_allowed_place_needs_to_be_allowed() -> None:
+    knowing = [path.as_posix() for path in code() if leaks(path, text_of(path))]
+    needless = {place for place in ALLOWED if not any(path.startswith(place) for path in knowing)}
+    assert needless <= {"ingestion/cloud/"}  # it names its own errors only
+
+
+def test_every_difference_is_in_the_documents_and_nothing_more() -> None:
+    document = (ROOT / "docs" / "architecture.md").read_text()
+    table = document.partition("## Where the two engines differ")[2].partition("\n## ")[0]
+    documented = {
+        (row["name"], place)
+        for row in ROW.finditer(table)
+        for place in re.findall(r"`([^`]+)`", row["places"])
+    }
+    marked = {(hit["name"], path.as_posix()) for path in code() for hit in MARKER.finditer(text_of(path))}
+    assert marked == documented
+    assert len({name for name, _ in marked}) > 8
+
+
+@pytest.mark.parametrize(
+    "path", ["ingestion/bigquery.py", "vault/profiles.yml", "vault/macros/local_engine.sql"]
+)
+def test_where_the_engine_is_asked_for_its_name_the_difference_is_named(path: str) -> None:
+    """The marker stands in the line that asks, or above it."""
+    lines = text_of(Path(path)).splitlines()
+    asking = re.compile(
+        r"\b(settings\.target ==|settings\.warehouse_url is|target\.name|WWI_WAREHOUSE_URL', )"
+    )
+    for number, line in enumerate(lines):
+        if asking.search(line):
+            near = lines[max(0, number - 8) : number + 1]
+            assert any(MARKER.search(each) for each in near), f"{path}:{number + 1}: {line}"
+
+
+@pytest.mark.parametrize(
+    ("path", "planted"),
+    [
+        ("flows/x.py", "if settings.target == 'local':\n    pass"),
+        ("flows/x.py", "if run.settings.target != 'bigquery':\n    pass"),
+        ("questions/x.py", "where = own_settings.target"),
+        ("ingestion/x.py", "address = settings.warehouse_url"),
+        ("ingestion/x.py", "settings.model_copy(update=dict(warehouse_url=None))"),
+        ("ingestion/x.py", "from ingestion.settings import LOCAL_PROJECT"),
+        ("ingestion/x.py", "import duckdb"),
+        ("questions/x.py", "from bqemulator.cli import main"),
+        ("questions/x.py", "project = 'wwi-local'"),
+        ("questions/x.py", "message = f'the emulator says {1}'"),
+        ("vault/models/x.sql", "select 1 {% if target.name == 'local' %} as a {% endif %}"),
+        ("vault/macros/x.sql", "{% if target.type == 'bigquery' %}{% endif %}"),
+        ("vault/models/x.sql", "select a::int64 from t"),
+        ("vault/models/x.sql", "select strftime('%Y', a) from t"),
+        ("vault/models/x.sql", "select a from t where b ilike 'x'"),
+        ("vault/models/x.sql", "select * exclude (a) from t"),
+        ("vault/models/x.sql", "select * from t asof join u using (a)"),
+        ("vault/models/x.sql", "select try_cast(a as int64) from t"),
+        ("vault/models/x.sql", "select list_aggregate(a, 'sum') from t"),
+        ("vault/models/x.sql", "select cast(a as varchar) from t"),
+        ("vault/models/x.yml", "models: [{name: x, config: {enabled: \"{{ target.name == 'local' }}\"}}]"),
+        ("metadata/templates/x.j2", "{% if target.name == 'local' %}x{% endif %}"),
+    ],
+)
+def test_a_planted_leak_is_found(path: str, planted: str) -> None:
+    assert leaks(Path(path), f"\n{planted}\n")[0].startswith("2: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "harmless"),
+    [
+        ("flows/x.py", '"""The emulator does it otherwise."""\nx = 1  # settings.target, duckdb'),
+        ("flows/x.py", "folder = settings.home / dbt.TARGET\ntarget = 'local'"),
+        ("vault/models/x.sql", "-- the emulator: a::int64\nselect 1 {# target.name #} /* ilike */"),
+        ("vault/models/x.sql", "{% for n in range(3) %}select date_diff(a, b, day){% endfor %}"),
+        ("tests/x.py", "import duckdb"),
+        ("docs/x.yml", "target.name"),
+    ],
+)
+def test_comments_and_what_only_looks_like_it_are_no_leaks(path: str, harmless: str) -> None:
+    assert leaks(Path(path), harmless) == []

@@ -1,0 +1,108 @@
+"""Whatever goes wrong, however much is logged: the source's password stays out of every output and file."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from ingestion.settings import Settings
+
+pytestmark = pytest.mark.services
+
+PASSWORD = "correct horse/battery%staple"  # in a DSN it is spelled in another way than by itself
+SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""))
+
+# everything that any library has to say, and then the work
+LOUDLY = "import logging, sys; logging.basicConfig(level=logging.DEBUG); "
+COMMAND = LOUDLY + "from flows.cli import main; main(sys.argv[1:])"
+BUILD = LOUDLY + (
+    "from pathlib import Path; from flows import dbt; from ingestion.settings import Settings; "
+    "dbt.build(Settings(_env_file=None), vault_dir=Path(sys.argv[1]))"
+)
+LOUD = {
+    "PREFECT_LOGGING_LEVEL": "DEBUG",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "DEBUG",
+    "PREFECT_LOGGING_TO_API_ENABLED": "true",
+    "DBT_LOG_LEVEL_FILE": "debug",
+    "DBT_DEBUG": "true",
+}
+
+
+@pytest.fixture
+def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
+    """Of a platform with a home of its own, in which everything is logged."""
+    (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    own = {"WWI_HOME": str(tmp_path), "WWI_DATASET_PREFIX": settings.dataset_prefix}
+    return kept | LOUD | own
+
+
+def with_password(settings: Settings, host: str = "") -> str:
+    """A DSN with our password, which is not that of the server."""
+    parts = psycopg.conninfo.conninfo_to_dict(str(settings.source_dsn))
+    return f"postgresql://wwi_reader:{SPELLINGS[1]}@{host or parts['host']}:{parts['port']}/{parts['dbname']}"
+
+
+def run(program: str, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False)
+
+
+def told(done: subprocess.CompletedProcess[bytes], home: Path) -> dict[str, bytes]:
+    """All that the command printed, and every file that it left."""
+    assert len(done.stderr) > 200, "nothing was logged, so nothing is proven"
+    files = {file.name: file.read_bytes() for file in home.rglob("*") if file.is_file()}
+    return {"stdout": done.stdout, "stderr": done.stderr, **files}
+
+
+def holding_the_password(contents: Mapping[str, bytes]) -> list[str]:
+    return [name for name, text in contents.items() if any(each.encode() in text for each in SPELLINGS)]
+
+
+@pytest.mark.parametrize("mistake", ["a wrong password", "a wrong host", "a DSN that cannot be read"])
+def test_a_failed_ingest_tells_no_password(
+    settings: Settings, environment: dict[str, str], tmp_path: Path, mistake: str
+) -> None:
+    dsn = {
+        "a wrong password": with_password(settings),
+        "a wrong host": with_password(settings, "no-such-host.invalid"),
+        "a DSN that cannot be read": f"host=127.0.0.1 password='{PASSWORD}",
+    }[mistake]
+    done = run(COMMAND, "ingest", environment=environment | {"WWI_SOURCE_DSN": dsn})
+    assert done.returncode == 1
+    assert b"WWI_SOURCE_DSN" in done.stderr or b"no-such-host" in done.stderr
+    assert holding_the_password(told(done, tmp_path)) == []
+
+
+def test_a_failed_flow_leaves_no_password_with_prefect(
+    settings: Settings, environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = run(COMMAND, "run", environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
+    assert done.returncode == 1
+    contents = told(done, tmp_path)
+    assert b"daily" in contents["prefect.db"] + contents.get("prefect.db-wal", b"")
+    assert holding_the_password(contents) == []
+
+
+def test_dbt_writes_no_password_to_its_logs(
+    settings: Settings, environment: dict[str, str], tmp_path: Path, project_root: Path
+) -> None:
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("{name: tiny, version: 0.1.0, config-version: 2, profile: wwi}")
+    (project / "profiles.yml").write_text((project_root / "vault" / "profiles.yml").read_text())
+    (project / "models" / "bad.sql").write_text("select no_such_column")
+    done = run(BUILD, str(project), environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
+    contents = told(done, tmp_path)
+    assert b"no_such_column" in contents["dbt.log"]
+    assert holding_the_password(contents) == []
+
+
+def test_a_password_that_is_told_would_be_found(settings: Settings) -> None:
+    contents = {"a log": with_password(settings).encode(), "a message": PASSWORD.encode(), "other": b"x"}
+    assert holding_the_password(contents) == ["a log", "a message"]
