@@ -2,8 +2,8 @@
 
 import re
 
-# passwords of the examples and tests, and what stands for one
-PLACEHOLDERS = {"password", "PASSWORD", "hidden", "hunter2", "{password}"}
+# passwords of the examples and tests, and what stands for one; code fills in what stands in braces
+PLACEHOLDERS = re.compile(r"password|PASSWORD|hidden|hunter2|\{.*\}")
 
 _DSN = re.compile(r"\b[a-z][a-z+]*://[^\s:/@'\"]+:(?P<password>[^\s@'\"]+)@", re.IGNORECASE)
 
@@ -40,7 +40,7 @@ def leaks(name: str, text: str) -> list[str]:
     found += [
         (hit.start(), "a DSN with a password")
         for hit in _DSN.finditer(text)
-        if hit["password"] not in PLACEHOLDERS
+        if not PLACEHOLDERS.fullmatch(hit["password"])
     ]
     if name.startswith("requirements"):
         found += [(hit.start(), "an address") for hit in ANY_ADDRESS.finditer(text)]

@@ -56,7 +56,7 @@ def run(program: str, *arguments: str, environment: dict[str, str]) -> subproces
 def told(done: subprocess.CompletedProcess[bytes], home: Path) -> dict[str, bytes]:
     """All that the command printed, and every file that it left."""
     assert len(done.stderr) > 200, "nothing was logged, so nothing is proven"
-    files = {file.name: file.read_bytes() for file in home.rglob("*") if file.is_file()}
+    files = {str(file.relative_to(home)): file.read_bytes() for file in home.rglob("*") if file.is_file()}
     return {"stdout": done.stdout, "stderr": done.stderr, **files}
 
 
@@ -85,7 +85,7 @@ def test_a_failed_flow_leaves_no_password_with_prefect(
     done = run(COMMAND, "run", environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
     assert done.returncode == 1
     contents = told(done, tmp_path)
-    assert b"daily" in contents["prefect.db"] + contents.get("prefect.db-wal", b"")
+    assert b"daily" in contents["prefect/prefect.db"] + contents.get("prefect/prefect.db-wal", b"")
     assert holding_the_password(contents) == []
 
 
@@ -99,7 +99,7 @@ def test_dbt_writes_no_password_to_its_logs(
     (project / "models" / "bad.sql").write_text("select no_such_column")
     done = run(BUILD, str(project), environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
     contents = told(done, tmp_path)
-    assert b"no_such_column" in contents["dbt.log"]
+    assert b"no_such_column" in contents["dbt/logs/dbt.log"]
     assert holding_the_password(contents) == []
 
 

@@ -205,6 +205,22 @@ def test_the_ledger_tells_what_each_table_did(shop: World) -> None:
     assert batch["source_system"].endswith(str(shop.settings.source_dsn).rpartition("/")[2])
 
 
+def test_a_warehouse_made_anew_loads_the_same_rows_under_other_job_ids(shop: World) -> None:
+    """A project knows the ids of jobs for longer than the datasets that they filled, and takes none twice."""
+
+    def load() -> set[str]:
+        assert shop.load(full=True).batch_id == 1
+        return {row["job_id"] for row in shop.ask("select job_id from {audit}.table_loads")}
+
+    first = load()
+    for layer in ("raw", "audit"):
+        for item in shop.client.list_tables(shop.settings.dataset(layer), timeout=30):
+            shop.client.delete_table(item, timeout=30)
+    again = load()
+    assert len(first) == len(again) == 2
+    assert first.isdisjoint(again)
+
+
 def test_the_business_clock_is_the_applied_time_and_never_goes_back(shop: World) -> None:
     name = str(shop.settings.source_dsn).rpartition("/")[2]
     shop.source.execute(f"alter database {name} set wwi.business_clock = '2013-01-31 23:59:59'".encode())

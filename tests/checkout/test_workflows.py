@@ -1,0 +1,148 @@
+"""The workflows are what GitHub takes, run what is there, and hand out no more rights than they need."""
+
+import copy
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.checkout.tracked import ROOT
+from tests.checkout.workflows import Workflow, faults, triggers
+
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
+BIGQUERY: Workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "bigquery.yml").read_text())
+
+
+def test_github_takes_every_workflow() -> None:
+    """By GitHub's schema of workflows, which the checker brings with it: nothing is fetched."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, *FILES], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_workflow_has_no_fault(file: Path) -> None:
+    assert faults(yaml.safe_load(file.read_text()), ROOT) == []
+
+
+def step(workflow: Workflow, command: str) -> dict[str, Any]:
+    """The first step whose script holds the command."""
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return next(step for step in steps if command in step.get("run", ""))
+
+
+def put(*path: str | int, value: Any) -> Callable[[Workflow], None]:
+    """Return a change that sets what lies at the path."""
+
+    def change(workflow: Workflow) -> None:
+        *way, last = path
+        place: Any = workflow
+        for part in way:
+            place = place[part]
+        place[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda workflow: workflow.pop("permissions"), "no permissions"),
+        (put("permissions", value="write-all"), "permissions for every job"),
+        (lambda workflow: workflow.pop("concurrency"), "no concurrency group"),
+        (put(True, "pull_request_target", value=None), "code of strangers"),
+        (put(True, "pull_request", value=None), "secrets in a workflow that runs on pull requests"),
+        (lambda workflow: workflow["jobs"]["suite"].pop("timeout-minutes"), "suite: no timeout-minutes"),
+        (put("jobs", "suite", "permissions", "contents", value="write"), "permissions it does not need"),
+        (put("jobs", "suite", "permissions", value={"contents": "read"}), "cannot log in"),
+        (
+            put("jobs", "configured", "permissions", value={"id-token": "write"}),
+            "permissions it does not need",
+        ),
+        (
+            put("jobs", "suite", "steps", 3, "with", value={"credentials_json": "x"}),
+            "a key instead of workload",
+        ),
+        (put("jobs", "suite", "steps", 0, "uses", value="actions/checkout@main"), "has no version"),
+        (put("jobs", "configured", "steps", 0, "run", value="echo $PROVIDER"), "step 1: prints PROVIDER"),
+        (put("jobs", "configured", "steps", 0, "run", value="printf '%s' \"${ACCOUNT}\""), "prints ACCOUNT"),
+        (put("jobs", "suite", "steps", 2, "run", value="set -ex\nmake setup"), "prints every command"),
+        (
+            put("jobs", "suite", "steps", 2, "run", value="pytest ${{ inputs.tests }}"),
+            "an expression in a script",
+        ),
+        (put("jobs", "suite", "steps", 2, "run", value="make setup nothing"), "no target nothing"),
+        (
+            put("jobs", "suite", "steps", 2, "run", value=".venv/bin/python -m tests.nothing"),
+            "no module tests.no",
+        ),
+        (put("jobs", "suite", "steps", 2, "run", value=".venv/bin/nothing"), "no command nothing"),
+        (put("jobs", "suite", "steps", 2, "run", value="make test TESTS=tests/nothing"), "no tests/nothing"),
+        (put("jobs", "suite", "steps", 2, "run", value="cd nowhere && ls"), "no nowhere"),
+    ],
+)
+def test_a_planted_fault_is_found(change: Callable[[Workflow], None], fault: str) -> None:
+    planted = copy.deepcopy(BIGQUERY)
+    change(planted)
+    assert any(fault in found for found in faults(planted, ROOT)), faults(planted, ROOT)
+
+
+def test_the_real_project_is_tried_weekly_by_hand_and_after_each_merge() -> None:
+    assert set(triggers(BIGQUERY)) == {"schedule", "workflow_dispatch", "push"}
+    assert triggers(BIGQUERY)["push"] == {"branches": ["main"]}
+    assert BIGQUERY["concurrency"]["cancel-in-progress"] is False
+
+
+def test_what_a_run_made_is_deleted_however_it_ends() -> None:
+    job = BIGQUERY["jobs"]["suite"]
+    commands = [step.get("run", "") for step in job["steps"]]
+    tested = next(number for number, command in enumerate(commands) if "pytest" in command)
+    last = job["steps"][-1]
+    assert 'tests.cleanup --run "$WWI_TEST_RUN"' in last["run"]
+    assert last["if"].startswith("always()")
+    assert tested < len(commands) - 1
+    assert "github.run_id" in job["env"]["WWI_TEST_RUN"]
+    spent = sum(step.get("timeout-minutes", 0) for step in job["steps"])
+    assert spent < job["timeout-minutes"], "the end of the job must not cut off the deleting"
+
+
+def look(tmp_path: Path, **configured: str) -> tuple[str, str, str]:
+    """Run the script that looks for a project; return its outputs, its summary and what it printed."""
+    outputs, summary = tmp_path / "outputs", tmp_path / "summary"
+    names = {"PROVIDER": "", "ACCOUNT": "", "PROJECT": ""} | configured
+    done = subprocess.run(
+        ["bash", "-e", "-c", step(BIGQUERY, "GITHUB_OUTPUT")["run"]],
+        env={"PATH": os.environ["PATH"], "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(summary)}
+        | names,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return outputs.read_text(), summary.read_text() if summary.exists() else "", done.stdout + done.stderr
+
+
+def test_without_a_project_a_job_says_what_to_set_and_ends_well(tmp_path: Path) -> None:
+    message = (
+        "skipped: no project configured: set secret GCP_WORKLOAD_IDENTITY_PROVIDER, "
+        "secret GCP_SERVICE_ACCOUNT, variable BIGQUERY_PROJECT"
+    )
+    assert look(tmp_path) == ("ready=false\n", f"{message}\n", f"::notice title=BigQuery::{message}\n")
+
+
+def test_only_what_is_missing_is_named_and_nothing_of_the_rest(tmp_path: Path) -> None:
+    outputs, summary, printed = look(tmp_path, PROVIDER="a-provider", PROJECT="a-project")
+    assert outputs == "ready=false\n"
+    assert summary == "skipped: no project configured: set secret GCP_SERVICE_ACCOUNT\n"
+    assert "a-provider" not in printed + summary
+
+
+def test_with_a_project_the_tests_run(tmp_path: Path) -> None:
+    found = look(tmp_path, PROVIDER="a-provider", ACCOUNT="an-account", PROJECT="a-project")
+    assert found == ("ready=true\n", "", "")
+    assert BIGQUERY["jobs"]["suite"]["if"] == "needs.configured.outputs.ready == 'true'"
