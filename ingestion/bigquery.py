@@ -6,7 +6,7 @@ of it.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from google.cloud import bigquery
 
 from ingestion.bigquery_errors import CONNECTION_TROUBLE, brief, translated
 from ingestion.errors import PermanentError
-from ingestion.parquet import in_column_order
+from ingestion.parquet import column_names, in_column_order
 from ingestion.settings import Layer, Settings
 
 logger = logging.getLogger(__name__)
@@ -228,6 +228,8 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
         if settings.target == "local":  # engine: upload
             job = _submit_to_emulator(client, settings, request, config)
         else:
+            table = client.get_table(request.table_id, timeout=30, retry=READ_RETRY)
+            config.schema = told_types(table.schema, column_names(request.path))
             job = _upload(client, settings, request, config)
         job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
     return LoadJob(request.job_id, "done")
@@ -247,6 +249,21 @@ def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> L
         except google_errors.GoogleAPICallError as error:
             return LoadJob(job_id, "failed", brief(error))
     return LoadJob(job_id, "done")
+
+
+def told_types(fields: Sequence[bigquery.SchemaField], names: Collection[str]) -> list[bigquery.SchemaField]:
+    """Return the fields of a table that a file has, with what makes their types and nothing else.
+
+    BigQuery would guess the types from the file, and takes a timestamp without a zone for a TIMESTAMP where
+    the table says DATETIME, unless the job tells it.
+    """
+    return [
+        bigquery.SchemaField(
+            field.name, field.field_type, field.mode, precision=field.precision, scale=field.scale
+        )
+        for field in fields
+        if field.name in names
+    ]
 
 
 def _upload(

@@ -7,6 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a file."""
+    return list(pq.read_schema(path).names)
+
+
 def in_column_order(path: Path, names: Sequence[str]) -> Path:
     """Return a file with the same rows and exactly the columns `names`: the file itself if it is so.
 

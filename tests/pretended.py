@@ -27,10 +27,6 @@ LOCATION = "EU"
 IDENTITY = "the identity token of a workflow"
 
 IMPOSSIBLE = {
-    "an upload to a table that is missing is refused as a bad request, not as not found": (
-        "tests/ingestion/test_guards.py::"
-        "test_a_raw_table_that_was_dropped_is_told_and_made_again_by_a_full_load"
-    ),
     "an upload fills columns by position": (
         "tests/ingestion/test_round_trip.py::test_a_column_new_in_the_metadata_is_added_to_raw_and_filled"
     ),

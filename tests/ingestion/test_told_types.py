@@ -1,0 +1,25 @@
+"""What a load job is told of the types, so that BigQuery does not guess them from the file."""
+
+from google.cloud.bigquery import PolicyTagList, SchemaField
+
+from ingestion.bigquery import told_types
+
+AT = SchemaField("at", "DATETIME", description="When.", policy_tags=PolicyTagList(["a tag"]))
+PRICE = SchemaField("price", "NUMERIC", mode="REQUIRED", precision=18, scale=2)
+LATER = SchemaField("later", "STRING")
+
+
+def test_types_are_those_of_the_table_to_the_digit() -> None:
+    told = {field.name: field.to_api_repr() for field in told_types([AT, PRICE], ["price", "at"])}
+    assert told["at"]["type"] == "DATETIME"
+    assert (told["price"]["precision"], told["price"]["scale"]) == (18, 2)
+    assert told["price"]["mode"] == "REQUIRED"
+
+
+def test_columns_that_the_file_lacks_are_left_out() -> None:
+    assert [field.name for field in told_types([AT, LATER], ["at"])] == ["at"]
+
+
+def test_descriptions_and_policy_tags_are_left_to_the_table() -> None:
+    (told,) = told_types([AT], ["at"])
+    assert not {"description", "policyTags"} & told.to_api_repr().keys()
