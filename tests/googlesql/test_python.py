@@ -60,7 +60,8 @@ def platform(  # noqa: PLR0913, PLR0917 - fixtures
     with serving(warehouse) as url:
         # a local warehouse takes files from disk by their path, so no upload has to be answered
         (home / "services" / "warehouse.json").write_text(json.dumps({"url": url}))
-        yield Platform(settings.model_copy(update={"dataset_prefix": "wwi", "home": home}), warehouse)
+        own = {"target": "local", "dataset_prefix": "wwi", "home": home}  # never a real project's wwi_raw
+        yield Platform(settings.model_copy(update=own), warehouse)
 
 
 def sent_since(platform: Platform, before: int) -> str:
