@@ -6,6 +6,7 @@ of it.
 """
 
 import logging
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -15,31 +16,40 @@ from typing import Any
 
 import pyarrow as pa
 from google.api_core import exceptions as google_errors
-from google.api_core.retry import Retry, if_exception_type
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
-from ingestion.bigquery_errors import CONNECTION_TROUBLE, brief, translated
+from ingestion.bigquery_errors import brief, is_busy, translated
 from ingestion.errors import PermanentError
+from ingestion.labels import allowed, label_jobs, labels_of
 from ingestion.parquet import column_names, in_column_order
 from ingestion.settings import Layer, Settings
 
 logger = logging.getLogger(__name__)
 
 # engine: repeat
-READ_RETRY = Retry(predicate=if_exception_type(google_errors.ServiceUnavailable), initial=0.2, timeout=10)
+# BigQuery counts most of its rates over ten seconds: a pause of thirty in all is longer than any of them
+READ_RETRY = Retry(predicate=is_busy, initial=0.2, maximum=10, timeout=30)
 NO_RETRY: Any = None  # the client understands it; its type hints do not
 
 Parameter = str | int | float | bool | Decimal | date | datetime
 Row = dict[str, Any]
 
 
-def connect(settings: Settings) -> bigquery.Client:
+def connect(settings: Settings, step: str = "other") -> bigquery.Client:
     """Return a client for the configured warehouse; nothing is sent yet.
 
-    Raises PermanentError when no warehouse is configured or no credentials are found.
+    `step` names in the labels of its jobs what the client is for: "ingest", "reconcile". Raises
+    PermanentError when no warehouse is configured or no credentials are found.
     """
+    client = _client(settings)
+    label_jobs(client, step=step)
+    return client
+
+
+def _client(settings: Settings) -> bigquery.Client:
     if settings.target == "local":  # engine: credentials
         return bigquery.Client(
             project=settings.project,
@@ -88,12 +98,13 @@ def query(
     `params` are named (`@name`) and typed by their Python type. Raises MissingInWarehouseError for an unknown
     dataset or table, PermanentError for what the engine refuses, TransientError when it cannot be reached.
     """
-    return [dict(row) for row in _run(client, sql, params, timeout_s)]
+    _, rows = _run(client, sql, params, timeout_s)
+    return [dict(row) for row in rows]
 
 
 def query_arrow(client: bigquery.Client, sql: str, timeout_s: float = 120) -> Iterator[pa.Table]:
     """Run one query and yield its rows a page at a time, for large results. Errors as `query`."""
-    rows = _run(client, sql, None, timeout_s)
+    _, rows = _run(client, sql, None, timeout_s)
     with translated("query"):
         for batch in rows.to_arrow_iterable(bqstorage_client=None):
             yield pa.Table.from_batches([batch])
@@ -106,8 +117,8 @@ def execute(
     timeout_s: float = 120,
 ) -> int:
     """Run a statement that writes and return how many rows it changed (0 for a script). Errors as `query`."""
-    rows = _run(client, sql, params, timeout_s)
-    return int(rows.num_dml_affected_rows or 0)
+    job, _ = _run(client, sql, params, timeout_s)
+    return int(job.num_dml_affected_rows or 0)
 
 
 def ensure_dataset(client: bigquery.Client, settings: Settings, layer: Layer, description: str = "") -> None:
@@ -221,7 +232,7 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-        labels=dict(request.labels),
+        labels=labels_of(client) | allowed(request.labels),
         job_timeout_ms=settings.load_timeout_s * 1000,
     )
     with translated(f"load of {request.path.name} into {request.table_id}"):
@@ -244,9 +255,9 @@ def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> L
             return LoadJob(job_id, "absent")
         try:
             job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
-        except CONNECTION_TROUBLE:
-            raise
         except google_errors.GoogleAPICallError as error:
+            if not job.error_result:
+                raise  # it is the question that failed, not the job
             return LoadJob(job_id, "failed", brief(error))
     return LoadJob(job_id, "done")
 
@@ -303,7 +314,29 @@ def _submit_to_emulator(
     )
 
 
-def _run(client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | None, timeout_s: float) -> Any:
+@dataclass(frozen=True)
+class DryRun:
+    """What BigQuery says of a statement without running it: the bytes it would read, and of which tables."""
+
+    bytes: int
+    tables: tuple[str, ...]
+
+
+def dry_run(client: bigquery.Client, sql: str, timeout_s: float = 120) -> DryRun:
+    """Check one statement and tell what it would read; costs nothing. Errors as `query`."""
+    config = bigquery.QueryJobConfig(use_legacy_sql=False, use_query_cache=False, dry_run=True)
+    with translated("dry run"):
+        job = client.query(sql, job_config=config, timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+    return DryRun(
+        bytes=int(job.total_bytes_processed or 0),
+        tables=tuple(f"{table.dataset_id}.{table.table_id}" for table in job.referenced_tables),
+    )
+
+
+def _run(
+    client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | None, timeout_s: float
+) -> tuple[bigquery.QueryJob, Any]:
+    """Run a statement; return its job and rows. One that only reads is sent again when BigQuery is busy."""
     config = bigquery.QueryJobConfig(
         use_legacy_sql=False,
         job_timeout_ms=int(timeout_s * 1000),
@@ -313,10 +346,21 @@ def _run(client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | No
         ],
     )
     logger.debug("%s", sql)
-    with translated("query"):
-        # engine: errors - not query_and_wait: against the emulator it swallows that a statement failed.
+
+    def run() -> tuple[bigquery.QueryJob, Any]:
+        # engine: errors - not query_and_wait: against the emulator it swallows that a statement failed. And
+        # no job_retry: whatever it is, the client then sends the job again for ten minutes.
         job = client.query(sql, job_config=config, timeout=timeout_s, retry=NO_RETRY, job_retry=None)
-        return job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+        return job, job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+
+    with translated("query"):
+        return READ_RETRY(run)() if only_reads(sql) else run()
+
+
+def only_reads(sql: str) -> bool:
+    """Tell whether the text is for certain one statement that writes nothing."""
+    body = sql.strip().rstrip(";")
+    return ";" not in body and re.match(r"(select|with)\b", body, re.IGNORECASE) is not None
 
 
 def _parameter_type(value: Parameter) -> str:

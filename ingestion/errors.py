@@ -14,5 +14,9 @@ class TransientError(WwiError):
     """
 
 
+class ConcurrentWriteError(TransientError):
+    """Another statement changed the same table at the same time; this one wrote nothing."""
+
+
 class MissingInWarehouseError(PermanentError):
     """The warehouse has no such dataset or table."""

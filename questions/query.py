@@ -21,6 +21,6 @@ class Answer:
 
 def ask(settings: Settings, sql: str) -> Answer:
     """Run the statement within the configured time limit. Raises PermanentError with the engine's reason."""
-    rows = query(connect(settings), sql, timeout_s=settings.query_timeout_s)
+    rows = query(connect(settings, "query"), sql, timeout_s=settings.query_timeout_s)
     columns = tuple(rows[0]) if rows else ()
     return Answer(columns, tuple(tuple(row.values()) for row in rows))

@@ -91,7 +91,7 @@ def reconcile(
     `now`: the time to record, by default the present. Returns all comparisons, equal or not. Raises
     WwiError when nothing was loaded yet or the vault was never built.
     """
-    client = connect(settings)
+    client = connect(settings, "reconcile")
     source = source_totals(client, settings)
     loaded = [table for table in catalog.tables if table.qualified in {name for name, _ in source}]
     try:

@@ -30,7 +30,7 @@ class Dimension:
 
 def layer_sizes(settings: Settings) -> tuple[LayerSize, ...]:
     """Return tables and rows of every layer that holds data; views are not counted."""
-    client = connect(settings)
+    client = connect(settings, "sizes")
     sizes = []
     for layer in COUNTED:
         names = _tables(client, settings, layer)
@@ -41,7 +41,7 @@ def layer_sizes(settings: Settings) -> tuple[LayerSize, ...]:
 
 def dimensions(settings: Settings) -> tuple[Dimension, ...]:
     """Return members and versions of each dimension that keeps history."""
-    client = connect(settings)
+    client = connect(settings, "sizes")
     dataset = f"{settings.project}.{settings.dataset('marts')}"
     rows = query(
         client,

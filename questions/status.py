@@ -76,7 +76,7 @@ def status(settings: Settings, *, batches: int = 10, now: datetime | None = None
 
     `now` is the time to measure freshness at. An empty status means that nothing was ever loaded.
     """
-    client = connect(settings)
+    client = connect(settings, "status")
     asked_at = now or datetime.now(UTC)
     try:
         found = _batches(client, settings, batches)

@@ -1,0 +1,41 @@
+"""Every job that reaches the warehouse carries the labels by which its cost is found."""
+
+import re
+
+import pytest
+
+from ingestion.bigquery import connect, dry_run, query
+from ingestion.labels import allowed, labels_of
+from ingestion.settings import Settings
+from tests.ingestion.conftest import World
+from tests.loopback import listening
+
+
+def test_a_label_is_brought_into_the_form_that_bigquery_allows() -> None:
+    assert allowed({"table": "Sales.Orders", "batch": "7"}) == {"table": "sales_orders", "batch": "7"}
+    assert allowed({"node": "Ä" + "x" * 100}) == {"node": "_" + "x" * 62}
+
+
+@pytest.mark.services
+def test_every_job_of_a_batch_says_what_it_is_for(shop: World) -> None:
+    with listening(shop.settings.resolve_warehouse_url()) as (url, jobs):
+        heard = World(
+            shop.settings.model_copy(update={"warehouse_url": url}), shop.catalog, shop.source, shop.client
+        )
+        heard.load()
+    labels = [job["configuration"]["labels"] for job in jobs]
+    assert {(each["app"], each["step"]) for each in labels} == {("wwi", "ingest")}
+    assert {each.get("batch") for each in labels} == {None, "1"}
+    assert {each["table"] for each in labels if "table" in each} == {"shop__accounts", "shop__visits"}
+    assert all(re.fullmatch(r"[a-z0-9_-]{1,63}", value) for each in labels for value in each.values())
+
+
+@pytest.mark.services
+def test_the_step_of_a_client_is_on_its_queries_and_dry_runs(services: Settings) -> None:
+    with listening(services.resolve_warehouse_url()) as (url, jobs):
+        client = connect(services.model_copy(update={"warehouse_url": url}), "reconcile")
+        query(client, "select 1 as one")
+        dry_run(client, "select 1 as one")
+    assert labels_of(client) == {"app": "wwi", "step": "reconcile"}
+    assert [job["configuration"]["labels"] for job in jobs] == [labels_of(client)] * 2
+    assert [job["configuration"].get("dryRun") for job in jobs] == [None, True]
