@@ -11,11 +11,14 @@ later leaves a batch that the next run finishes.
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from ingestion import bigquery, ledger
 from ingestion.drift import Drift
 from ingestion.errors import MissingInWarehouseError, PermanentError
+from ingestion.labels import label_jobs
 from ingestion.layout import ensure_layout
+from ingestion.lease import Lease, hold
 from ingestion.ledger import LedgerState
 from ingestion.loading import finish
 from ingestion.lock import run_lock
@@ -44,24 +47,39 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
     called in this thread; when it raises, the run ends there as by Ctrl-C.
 
     Raises PermanentError (a person must look) or TransientError (the same call may work later); an error's
-    text says what to do. Either way the warehouse shows whole batches only.
+    text says what to do. Either way the warehouse shows whole batches only. While it runs, no other run or
+    build may write to the warehouse (ingestion/lease.py).
     """
     began = time.monotonic()
     chosen = choose_tables(catalog, tables)
-    with run_lock(settings.home):
-        client = bigquery.connect(settings)
-        run = Run(client, settings, catalog, chosen, full, allow_shrink, on_progress or log_progress)
+    with ExitStack() as stack:
+        stack.enter_context(run_lock(settings.home))
+        client = bigquery.connect(settings, "ingest")
+        lease = stack.enter_context(hold(client, settings, "ingest"))
+        tell = _guarded(on_progress or log_progress, lease)
+        run = Run(client, settings, catalog, chosen, full, allow_shrink, tell, lease.confirm)
         ensure_layout(client, settings, catalog, force=full)
         state = _read_state(run)
         recovered = recover(run, state)
         if recovered.resumed:
             state = ledger.read_state(client, settings)
+        label_jobs(client, batch=str(state.last_batch_id + 1))
         manifest, drift = read_batch(run, state)
         _load(run, manifest)
         if drift.new_columns:
             ledger.record_new_columns(client, settings, manifest.batch_id, drift.new_columns)
     run.tell(Progress(stage="completed", done=len(manifest.tables), total=len(manifest.tables)))
     return _report(manifest, drift, recovered, time.monotonic() - began)
+
+
+def _guarded(tell: OnProgress, lease: Lease) -> OnProgress:
+    """Report progress as `tell` does, and end the run there once its lease is lost."""
+
+    def checked(progress: Progress) -> None:
+        lease.check()
+        tell(progress)
+
+    return checked
 
 
 def _read_state(run: Run) -> LedgerState:

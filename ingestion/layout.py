@@ -21,9 +21,7 @@ def ensure_layout(client: Client, settings: Settings, catalog: Catalog, *, force
     if not force and bigquery.dataset_label(client, settings, "audit", LABEL) == wanted:
         return
     bigquery.ensure_dataset(client, settings, "raw", "Every change of every source table, as it came.")
-    bigquery.ensure_dataset(
-        client, settings, "audit", "The ledger of the loads, and what they must add up to."
-    )
+    bigquery.ensure_dataset(client, settings, "audit", ledger.DESCRIPTION)
     for layout in layouts:
         bigquery.ensure_table(client, layout)
     bigquery.label_dataset(client, settings, "audit", {LABEL: wanted})

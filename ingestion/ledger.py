@@ -27,6 +27,7 @@ from metadata.errors import WwiError
 
 logger = logging.getLogger(__name__)
 
+DESCRIPTION = "The ledger of the loads, and what they must add up to."
 EXTRACTING, LOADING, COMPLETED, VOID = "extracting", "loading", "completed", "void"
 
 Row = dict[str, Any]
@@ -53,6 +54,11 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "vault_loads": (
         "One row per batch that the raw vault has taken up.",
         "batch_id INT64, load_dts TIMESTAMP, invocation_id STRING, loaded_at TIMESTAMP",
+    ),
+    "leases": (
+        "Who may write to the warehouse now, see ingestion/lease.py: one row, free when it has expired.",
+        "name STRING, holder STRING, step STRING, host STRING, machine STRING, pid INT64, "
+        "started_at FLOAT64, acquired_at TIMESTAMP, expires_at TIMESTAMP",
     ),
     "rejected_values": (
         "Values that BigQuery cannot hold, kept apart with their key.",
@@ -103,19 +109,21 @@ class Batch:
 
 def layouts(settings: Settings) -> list[TableLayout]:
     """The tables of the ledger."""
-    return [
-        TableLayout(
-            table_id=f"{settings.project}.{settings.dataset('audit')}.{name}",
-            schema=tuple(SchemaField(column, kind) for column, kind in _columns(name)),
-            description=description,
-        )
-        for name, (description, _) in _TABLES.items()
-    ]
+    return [layout(settings, name) for name in _TABLES]
+
+
+def layout(settings: Settings, name: str) -> TableLayout:
+    """One table of the ledger."""
+    return TableLayout(
+        table_id=f"{settings.project}.{settings.dataset('audit')}.{name}",
+        schema=tuple(SchemaField(column, kind) for column, kind in _columns(name)),
+        description=_TABLES[name][0],
+    )
 
 
 def read_state(client: Client, settings: Settings) -> LedgerState:
     """Read what the next batch must know. Raises MissingInWarehouseError when there is no ledger."""
-    names = {name: _name(settings, name) for name in _TABLES}
+    names = {name: table_name(settings, name) for name in _TABLES}
     limit = settings.query_timeout_s
     batches = bigquery.query(client, _OPEN_BATCHES.format(**names), timeout_s=limit)
     previous = bigquery.query(client, _PREVIOUS.format(**names), timeout_s=limit)
@@ -159,7 +167,7 @@ def set_status(
 ) -> None:
     """Move an unfinished batch on; a completed or void one stays what it is."""
     statement = f"""
-        update {_name(settings, "batches")}
+        update {table_name(settings, "batches")}
         set status = @status, error = nullif(@error, '')
         where batch_id = @batch_id and status in ('{EXTRACTING}', '{LOADING}')
     """
@@ -193,7 +201,7 @@ def record_new_columns(
     ]
     known = f"""
         where concat(json_value(line, '$.table_name'), '.', json_value(line, '$.column_name')) not in (
-            select concat(table_name, '.', column_name) from {_name(settings, "schema_changes")}
+            select concat(table_name, '.', column_name) from {table_name(settings, "schema_changes")}
         )
     """
     statement = insert(settings, "schema_changes", rows) + known
@@ -229,7 +237,7 @@ def complete(
         "begin transaction",
         insert(settings, "table_loads", loads),
         insert(settings, "control_totals", totals),
-        f"update {_name(settings, 'batches')} set status = '{COMPLETED}', error = null, "
+        f"update {table_name(settings, 'batches')} set status = '{COMPLETED}', error = null, "
         f"finished_at = timestamp '{finished_at.isoformat(sep=' ')}' where batch_id = {manifest.batch_id}",
         "commit transaction",
     ]
@@ -251,7 +259,7 @@ def insert(settings: Settings, name: str, rows: Sequence[Row]) -> str:
     known = [{column: row[column] for column in columns if column in row} for row in rows]
     lines = string_literal(json.dumps(known, default=str, ensure_ascii=False))
     return (
-        f"insert into {_name(settings, name)} ({', '.join(columns)})\n"
+        f"insert into {table_name(settings, name)} ({', '.join(columns)})\n"
         f"select {casts} from unnest(json_query_array({lines})) as line"
     )
 
@@ -267,7 +275,8 @@ def _columns(table: str) -> list[tuple[str, str]]:
     return [(name, kind) for name, kind in (column.split() for column in _TABLES[table][1].split(", "))]
 
 
-def _name(settings: Settings, table: str) -> str:
+def table_name(settings: Settings, table: str) -> str:
+    """The full name of a table of the ledger, quoted for GoogleSQL."""
     return f"`{settings.project}`.`{settings.dataset('audit')}`.`{table}`"
 
 

@@ -25,7 +25,8 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
     """Load every file of the spool, complete the batch, keep its keys and drop the spool.
 
     `resuming`: some of it may have been done already. Raises PermanentError when the warehouse refuses a
-    file, TransientError when it cannot be reached; the batch then stays 'loading' for the next run.
+    file, TransientError when it cannot be reached or the lease is lost; the batch then stays 'loading' for
+    the next run.
     """
     client, settings = run.client, run.settings
     filled = [table for table in manifest.tables if table.file]
@@ -48,6 +49,7 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
         on_done=done,
         stop=lambda _: None,  # a load job cannot be half done: it is left to end
     )
+    run.confirm()
     ledger.complete(client, settings, manifest, job_ids, datetime.now(UTC))
     key_cache.adopt(settings, manifest)
     spool.discard(settings)

@@ -1,4 +1,8 @@
-"""One run at a time per home folder, by a lock that the system releases when its holder dies."""
+"""One run at a time per home folder, by a lock that the system releases when its holder dies.
+
+It guards the spool and the key cache on this disk. The warehouse is guarded by its lease, ingestion/lease.py:
+runs for two warehouses may share a home, and runs from two homes a warehouse.
+"""
 
 import fcntl
 import json

@@ -1,7 +1,7 @@
 """What a batch is asked to do, and the connections and settings it does it with."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from google.cloud.bigquery import Client
@@ -17,7 +17,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the ingestion over `tables`. `full`: read all rows. `allow_shrink`: believe mass deletes."""
+    """One run of the ingestion over `tables`. `full`: read all rows. `allow_shrink`: believe mass deletes.
+
+    `confirm` raises LeaseLostError when another run may be at work on the warehouse.
+    """
 
     client: Client
     settings: Settings
@@ -26,6 +29,7 @@ class Run:
     full: bool
     allow_shrink: bool
     tell: OnProgress
+    confirm: Callable[[], None]
 
 
 def choose_tables(catalog: Catalog, names: Sequence[str] | None) -> tuple[Table, ...]:

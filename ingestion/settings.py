@@ -1,6 +1,7 @@
 """Where to read, where to write and how much to use: one frozen object, filled from the environment once."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +47,13 @@ class Settings(BaseSettings):
     query_timeout_s: int = Field(120, ge=1, description="Limit of one query, in seconds, on either side.")
     copy_timeout_s: int = Field(3600, ge=1, description="Limit of reading one table, in seconds.")
     load_timeout_s: int = Field(1800, ge=1, description="Limit of one load job, in seconds.")
+    lease_s: int = Field(300, ge=3, description="Seconds by which the lease of a run outlives its machine.")
+    price_per_tib: Decimal = Field(
+        Decimal("6.25"), ge=0, description="What BigQuery charges for a TiB read, for `wwi build --dry-run`."
+    )
+    build_bytes_limit: int | None = Field(
+        None, ge=1, description="A build that would read more bytes than this does not begin."
+    )
 
     @field_validator("home")
     @classmethod
@@ -53,9 +61,11 @@ class Settings(BaseSettings):
         # other processes (the emulator, dbt) are handed paths below it and have working folders of their own
         return home.expanduser().absolute()
 
-    @field_validator("source_dsn", "warehouse_url", "bigquery_project", "bigquery_endpoint")
+    @field_validator(
+        "source_dsn", "warehouse_url", "bigquery_project", "bigquery_endpoint", "build_bytes_limit", mode="before"
+    )
     @classmethod
-    def _empty_is_unset(cls, value: str | None) -> str | None:
+    def _empty_is_unset(cls, value: Any) -> Any:
         return value or None
 
     @property

@@ -14,12 +14,10 @@ from typing import Any
 
 import psutil
 
+from ingestion.processes import is_same_process
 from metadata.errors import WwiError
 
 Address = dict[str, Any]
-
-# psutil and the kernel round the start time differently after a suspend; a reused pid is never this close.
-START_TIME_TOLERANCE_S = 2.0
 
 
 class ServiceError(WwiError):
@@ -62,17 +60,6 @@ def read_address(home: Path, name: str) -> Address | None:
 def remove_address(home: Path, name: str) -> None:
     """Forget the service's address."""
     address_file(home, name).unlink(missing_ok=True)
-
-
-def is_same_process(pid: int, started_at: float) -> bool:
-    """Tell whether `pid` lives and started at `started_at` (seconds since the epoch)."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return bool(abs(process.create_time() - started_at) < START_TIME_TOLERANCE_S)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def free_port(preferred: int) -> int:

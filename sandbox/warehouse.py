@@ -8,13 +8,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from ingestion.processes import is_same_process
 from ingestion.settings import Settings
 from sandbox.services import (
     Address,
     ServiceError,
     end_process,
     free_port,
-    is_same_process,
     read_address,
     remove_address,
     wait_until,

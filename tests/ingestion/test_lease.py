@@ -1,0 +1,254 @@
+"""One writer at a time: the lease of the warehouse, raced for, refused, taken over, lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from google.cloud.bigquery import Client
+
+from ingestion import bigquery, ledger
+from ingestion.errors import PermanentError
+from ingestion.lease import LeaseLostError, current, hold, interrupter
+from ingestion.processes import Process, has_ended, this_process
+from ingestion.report import Progress
+from ingestion.settings import Settings
+from tests.ingestion.conftest import World
+
+pytestmark = pytest.mark.services
+
+HOLD = """
+import sys
+from ingestion.bigquery import connect
+from ingestion.lease import hold
+from ingestion.settings import Settings
+settings = Settings.model_validate_json(sys.argv[1])
+with hold(connect(settings), settings, "build"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def client(own_settings: Settings) -> Client:
+    return bigquery.connect(own_settings)
+
+
+@pytest.fixture
+def other(own_settings: Settings) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lease, for a build, until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, own_settings.model_dump_json()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.stdin.close()
+    process.wait(30)
+
+
+def rewrite(client: Client, settings: Settings, changes: str) -> None:
+    """Do to the lease what another run, or time, would do."""
+    table = ledger.table_name(settings, "leases")
+    assert bigquery.execute(client, f"update {table} set {changes} where true") == 1
+
+
+ELSEWHERE = "holder = 'theirs', host = 'elsewhere', machine = 'another boot', pid = 1, step = 'ingest'"
+FOR_A_MINUTE = "expires_at = timestamp_add(current_timestamp(), interval 60 second)"
+
+
+def test_a_second_process_is_refused_and_told_who_is_at_work(
+    own_settings: Settings, client: Client, other: subprocess.Popen[str]
+) -> None:
+    with (
+        pytest.raises(
+            PermanentError, match=rf"build, process {other.pid} on .+ since 20.+ends by itself at 20"
+        ),
+        hold(client, own_settings, "ingest"),
+    ):
+        pytest.fail("two hold the lease")
+    assert other.stdin
+    other.stdin.close()
+    assert other.wait(30) == 0
+    with hold(client, own_settings, "ingest"):
+        found = current(client, own_settings)
+        assert found is not None
+        assert (found.step, found.process.pid, found.is_live) == ("ingest", os.getpid(), True)
+
+
+def test_a_batch_is_refused_while_another_process_builds_from_another_home(
+    shop: World, other: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(PermanentError, match=f"another run is at work: build, process {other.pid} on"):
+        shop.load()
+    assert other.stdin
+    other.stdin.close()
+    other.wait(30)
+    assert shop.load().batch_id == 1
+
+
+def test_of_many_that_race_for_the_lease_one_gets_it(own_settings: Settings) -> None:
+    """The table is not there yet, so they race for making it and its row, too."""
+    clients = [bigquery.connect(own_settings) for _ in range(8)]
+    ready, done = threading.Barrier(len(clients)), threading.Barrier(len(clients))
+    outcomes: list[str] = []
+
+    def race(client: Client) -> None:
+        ready.wait(30)
+        try:
+            with hold(client, own_settings, "build"):
+                outcomes.append("won")
+                done.wait(60)
+        except PermanentError as error:
+            outcomes.append("refused" if "another run is at work: build" in str(error) else str(error))
+            done.wait(60)
+
+    threads = [threading.Thread(target=race, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(90)
+    assert sorted(outcomes) == ["refused"] * (len(clients) - 1) + ["won"]
+
+
+def test_the_lease_of_a_killed_process_is_taken_over_at_once(
+    own_settings: Settings, client: Client, other: subprocess.Popen[str]
+) -> None:
+    other.send_signal(signal.SIGKILL)
+    other.wait(30)
+    with hold(client, own_settings, "ingest"):
+        found = current(client, own_settings)
+        assert found is not None
+        assert found.process.pid == os.getpid()
+
+
+def test_of_two_that_take_over_from_a_killed_process_one_gets_the_lease(
+    own_settings: Settings, other: subprocess.Popen[str]
+) -> None:
+    other.send_signal(signal.SIGKILL)
+    other.wait(30)
+    test_of_many_that_race_for_the_lease_one_gets_it(own_settings)
+
+
+def test_a_lease_from_another_machine_is_respected_until_it_expires(
+    own_settings: Settings, client: Client
+) -> None:
+    with hold(client, own_settings, "build"):
+        pass
+    rewrite(client, own_settings, f"{ELSEWHERE}, {FOR_A_MINUTE}")
+    with (
+        pytest.raises(PermanentError, match="another run is at work: ingest, process 1 on elsewhere"),
+        hold(client, own_settings, "build"),
+    ):
+        pytest.fail("two hold the lease")
+    rewrite(client, own_settings, "expires_at = current_timestamp()")
+    with hold(client, own_settings, "build"):
+        found = current(client, own_settings)
+        assert found is not None
+        assert found.step == "build"
+
+
+def test_a_lease_that_this_process_could_not_give_up_is_its_own_to_take(
+    own_settings: Settings, client: Client
+) -> None:
+    """The next attempt of a step that lost the warehouse must not be refused by the first."""
+    with hold(client, own_settings, "build"):
+        found = current(client, own_settings)
+    rewrite(client, own_settings, f"holder = 'of a step that lost the warehouse', {FOR_A_MINUTE}")
+    with hold(client, own_settings, "build"):
+        again = current(client, own_settings)
+    assert found is not None
+    assert again is not None
+    assert found.process == again.process
+
+
+def test_the_lease_is_given_up_on_an_error_and_on_ctrl_c(own_settings: Settings, client: Client) -> None:
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error), hold(client, own_settings, "build"):
+            raise error
+        found = current(client, own_settings)
+        assert found is not None
+        assert (found.holder, found.is_live) == ("", False)
+
+
+def test_the_lease_is_renewed_before_it_expires(own_settings: Settings, client: Client) -> None:
+    settings = own_settings.model_copy(update={"lease_s": 3})
+    with hold(client, settings, "build") as lease:
+        first = current(client, settings)
+        time.sleep(4)
+        second = current(client, settings)
+        assert first is not None
+        assert second is not None
+        assert second.is_live
+        assert second.expires_at > first.expires_at
+        assert (second.holder, second.acquired_at) == (first.holder, first.acquired_at)
+        lease.confirm()
+
+
+def test_a_step_whose_lease_was_taken_over_is_interrupted(own_settings: Settings, client: Client) -> None:
+    settings = own_settings.model_copy(update={"lease_s": 3})
+
+    def step() -> None:
+        with hold(client, settings, "build", on_lost=interrupter()):
+            rewrite(client, settings, f"{ELSEWHERE}, {FOR_A_MINUTE}")
+            threading.Event().wait(60)
+
+    with pytest.raises(LeaseLostError, match="build: the lease of the warehouse is lost"):
+        step()
+    found = current(client, settings)
+    assert found is not None
+    assert found.holder == "theirs", "a lost lease is not ours to give up"
+
+
+def test_a_step_that_cannot_renew_its_lease_has_lost_it_when_it_expires(
+    own_settings: Settings, client: Client
+) -> None:
+    settings = own_settings.model_copy(update={"lease_s": 3})
+    lost = threading.Event()
+    with hold(client, settings, "build", on_lost=lost.set) as lease:
+        client._connection.API_BASE_URL = "http://127.0.0.1:9"
+        assert lost.wait(30)
+        with pytest.raises(LeaseLostError):
+            lease.check()
+    client._connection.API_BASE_URL = own_settings.resolve_warehouse_url()
+
+
+@pytest.mark.parametrize("stage", ["opened", "loading"])
+def test_a_batch_whose_lease_was_taken_over_is_not_completed(shop: World, stage: str) -> None:
+    shop.load()
+    shop.source.execute("update shop.accounts set owner = 'Cid' where account_id = 3")
+
+    def take_over(progress: Progress) -> None:
+        if progress.stage == stage:
+            rewrite(shop.client, shop.settings, f"{ELSEWHERE}, {FOR_A_MINUTE}")
+
+    with pytest.raises(LeaseLostError, match="ingest: the lease of the warehouse is lost"):
+        shop.load(on_progress=take_over)
+    assert "completed" not in shop.statuses()[1:]
+    rewrite(shop.client, shop.settings, "expires_at = current_timestamp()")
+    report = shop.load()
+    assert report.resumed == (2,)
+    assert [row["owner"] for row in shop.latest("shop.accounts")] == ["Ann", None, "Cid"]
+
+
+def test_of_a_process_on_another_machine_nothing_is_known() -> None:
+    here = this_process()
+    gone = {"pid": 2**22 + 1, "started_at": 0.0}
+    assert has_ended(Process(here.host, here.machine, **gone))
+    assert has_ended(Process(here.host, here.machine, here.pid, here.started_at - 100)), (
+        "its pid was used again"
+    )
+    assert not has_ended(here)
+    assert not has_ended(Process("elsewhere", here.machine, **gone))
+    assert not has_ended(Process(here.host, "another boot", **gone))
+    assert not has_ended(Process(here.host, "", **gone))
+    assert json.dumps(here.started_at) == repr(here.started_at)
