@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingestion.bigquery import connection_variables
+from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
+from ingestion.lease import hold, interrupter
 from ingestion.settings import PROJECT_ROOT, Settings
 
 logger = logging.getLogger(__name__)
@@ -24,13 +25,15 @@ nodes_logger = logging.getLogger(f"{__name__}.nodes")
 
 VAULT_DIR = PROJECT_ROOT / "vault"
 TARGET = Path("dbt") / "target"
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 SHOWN_FAILURES = 5
 MESSAGE_LENGTH = 300
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 NOISE = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ")
 LOST_CONNECTION = re.compile(
     r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
-    r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b",
+    r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b"
+    r"|exceeded rate limits|(job)?(backend|internal)error|could not serialize access",
     re.IGNORECASE,
 )
 
@@ -95,11 +98,16 @@ def build(
     arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
     report = run(arguments, settings, vault_dir, _invoke)
     if select and not (report.models_passed or report.tests_passed or report.warned):
-        raise PermanentError(
-            f"no model or test matches --select {' '.join(select)}. Name a model, a folder such as marts, or "
-            "+model for a model with all it needs."
-        )
+        raise nothing_selected(select)
     return report
+
+
+def nothing_selected(select: Sequence[str]) -> PermanentError:
+    """The error of a selection that matches nothing."""
+    return PermanentError(
+        f"no model or test matches --select {' '.join(select)}. Name a model, a folder such as marts, or "
+        "+model for a model with all it needs."
+    )
 
 
 def build_arguments(
@@ -110,24 +118,52 @@ def build_arguments(
     Unit tests judge the SQL on rows of their own and say nothing about the data: a load goes without them.
     """
     selection = ["--select", *select] if select else []
-    left_out = [] if unit_tests else ["--exclude-resource-type", "unit_test"]
-    return ["build", *selection, *left_out, *(["--full-refresh"] if full_refresh else [])]
+    return [
+        "build",
+        *selection,
+        *([] if unit_tests else WITHOUT_UNIT_TESTS),
+        *(["--full-refresh"] if full_refresh else []),
+    ]
 
 
 def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
-    """Run one dbt command by `invoke`, and return its report or raise as `build`."""
+    """Run one dbt command by `invoke`, and return its report or raise as `build`.
+
+    It holds the lease of the warehouse. With WWI_BUILD_BYTES_LIMIT set it begins only below that limit.
+    """
     started = time.monotonic()
     from flows.patience import patience  # noqa: PLC0415 - imports the BigQuery client, seconds
 
     with _environment(settings, vault_dir), patience():
-        results = invoke(arguments, settings, vault_dir)
+        if settings.build_bytes_limit is not None:
+            from flows.dry_run import stop_above_limit  # noqa: PLC0415 - it imports this module
+
+            stop_above_limit(settings, arguments, vault_dir)
+        # two builds at once would insert the same satellite rows: each finds them missing
+        with hold(connect(settings, "build"), settings, "build", on_lost=interrupter()) as lease:
+            results = invoke(arguments, settings, vault_dir)
+            lease.check()
     report = summarise(results, time.monotonic() - started)
-    if report.failures:
-        lost = all(LOST_CONNECTION.search(failure.message) for failure in report.failures)
-        raise BuildInterruptedError(report) if lost else BuildFailedError(report)
+    raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds
     logger.info("build models=%d tests=%d seconds=%.1f", *counts)
     return report
+
+
+def compiled(arguments: Sequence[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+    """Return the nodes of a build with these arguments, compiled as it would run them now."""
+    kept = [argument for argument in arguments[1:] if argument not in WITHOUT_UNIT_TESTS]
+    with _environment(settings, vault_dir):
+        results = _invoke(["compile", *kept], settings, vault_dir)
+    raise_if_failed(summarise(results, 0))
+    return [result.node for result in results]
+
+
+def raise_if_failed(report: BuildReport) -> None:
+    """Raise BuildFailedError, or BuildInterruptedError when the warehouse was lost, if a node failed."""
+    if report.failures:
+        lost = all(LOST_CONNECTION.search(failure.message) for failure in report.failures)
+        raise BuildInterruptedError(report) if lost else BuildFailedError(report)
 
 
 def summarise(results: Sequence[Any], seconds: float) -> BuildReport:

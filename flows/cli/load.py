@@ -43,12 +43,18 @@ def build(
         bool, typer.Option("--full-refresh", help="Make vault and marts anew from everything in raw.")
     ] = False,
     unit_tests: Annotated[bool, typer.Option("--unit-tests", help="Run the models' unit tests too.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what the build would read and cost on BigQuery.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Build and test staging, vault and marts with dbt."""
     from flows import dbt
     from flows.cli import pages
 
+    if dry_run:
+        _show_cost(" ".join(select or ()).split(), full_refresh=full_refresh, as_json=as_json)
+        return
     with progress():
         report = dbt.build(
             options.settings(),
@@ -57,6 +63,15 @@ def build(
             unit_tests=unit_tests,
         )
     print_json(report) if as_json else pages.show_build(report)
+
+
+def _show_cost(select: list[str], *, full_refresh: bool, as_json: bool) -> None:
+    from flows import dry_run
+    from flows.cli import pages
+
+    with progress():
+        cost = dry_run.dry_run(options.settings(), select=select, full_refresh=full_refresh)
+    print_json(cost) if as_json else pages.show_cost(cost)
 
 
 def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.AsJson = False) -> None:

@@ -9,9 +9,12 @@ from flows.dbt import BuildReport
 from flows.demo import DemoLoad, DemoReport
 from flows.report import DailyReport
 from ingestion.report import BatchReport
+from questions.cost import Cost
 from questions.reconcile import Comparison, Reconciliation, plain
 from questions.status import Status
 
+NAMED = 3
+NAME_LENGTH = 60
 LAYERS = ("staging", "raw_vault", "business_vault", "marts", "tests")
 
 
@@ -34,6 +37,33 @@ def show_build(report: BuildReport) -> None:
         ("layer", "seconds of its nodes"),
         ((name, round(report.layer_seconds[name], 1)) for name in LAYERS if name in report.layer_seconds),
     )
+
+
+def show_cost(cost: Cost) -> None:
+    """Print what a build would read, the dearest node first, and what it cannot tell yet."""
+    if cost.tells_bytes:
+        print_table(
+            "what the build would read",
+            ("node", "", "bytes", "bytes charged", "price"),
+            ((_cut(e.name), e.kind, e.bytes, e.billed_bytes, f"{e.price:.6f}") for e in cost.known),
+        )
+        print(
+            f"{len(cost.known)} queries read {cost.bytes} bytes, charged as {cost.billed_bytes}: "
+            f"{cost.price:.4f} at {cost.price_per_tib} a TiB."
+        )
+    else:
+        print(f"This warehouse does not tell bytes. It accepts the SQL of {len(cost.known)} nodes.")
+    missing: dict[str, list[str]] = defaultdict(list)
+    for each in cost.unknown:
+        missing[each.missing or ""].append(_cut(each.name))
+    for table, names in sorted(missing.items()):
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        print(f"Unknown until {table} exists: {', '.join(names[:NAMED])}{more}.")
+
+
+def _cut(name: str) -> str:
+    """A name that fits a line: those of tests list all their arguments."""
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 4]} ..."
 
 
 def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:

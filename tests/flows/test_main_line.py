@@ -126,6 +126,20 @@ def test_the_unit_tests_of_the_models_pass(loaded: Wwi, platform: Settings) -> N
     assert int(passed[1]) >= 12
 
 
+def test_a_dry_run_accepts_every_node_and_changes_nothing(loaded: Wwi, count: Count) -> None:
+    before = count("audit.vault_loads")
+    shown = loaded("build", "--dry-run", "--json")
+    assert shown.returncode == 0, shown.stderr[-2000:]
+    estimates = json.loads(shown.stdout)["estimates"]
+    assert [each for each in estimates if each["missing"] is not None] == []
+    kinds = [each["kind"] for each in estimates]
+    assert kinds.count("model") == len(list((VAULT_DIR / "models").rglob("*.sql")))
+    assert kinds.count("test") > 150
+    assert count("audit.vault_loads") == before
+    printed = loaded("build", "--dry-run", "--select", "dim_city")
+    assert "This warehouse does not tell bytes. It accepts the SQL of" in printed.stdout
+
+
 def test_every_node_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, platform: Settings) -> None:
     with sqlite3.connect(f"file:{platform.home}/prefect/prefect.db?mode=ro", uri=True) as history:
         names = {

@@ -1,0 +1,68 @@
+"""What a build would read and cost, asked before it begins; nothing is run and nothing is written.
+
+The models are compiled as the coming load would run them, and each one's SQL is sent as a dry run. What it
+reads is then as large as it is now: a model whose inputs are built first by the same build is judged by what
+the last build left in them.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flows import dbt
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+from questions.cost import Cost, Statement, costs
+
+logger = logging.getLogger(__name__)
+
+NAMED = 5
+
+
+def dry_run(
+    settings: Settings,
+    *,
+    select: Sequence[str] = (),
+    full_refresh: bool = False,
+    vault_dir: Path = dbt.VAULT_DIR,
+) -> Cost:
+    """Return what a build of the selected nodes would read, by default of all. Raises as `dbt.build`."""
+    arguments = dbt.build_arguments(select, full_refresh=full_refresh)
+    cost = _cost(settings, arguments, vault_dir)
+    if select and not cost.estimates:
+        raise dbt.nothing_selected(select)
+    return cost
+
+
+def stop_above_limit(settings: Settings, arguments: Sequence[str], vault_dir: Path) -> None:
+    """Raise PermanentError when the build with these arguments would read more than WWI_BUILD_BYTES_LIMIT."""
+    if settings.build_bytes_limit is None:
+        return
+    logger.info("asking what the build would read ...")
+    cost = _cost(settings, arguments, vault_dir)
+    if cost.billed_bytes > settings.build_bytes_limit:
+        dearest = ", ".join(f"{each.name} {each.billed_bytes}" for each in cost.known[:NAMED])
+        raise PermanentError(
+            f"the build would read {cost.billed_bytes} bytes, and WWI_BUILD_BYTES_LIMIT is "
+            f"{settings.build_bytes_limit}. The most by {dearest}. Nothing was run. "
+            "`wwi build --dry-run` shows all; select less, or raise the limit."
+        )
+    if cost.unknown:
+        logger.warning("%d nodes are not in the estimate: what they read is not built yet", len(cost.unknown))
+
+
+def _cost(settings: Settings, arguments: Sequence[str], vault_dir: Path) -> Cost:
+    nodes = dbt.compiled(arguments, settings, vault_dir)
+    return costs(settings, [statement for node in nodes if (statement := _statement(node))])
+
+
+def _statement(node: Any) -> Statement | None:
+    """The node's SQL as BigQuery is asked to read by it; None for a node that asks nothing."""
+    sql = getattr(node, "compiled_code", None)
+    if not sql or node.resource_type not in ("model", "test"):
+        return None
+    if node.resource_type == "test":
+        # dbt counts what a test finds: columns that nobody counts are not read
+        sql = f"select count(*) from (\n{sql}\n)"
+    return Statement(node.name, str(node.resource_type), sql)

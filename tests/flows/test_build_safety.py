@@ -1,0 +1,184 @@
+"""A build asks what it costs, stops above its limit, excludes others, and labels its jobs."""
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from google.api_core.exceptions import NotFound
+
+from flows import dbt
+from flows.dry_run import dry_run
+from ingestion import bigquery, ledger
+from ingestion.errors import PermanentError
+from ingestion.lease import LeaseLostError, hold
+from ingestion.settings import Settings
+from tests.loopback import Json, listening
+
+pytestmark = pytest.mark.services
+
+INCREMENTAL = """
+{{ config(materialized='incremental') }}
+select id from {{ ref('source_like') }}
+{% if is_incremental() %}where id > (select max(id) from {{ this }}){% endif %}
+"""
+TAKEN = """
+update {table} set holder = 'theirs', step = 'ingest', host = 'elsewhere', machine = 'another boot', pid = 1,
+    expires_at = timestamp_add(current_timestamp(), interval 60 second)
+where true
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, project_root: Path) -> Path:
+    """A dbt project of a table, an incremental model on it, and a test; the vault's profile and comment."""
+    folder = tmp_path / "small"
+    models = folder / "models" / "marts"
+    models.mkdir(parents=True)
+    (folder / "macros").mkdir()
+    vault = yaml.safe_load((project_root / "vault" / "dbt_project.yml").read_text())
+    (folder / "dbt_project.yml").write_text(
+        yaml.safe_dump(
+            {
+                "name": "small",
+                "version": "0.1.0",
+                "config-version": 2,
+                "profile": "wwi",
+                "flags": {"send_anonymous_usage_stats": False},
+                "models": {"small": {"+materialized": "table"}},
+                "query-comment": vault["query-comment"],
+            }
+        )
+    )
+    shutil.copy(project_root / "vault" / "profiles.yml", folder)
+    shutil.copy(project_root / "vault" / "macros" / "job_labels.sql", folder / "macros")
+    (models / "source_like.sql").write_text("select 1 as id")
+    (models / "grown.sql").write_text(INCREMENTAL)
+    (models / "models.yml").write_text(
+        "models: [{name: source_like, columns: [{name: id, data_tests: [unique]}]}]"
+    )
+    return folder
+
+
+@pytest.fixture
+def small(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings with datasets and dbt state of this test alone."""
+    (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
+    prefix = f"{settings.dataset_prefix}_{tmp_path.name.lower()[-40:].replace('-', '_')}"
+    return settings.model_copy(update={"home": tmp_path, "dataset_prefix": prefix})
+
+
+def tables(settings: Settings) -> set[str]:
+    """The tables that dbt has built; none without the dataset."""
+    client = bigquery.connect(settings)
+    try:
+        return {table.table_id for table in client.list_tables(settings.dataset_prefix, timeout=30)}
+    except NotFound:
+        return set()
+
+
+def test_a_dry_run_tells_what_cannot_be_known_yet_and_builds_nothing(small: Settings, project: Path) -> None:
+    cost = dry_run(small, vault_dir=project)
+    assert [each.name for each in cost.known] == ["source_like"]
+    waiting = f"wwi-local.{small.dataset_prefix}"  # not even the dataset is there
+    assert {each.name: each.missing for each in cost.unknown} == {
+        "grown": waiting,
+        "unique_source_like_id": waiting,
+    }
+    assert tables(small) == set()
+    dbt.build(small, vault_dir=project)
+    after = dry_run(small, vault_dir=project)
+    assert {each.name for each in after.known} == {"source_like", "grown", "unique_source_like_id"}
+    assert (after.unknown, after.tells_bytes) == ((), False)
+
+
+def test_a_model_is_judged_as_the_coming_load_will_run_it(small: Settings, project: Path) -> None:
+    arguments = dbt.build_arguments(["grown"])
+
+    def sql() -> str:
+        return str(dbt.compiled(arguments, small, project)[0].compiled_code)
+
+    assert "where id >" not in sql()
+    dbt.build(small, vault_dir=project)
+    assert "where id >" in sql()
+    arguments = dbt.build_arguments(["grown"], full_refresh=True)
+    assert "where id >" not in sql()
+
+
+def test_a_selection_that_matches_nothing_costs_nothing_but_is_an_error(
+    small: Settings, project: Path
+) -> None:
+    with pytest.raises(PermanentError, match="no model or test matches --select godo"):
+        dry_run(small, select=["godo"], vault_dir=project)
+
+
+def test_a_statement_that_the_warehouse_refuses_is_named(small: Settings, project: Path) -> None:
+    (project / "models" / "marts" / "bad.sql").write_text("select no_such_function(1) as id")
+    with pytest.raises(PermanentError, match=r"model bad: dry run: .*no_such_function"):
+        dry_run(small, vault_dir=project)
+
+
+def fifty_megabytes(job: Json, answer: Json) -> None:
+    """Let a dry run answer as BigQuery does: 50 MiB of one table."""
+    if job["configuration"].get("dryRun"):
+        table = {"projectId": "wwi-local", "datasetId": "d", "tableId": "t"}
+        answer["statistics"]["query"] |= {
+            "totalBytesProcessed": str(50 * 2**20),
+            "referencedTables": [table],
+        }
+
+
+def test_a_build_above_its_limit_does_not_begin(small: Settings, project: Path) -> None:
+    with listening(small.resolve_warehouse_url(), fifty_megabytes) as (url, jobs):
+        told = small.model_copy(update={"warehouse_url": url, "build_bytes_limit": 40 * 2**20})
+        with pytest.raises(PermanentError, match=r"would read 52428800 bytes.* by source_like 52428800"):
+            dbt.build(told, select=["source_like"], vault_dir=project)
+        assert jobs
+        assert all(job["configuration"].get("dryRun") for job in jobs), "nothing was run"
+        enough = told.model_copy(update={"build_bytes_limit": 200 * 2**20})
+        assert dbt.build(enough, vault_dir=project).models_passed == 2
+
+
+def test_every_job_of_a_build_says_what_it_is_for(small: Settings, project: Path) -> None:
+    with listening(small.resolve_warehouse_url()) as (url, jobs):
+        dbt.build(small.model_copy(update={"warehouse_url": url}), vault_dir=project)
+    labels = [job["configuration"]["labels"] for job in jobs]
+    assert {(each["app"], each["step"]) for each in labels} == {("wwi", "build")}
+    assert {(each["kind"], each["node"]) for each in labels if "node" in each} == {
+        ("model", "source_like"),
+        ("model", "grown"),
+        ("test", "unique_source_like_id"),
+    }
+
+
+def test_a_build_is_refused_while_another_run_is_at_work(small: Settings, project: Path) -> None:
+    client = bigquery.connect(small)
+    with hold(client, small, "ingest"), pytest.raises(PermanentError, match="another run is at work: ingest"):
+        dbt.build(small, vault_dir=project)
+    assert dbt.build(small, vault_dir=project).models_passed == 2
+
+
+def test_a_build_whose_lease_was_taken_over_stops(small: Settings, project: Path) -> None:
+    models, count = project / "models" / "marts", 80
+    for number in range(count):
+        before = f"-- depends_on: {{{{ ref('one_{number - 1:02}') }}}}\n" if number else ""
+        (models / f"one_{number:02}.sql").write_text(f"{before}select 1 as id")
+    client = bigquery.connect(small)
+
+    def take_over() -> None:
+        deadline = time.monotonic() + 60
+        while "one_00" not in tables(small) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        bigquery.execute(client, TAKEN.format(table=ledger.table_name(small, "leases")))
+
+    bigquery.execute(client, f"create schema if not exists {small.dataset_prefix}")
+    other = threading.Thread(target=take_over)
+    other.start()
+    try:
+        with pytest.raises(LeaseLostError, match="build: the lease of the warehouse is lost"):
+            dbt.build(small.model_copy(update={"lease_s": 3}), vault_dir=project)
+    finally:
+        other.join(60)
+    assert 1 <= len(tables(small)) < count
