@@ -146,7 +146,7 @@ def test_every_job_of_a_build_says_what_it_is_for(small: Settings, project: Path
         dbt.build(small.model_copy(update={"warehouse_url": url}), vault_dir=project)
     labels = [job["configuration"]["labels"] for job in jobs]
     assert {(each["app"], each["step"]) for each in labels} == {("wwi", "build")}
-    assert {(each["kind"], each["node"]) for each in labels if "node" in each} == {
+    assert {(each["node_id"].split("_")[0], each["node"]) for each in labels if "node" in each} == {
         ("model", "source_like"),
         ("model", "grown"),
         ("test", "unique_source_like_id"),

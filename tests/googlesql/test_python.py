@@ -11,7 +11,8 @@ import pytest
 
 from ingestion.batch import run_batch
 from ingestion.bigquery import connect, execute
-from ingestion.errors import PermanentError
+from ingestion.errors import PermanentError, TransientError
+from ingestion.lease import hold
 from ingestion.settings import LOCAL_PROJECT, Settings
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
@@ -75,6 +76,24 @@ def test_a_batch_with_its_ledger(platform: Platform, catalog: Catalog) -> None:
     assert len(report.tables) == len(catalog.tables)
     sent = sent_since(platform, before)
     for part in ("begin transaction", "`table_loads`", "`control_totals`", "status = 'completed'"):
+        assert part in sent, part
+
+
+def test_the_lease_of_the_warehouse(platform: Platform) -> None:
+    """Where no statement changes a row, the lease is never had, and everything is tried for it."""
+    before = len(platform.warehouse.sent)
+    platform.warehouse.changed = 0
+    try:
+        with (
+            pytest.raises(TransientError, match="changes hands too quickly"),
+            hold(connect(platform.settings), platform.settings, "build"),
+        ):
+            pytest.fail("a lease without a row")
+    finally:
+        platform.warehouse.changed = 1
+    assert not platform.warehouse.refused()
+    sent = sent_since(platform, before)
+    for part in ("where not exists (select 1", "held.holder != @gone", "as is_live", "set holder = ''"):
         assert part in sent, part
 
 

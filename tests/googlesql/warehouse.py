@@ -57,12 +57,14 @@ class Sent:
 class Warehouse:
     """The state: the analyzer's tables, what the API says of them, the jobs, and all that was sent.
 
-    `rows` are answers that a test gives beforehand: {names of the output columns: rows}.
+    `rows` are answers that a test gives beforehand: {names of the output columns: rows}. `changed` is how
+    many rows each DML statement says it has changed.
     """
 
     project: str
     analyzer: Analyzer = field(default_factory=Analyzer)
     rows: dict[tuple[str, ...], Sequence[Sequence[str]]] = field(default_factory=dict)
+    changed: int = 1
     sent: list[Sent] = field(default_factory=list)
     datasets: dict[str, Json] = field(default_factory=dict)
     resources: dict[TablePath, Json] = field(default_factory=dict)
@@ -219,7 +221,7 @@ class Warehouse:
         kind = "SCRIPT" if len(statements) > 1 else STATEMENT_TYPES.get(last.kind, last.kind.upper())
         job["statistics"]["query"] = {"statementType": kind, "totalBytesProcessed": "0"}
         if kind in ("INSERT", "UPDATE", "DELETE", "MERGE"):
-            job["statistics"]["query"]["numDmlAffectedRows"] = "0"
+            job["statistics"]["query"]["numDmlAffectedRows"] = str(self.changed)
         columns = last.columns if last.kind == "Query" else ()
         rows = self._rows(last) if columns else []
         schema = {"fields": [_field(each) for each in columns]}

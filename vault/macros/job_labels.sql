@@ -6,7 +6,7 @@
 {% macro job_labels(node) -%}
     {%- set labels = {'app': 'wwi', 'step': 'build'} -%}
     {%- if node -%}
-        {%- do labels.update(node=node.name, kind=node.resource_type) -%}
+        {%- do labels.update(node=node.name, node_id=node.unique_id) -%}
     {%- endif -%}
     {{ return(tojson(labels)) }}
 {%- endmacro %}
