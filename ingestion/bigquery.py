@@ -14,10 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import google.auth
 import pyarrow as pa
 from google.api_core import exceptions as google_errors
 from google.api_core.retry import Retry
-from google.auth.credentials import AnonymousCredentials
+from google.auth import impersonated_credentials
+from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 # BigQuery counts most of its rates over ten seconds: a pause of thirty in all is longer than any of them
 READ_RETRY = Retry(predicate=is_busy, initial=0.2, maximum=10, timeout=30)
 NO_RETRY: Any = None  # the client understands it; its type hints do not
+
+CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 Parameter = str | int | float | bool | Decimal | date | datetime
 Row = dict[str, Any]
@@ -59,7 +63,11 @@ def _client(settings: Settings) -> bigquery.Client:
     try:
         return bigquery.Client(
             project=settings.project,
+            credentials=_credentials(settings),
             location=settings.bigquery_location,
+            default_query_job_config=bigquery.QueryJobConfig(
+                maximum_bytes_billed=settings.maximum_bytes_billed
+            ),
             client_options={"api_endpoint": settings.bigquery_endpoint},
         )
     except GoogleAuthError as error:
@@ -67,6 +75,16 @@ def _client(settings: Settings) -> bigquery.Client:
             f"no credentials for BigQuery project {settings.project}: {error}. Run "
             "`gcloud auth application-default login` or set GOOGLE_APPLICATION_CREDENTIALS."
         ) from error
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    """Those of the account to act as; None: the client finds Application Default Credentials by itself."""
+    if settings.impersonate_service_account is None:
+        return None
+    own, _ = google.auth.default(scopes=[CLOUD_SCOPE])
+    return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+        own, settings.impersonate_service_account, target_scopes=[CLOUD_SCOPE]
+    )
 
 
 def connection_variables(settings: Settings) -> dict[str, str]:
@@ -81,7 +99,12 @@ def connection_variables(settings: Settings) -> dict[str, str]:
         "WWI_BIGQUERY_PROJECT": settings.project,
         "WWI_BIGQUERY_ENDPOINT": settings.bigquery_endpoint or "",
         "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
+        "WWI_MAXIMUM_BYTES_BILLED": str(settings.maximum_bytes_billed),
+        "WWI_IMPERSONATE_SERVICE_ACCOUNT": settings.impersonate_service_account or "",
+        "WWI_PERSONAL_POLICY_TAG": settings.personal_policy_tag or "",
     }
+    if settings.dbt_threads is not None:
+        variables["WWI_DBT_THREADS"] = str(settings.dbt_threads)
     if settings.target == "local":  # engine: address
         variables["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
     return variables
@@ -122,36 +145,38 @@ def execute(
 
 
 def ensure_dataset(client: bigquery.Client, settings: Settings, layer: Layer, description: str = "") -> None:
-    """Create the dataset of the layer unless it exists."""
+    """Create the dataset of the layer unless it exists.
+
+    It is looked for first: the right to make datasets is one that an account of a set-up project lacks.
+    """
     name = settings.dataset(layer)
     dataset = bigquery.Dataset(f"{settings.project}.{name}")
     dataset.location = settings.bigquery_location
     dataset.description = description
     with translated(f"dataset {name}"):
-        client.create_dataset(dataset, exists_ok=True, timeout=30, retry=READ_RETRY)
-
-
-def dataset_label(client: bigquery.Client, settings: Settings, layer: Layer, label: str) -> str | None:
-    """Return the value of a label of the dataset; None when it has no such label or does not exist."""
-    name = settings.dataset(layer)
-    with translated(f"dataset {name}"):
         try:
-            dataset = client.get_dataset(f"{settings.project}.{name}", timeout=30, retry=READ_RETRY)
+            client.get_dataset(dataset.reference, timeout=30, retry=READ_RETRY)
+        except google_errors.NotFound:
+            client.create_dataset(dataset, exists_ok=True, timeout=30, retry=READ_RETRY)
+
+
+def table_label(client: bigquery.Client, table_id: str, label: str) -> str | None:
+    """Return the value of a label of the table; None when it has no such label or does not exist."""
+    with translated(f"table {table_id}"):
+        try:
+            table = client.get_table(table_id, timeout=30, retry=READ_RETRY)
         except google_errors.NotFound:
             return None
-    value: str | None = dataset.labels.get(label)
+    value: str | None = table.labels.get(label)
     return value
 
 
-def label_dataset(
-    client: bigquery.Client, settings: Settings, layer: Layer, labels: Mapping[str, str]
-) -> None:
-    """Set these labels of the dataset and leave its others alone."""
-    name = settings.dataset(layer)
-    with translated(f"dataset {name}"):
-        dataset = client.get_dataset(f"{settings.project}.{name}", timeout=30, retry=READ_RETRY)
-        dataset.labels = {**dataset.labels, **labels}
-        client.update_dataset(dataset, ["labels"], timeout=30, retry=NO_RETRY)
+def label_table(client: bigquery.Client, table_id: str, labels: Mapping[str, str]) -> None:
+    """Set these labels of the table and leave its others alone."""
+    with translated(f"table {table_id}"):
+        table = client.get_table(table_id, timeout=30, retry=READ_RETRY)
+        table.labels = {**table.labels, **labels}
+        client.update_table(table, ["labels"], timeout=30, retry=NO_RETRY)
 
 
 @dataclass(frozen=True)
@@ -184,8 +209,9 @@ def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
 def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigquery.SchemaField]) -> None:
     """Add nullable columns at the end.
 
-    BigQuery needs only the statement. The emulator adds the columns by it but does not tell of them, and told
-    of them by its API does not add them: so it gets both.
+    BigQuery takes name and type from the statement, description and policy tag from the call. The emulator
+    adds the columns by the statement but does not tell of them, and told of them by the call does not add
+    them: so it needs both, too.
     """
     # engine: new-columns
     for field in fields:
@@ -194,7 +220,11 @@ def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigque
     with translated(f"table {table_id}"):
         live = client.get_table(table_id, timeout=30, retry=READ_RETRY)
         told = {field.name for field in live.schema}
-        live.schema = [*live.schema, *(field for field in fields if field.name not in told)]
+        added = {field.name: field for field in fields}
+        live.schema = [
+            *(added.get(field.name, field) for field in live.schema),
+            *(field for field in fields if field.name not in told),
+        ]
         client.update_table(live, ["schema"], timeout=60, retry=NO_RETRY)
 
 

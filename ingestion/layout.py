@@ -13,15 +13,17 @@ LABEL = "wwi_layout"
 def ensure_layout(client: Client, settings: Settings, catalog: Catalog, *, force: bool = False) -> None:
     """Create the raw and audit datasets and their tables, and add columns that are new in the metadata.
 
-    What was made last is noted in a label of the audit dataset, so a batch normally costs one request here.
-    `force` looks at every table again.
+    What was made last is noted in a label of the ledger's first table, so a batch normally costs one request
+    here. Not in one of the dataset: who may change a dataset may also give it to others. `force` looks at
+    every table again.
     """
     layouts = [raw_layout(settings, table) for table in catalog.tables] + ledger.layouts(settings)
     wanted = fingerprint(layouts)
-    if not force and bigquery.dataset_label(client, settings, "audit", LABEL) == wanted:
+    noted_in = ledger.layouts(settings)[0].table_id
+    if not force and bigquery.table_label(client, noted_in, LABEL) == wanted:
         return
     bigquery.ensure_dataset(client, settings, "raw", "Every change of every source table, as it came.")
     bigquery.ensure_dataset(client, settings, "audit", ledger.DESCRIPTION)
     for layout in layouts:
         bigquery.ensure_table(client, layout)
-    bigquery.label_dataset(client, settings, "audit", {LABEL: wanted})
+    bigquery.label_table(client, noted_in, {LABEL: wanted})

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import pyarrow as pa
-from google.cloud.bigquery import SchemaField
+from google.cloud.bigquery import PolicyTagList, SchemaField
 
 from ingestion.bigquery import TableLayout
 from ingestion.settings import Settings
@@ -40,9 +40,12 @@ def raw_table_id(settings: Settings, table: Table) -> str:
 def raw_layout(settings: Settings, table: Table) -> TableLayout:
     """Return schema, day partitions of load_dts and clustering by key of a raw table.
 
-    Every column is nullable: a delete record carries the key and the plumbing only.
+    Every column is nullable: a delete record carries the key and the plumbing only. Personal columns carry
+    the policy tag, where the settings name one. A partition filter is not required: the newest row of a key,
+    which the key cache and the reconciliation ask for, may lie in any partition.
     """
-    source = [_field(column, column_type(column.type)) for column in table.loaded_columns]
+    tag = settings.personal_policy_tag
+    source = [_field(column, column_type(column.type), tag) for column in table.loaded_columns]
     return TableLayout(
         table_id=raw_table_id(settings, table),
         schema=(*source, *_PLUMBING),
@@ -70,8 +73,10 @@ def fingerprint(layouts: list[TableLayout]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _field(column: Column, kind: ColumnType) -> SchemaField:
-    digits: dict[str, Any] = (
+def _field(column: Column, kind: ColumnType, tag: str | None) -> SchemaField:
+    more: dict[str, Any] = (
         {} if kind.precision is None else {"precision": kind.precision, "scale": kind.scale}
     )
-    return SchemaField(column.name, kind.bigquery, description=column.description, **digits)
+    if tag is not None and column.is_personal:
+        more["policy_tags"] = PolicyTagList([tag])
+    return SchemaField(column.name, kind.bigquery, description=column.description, **more)

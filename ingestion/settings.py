@@ -12,6 +12,7 @@ from ingestion.errors import PermanentError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOCAL_PROJECT = "wwi-local"
+MEMBER = r"(user|group|serviceAccount|domain):[^\s,:]+"
 
 Layer = Literal["raw", "staging", "raw_vault", "business_vault", "marts", "audit"]
 
@@ -43,6 +44,30 @@ class Settings(BaseSettings):
     dataset_prefix: str = Field(
         "wwi", pattern=r"^[a-z][a-z0-9_]*$", description="Start of all dataset names."
     )
+    staging_expiration_days: int = Field(
+        30,
+        ge=0,
+        description="Days after which BigQuery deletes a staging table that no build made anew; 0: never.",
+    )
+    maximum_bytes_billed: int = Field(
+        100_000_000_000, ge=10_485_760, description="BigQuery refuses a query that would read more bytes."
+    )
+    impersonate_service_account: str | None = Field(
+        None, description="Service account to act as on BigQuery, instead of the credentials' own."
+    )
+    personal_policy_tag: str | None = Field(
+        None,
+        pattern=r"^projects/[^/]+/locations/[^/]+/taxonomies/\d+/policyTags/\d+$",
+        description="Policy tag of personal columns, as `wwi bigquery setup` prints it; default: no tag.",
+    )
+    personal_readers: str = Field(
+        "",
+        pattern=rf"^({MEMBER}(,{MEMBER})*)?$",
+        description="Who sees personal data unmasked, besides the platform: group:privacy@example.com,...",
+    )
+    dbt_threads: int | None = Field(
+        None, ge=1, description="Models that dbt builds at the same time; default: see vault/profiles.yml."
+    )
     readers: int = Field(2, ge=1, le=32, description="Parallel connections that read the source.")
     query_timeout_s: int = Field(120, ge=1, description="Limit of one query, in seconds, on either side.")
     copy_timeout_s: int = Field(3600, ge=1, description="Limit of reading one table, in seconds.")
@@ -62,11 +87,19 @@ class Settings(BaseSettings):
         return home.expanduser().absolute()
 
     @field_validator(
-        "source_dsn", "warehouse_url", "bigquery_project", "bigquery_endpoint", "build_bytes_limit", mode="before"
+        "source_dsn",
+        "warehouse_url",
+        "bigquery_project",
+        "bigquery_endpoint",
+        "impersonate_service_account",
+        "personal_policy_tag",
+        "build_bytes_limit",
+        "dbt_threads",
+        mode="before",
     )
     @classmethod
-    def _empty_is_unset(cls, value: Any) -> Any:
-        return value or None
+    def _empty_is_unset(cls, value: object) -> object:
+        return value if value != "" else None
 
     @property
     def project(self) -> str:

@@ -78,7 +78,7 @@ def _dump(content: Entry) -> str:
 def _column(field: Field, tests: Iterable[str | Entry] = ()) -> Entry:
     entry: Entry = {"name": field.name, "description": field.description}
     if field.personal:
-        entry["config"] = {"meta": {"personal": True}}
+        entry["config"] = {"meta": {"sensitivity": "personal"}}
     if tests := list(tests):
         entry["data_tests"] = tests
     return entry

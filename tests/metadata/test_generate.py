@@ -201,7 +201,9 @@ def test_personal_columns_are_marked_in_every_model_that_has_them() -> None:
             for model in yaml.safe_load(text)["models"]:
                 for column in model["columns"]:
                     if column["name"] in personal:
-                        marked[column["name"]].add(column.get("config") == {"meta": {"personal": True}})
+                        marked[column["name"]].add(
+                            column.get("config") == {"meta": {"sensitivity": "personal"}}
+                        )
     assert marked == {name: {True} for name in personal}
 
 

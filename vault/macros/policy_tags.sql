@@ -1,0 +1,14 @@
+{#-
+    What dbt writes of the columns after it made a table: their descriptions and, where the settings name
+    the policy tag of personal data, that tag on every column whose meta says so. A column that says nothing
+    loses its tag, so the table follows the YAML in both directions.
+-#}
+{% macro bigquery__alter_column_comment(relation, column_dict) -%}
+    {%- set tag = env_var('WWI_PERSONAL_POLICY_TAG', '') -%}
+    {%- set columns = {} -%}
+    {%- for name, column in column_dict.items() -%}
+        {%- set personal = column.get('meta', {}).get('sensitivity') == 'personal' -%}
+        {%- do columns.update({name: dict(column, policy_tags=[tag] if tag and personal else [])}) -%}
+    {%- endfor -%}
+    {%- do adapter.update_columns(relation, columns) -%}
+{%- endmacro %}
