@@ -41,7 +41,7 @@ class RefusedError(Exception):
 def start(project: Project) -> ThreadingHTTPServer:
     """Serve the project on a free port of the loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Api(project)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
 
 

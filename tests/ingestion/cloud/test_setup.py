@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
+import grpc
 import pytest
 from google.cloud.iam_admin_v1 import ServiceAccount
+from google.cloud.service_usage_v1 import ServiceUsageClient
+from google.cloud.service_usage_v1.services.service_usage.transports import ServiceUsageGrpcTransport
 from google.iam.v1 import policy_pb2
 from google.type import expr_pb2
 
 from ingestion.cloud.clients import connect
 from ingestion.cloud.plan import APIS
 from ingestion.cloud.resources import Step
+from ingestion.cloud.setup import set_up
 from ingestion.errors import PermanentError, TransientError
 from ingestion.settings import Settings
 from metadata.spec import Catalog
@@ -355,9 +360,10 @@ def test_an_api_that_stays_off_is_named_with_the_command_that_enables_it(
 
 
 def test_a_google_that_cannot_be_reached_is_worth_another_try(cloud: Cloud) -> None:
-    cloud.clients.services.transport.close()
-    with pytest.raises((TransientError, ValueError)):
-        cloud.set_up()
+    nobody = grpc.insecure_channel("127.0.0.1:9")  # the discard port: nothing answers there
+    services = ServiceUsageClient(transport=ServiceUsageGrpcTransport(channel=nobody))
+    with pytest.raises(TransientError, match="cannot be reached"):
+        set_up(replace(cloud.clients, services=services), cloud.settings, cloud.catalog, dry_run=True)
 
 
 def test_a_local_target_is_refused_with_the_settings_that_it_lacks() -> None:
@@ -377,8 +383,6 @@ def test_an_account_of_the_same_name_is_taken_over(cloud: Cloud) -> None:
 
 
 def test_the_report_is_plain_data(ready: Cloud) -> None:
-    from dataclasses import asdict  # noqa: PLC0415
-
     parsed = json.loads(json.dumps(asdict(ready.set_up(dry_run=True))))
     assert parsed["dry_run"] is True
     assert {"action": "fine", "kind": "dataset", "name": MARTS, "detail": ""} in parsed["steps"]

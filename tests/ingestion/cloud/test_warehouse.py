@@ -1,0 +1,108 @@
+"""Datasets, tables and row policies of the set-up on the local warehouse, as far as it knows them."""
+
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from google.cloud.bigquery import PolicyTagList, SchemaField
+
+from ingestion import bigquery, ledger
+from ingestion.bigquery import TableLayout
+from ingestion.cloud import plan, warehouse
+from ingestion.cloud.clients import Clients
+from ingestion.cloud.resources import Dataset, RowPolicy, Table
+from ingestion.layout import LABEL, ensure_layout
+from ingestion.raw_layout import raw_layout
+from ingestion.settings import Settings
+from tests.ingestion.conftest import SHOP, World
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+def clients(own_settings: Settings) -> Clients:
+    """Clients of which only the warehouse's is there."""
+    none = cast("dict[str, None]", dict.fromkeys(("services", "iam", "projects", "tags", "masks")))
+    return Clients(bigquery=bigquery.connect(own_settings), **none)  # type: ignore[arg-type]
+
+
+def datasets(settings: Settings) -> list[Dataset]:
+    """The plan's datasets without authorised views: the emulator does not keep whose they are."""
+    return [replace(each, authorised=()) for each in plan.foundation(settings) if isinstance(each, Dataset)]
+
+
+def test_datasets_are_made_once_and_mended(clients: Clients, own_settings: Settings) -> None:
+    wanted = datasets(own_settings)
+    for each in wanted:
+        assert warehouse.compare_dataset(each, warehouse.find_dataset(clients, each)).action == "create"
+        warehouse.make_dataset(clients, each, None)
+        assert warehouse.compare_dataset(each, warehouse.find_dataset(clients, each)).action == "fine"
+
+    [staging] = [each for each in wanted if each.name.endswith("_staging")]
+    later = replace(staging, table_expiration_ms=None, labels=(("app", "wwi"), ("layer", "new")))
+    found = warehouse.find_dataset(clients, later)
+    assert warehouse.compare_dataset(later, found).action == "change"
+    warehouse.make_dataset(clients, later, found)
+    live = warehouse.find_dataset(clients, later)
+    assert warehouse.compare_dataset(later, live).action == "fine"
+    assert live is not None
+    assert (live.labels, live.default_table_expiration_ms) == ({"app": "wwi", "layer": "new"}, None)
+
+
+def test_tables_are_made_and_get_the_columns_that_they_lack(clients: Clients, own_settings: Settings) -> None:
+    bigquery.ensure_dataset(clients.bigquery, own_settings, "raw")
+    whole = raw_layout(own_settings, SHOP.table("shop.accounts"))
+    part = replace(whole, schema=tuple(field for field in whole.schema if field.name != "balance"))
+    warehouse.make_table(clients, Table(part), None)
+
+    found = warehouse.find_table(clients, Table(whole))
+    step = warehouse.compare_table(Table(whole), found)
+    assert (step.action, step.detail) == ("change", "lacks balance")
+    bigquery.ensure_table(clients.bigquery, whole)
+    assert warehouse.compare_table(Table(whole), warehouse.find_table(clients, Table(whole))).action == "fine"
+
+
+def test_a_row_policy_is_made_with_those_who_see_the_rows(clients: Clients, own_settings: Settings) -> None:
+    bigquery.ensure_dataset(clients.bigquery, own_settings, "raw_vault")
+    table_id = f"{own_settings.project}.{own_settings.dataset('raw_vault')}.sat_guarded"
+    wanted = RowPolicy(table_id, "guard", frozenset({"group:a@example.com", "user:b@example.com"}))
+    assert warehouse.compare_rows(wanted, warehouse.find_rows(clients, wanted)).action == "later"
+    bigquery.ensure_table(clients.bigquery, TableLayout(table_id, (SchemaField("a", "INT64"),)))
+    try:
+        found = warehouse.find_rows(clients, wanted)
+        assert warehouse.compare_rows(wanted, found).action == "create"
+        warehouse.make_rows(clients, wanted, found)
+        assert warehouse.compare_rows(wanted, warehouse.find_rows(clients, wanted)).action == "fine"
+
+        fewer = replace(wanted, members=frozenset({"group:a@example.com"}))
+        found = warehouse.find_rows(clients, fewer)
+        assert warehouse.compare_rows(fewer, found).detail == "take from user:b@example.com"
+    finally:
+        # it would hide the rows from whoever uses the table next
+        clients.bigquery.delete_table(table_id)
+
+
+def test_ingestion_puts_the_tag_on_personal_columns_only(own_settings: Settings) -> None:
+    tag = "projects/p/locations/us/taxonomies/1/policyTags/2"
+    tagged = own_settings.model_copy(update={"personal_policy_tag": tag})
+    layout = raw_layout(tagged, SHOP.table("shop.accounts"))
+    assert {field.name for field in layout.schema if field.policy_tags == PolicyTagList([tag])} == {"owner"}
+    plain = raw_layout(own_settings, SHOP.table("shop.accounts"))
+    assert not any(field.policy_tags for field in plain.schema)
+
+
+def test_a_layout_that_was_made_is_noted_where_the_loader_may_write(shop: World) -> None:
+    shop.load()
+    [noted, *_] = ledger.layouts(shop.settings)
+    assert bigquery.table_label(shop.client, noted.table_id, LABEL) is not None
+    audit = shop.client.get_dataset(f"{shop.settings.project}.{shop.settings.dataset('audit')}")
+    assert LABEL not in audit.labels
+
+    table_id = raw_layout(shop.settings, SHOP.table("shop.visits")).table_id
+    shop.client.delete_table(table_id)
+    ensure_layout(shop.client, shop.settings, SHOP)
+    assert table_id.rsplit(".", 1)[1] not in {
+        each.table_id for each in shop.client.list_tables(shop.settings.dataset("raw"))
+    }
+    ensure_layout(shop.client, shop.settings, SHOP, force=True)
+    assert shop.client.get_table(table_id).num_rows == 0

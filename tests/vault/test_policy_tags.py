@@ -1,0 +1,123 @@
+"""What dbt writes of columns after it made a table: description and policy tag, as BigQuery would get them.
+
+The local warehouse keeps no policy tags. So dbt speaks to it through a gate that hands everything on and
+keeps the schemas that were sent.
+"""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+from ingestion import bigquery
+from ingestion.settings import Settings
+from tests.vault.conftest import Sandbox, make_project
+
+pytestmark = pytest.mark.services
+
+TAG = "projects/shop-project/locations/us/taxonomies/7/policyTags/8"
+MODEL = "select 1 as person_id, 'Ann' as full_name, 'x' as unmarked"
+DOCS = """
+version: 2
+models:
+  - name: people
+    description: People.
+    columns:
+      - {name: person_id, description: Number.}
+      - name: full_name
+        description: Name.
+        config: {meta: {sensitivity: personal}}
+      - name: gone
+        description: A column that the table does not have.
+        config: {meta: {sensitivity: personal}}
+"""
+
+
+@dataclass
+class Gate:
+    """The address to speak to, and the fields of every schema that was sent, by table."""
+
+    url: str = ""
+    schemas: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+@pytest.fixture
+def gate(services: Settings) -> Iterator[Gate]:
+    """A server that hands on to the local warehouse."""
+    found, behind = Gate(), services.resolve_warehouse_url()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.command == "PATCH" and "/tables/" in self.path:
+                fields = json.loads(body).get("schema", {}).get("fields")
+                if fields:
+                    found.schemas[self.path.partition("?")[0].rsplit("/", 1)[1]] = fields
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            request = urllib.request.Request(
+                behind + self.path, data=body or None, headers=headers, method=self.command
+            )
+            try:
+                answer = urllib.request.urlopen(request, timeout=60)
+            except HTTPError as error:
+                answer = error  # type: ignore[assignment]
+            data = answer.read()
+            self.send_response(answer.status)
+            for name in ("Content-Type", "Content-Encoding"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - as http.server spells them
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def sandbox(gate: Gate, settings: Settings, offline: Path, tmp_path: Path) -> Sandbox:
+    """A dbt project of one mart, with the vault's own settings and macros, that speaks through the gate."""
+    marts = tmp_path / "models" / "marts"
+    marts.mkdir(parents=True)
+    (marts / "people.sql").write_text(MODEL)
+    (marts / "_people.yml").write_text(DOCS)
+    project = make_project(tmp_path / "project", tmp_path / "models", offline)
+    through = settings.model_copy(update={"warehouse_url": gate.url})
+    made = Sandbox(bigquery.connect(through), through, project, tmp_path)
+    made.create_tables([])
+    return made
+
+
+def tagged(gate: Gate) -> dict[str, list[str]]:
+    """Column -> policy tags that dbt sent."""
+    return {each["name"]: each.get("policyTags", {}).get("names", []) for each in gate.schemas["people"]}
+
+
+def test_the_tag_follows_the_meta_of_a_column_and_goes_with_the_setting(gate: Gate, sandbox: Sandbox) -> None:
+    settings = sandbox.settings.model_copy(update={"personal_policy_tag": TAG})
+    Sandbox(sandbox.client, settings, sandbox.project, sandbox.spool).build("people")
+    assert tagged(gate) == {"person_id": [], "full_name": [TAG], "unmarked": []}
+    assert {each["name"]: each.get("description") for each in gate.schemas["people"]} == {
+        "person_id": "Number.",
+        "full_name": "Name.",
+        "unmarked": None,
+    }
+
+    sandbox.build("people")
+    assert tagged(gate) == {"person_id": [], "full_name": [], "unmarked": []}
