@@ -85,7 +85,11 @@ def protected(settings: Settings, catalog: Catalog, tag: str) -> tuple[Resource,
         f"{settings.dataset_prefix}_personal",
         tag,
         MASK,
-        frozenset({Grant(rights.MASKED_READER, accounts["reader"].member)}),
+        # nobody is shown both: which of the two would win is no thing to rely on
+        frozenset(
+            Grant(rights.MASKED_READER, member)
+            for member in {accounts["reader"].member} - rights.personal_readers(settings)
+        ),
         frozenset(account.member for account in accounts.values()),
     )
     seers = frozenset({accounts["transformer"].member}) | rights.personal_readers(settings)

@@ -77,8 +77,9 @@ def _commands() -> Iterator[tuple[str, ...]]:
 def test_the_commands_are_those_of_the_design() -> None:
     source = {("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn", "grants")}
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
+    project = {("bigquery",), ("bigquery", "setup")}
     single = {(name,) for name in ("ingest", "build", "run", "status", "reconcile", "query", "demo", "deps")}
-    assert set(_commands()) == source | warehouse | single | {("source",), ("warehouse",)}
+    assert set(_commands()) == source | warehouse | project | single | {("source",), ("warehouse",)}
 
 
 @pytest.mark.parametrize("command", list(_commands()), ids=" ".join)

@@ -5,6 +5,7 @@ import pytest
 from ingestion.cloud import plan, rights
 from ingestion.cloud.resources import (
     Dataset,
+    Grant,
     Mask,
     PolicyTag,
     ProjectAccess,
@@ -122,6 +123,14 @@ def test_the_reader_sees_the_mask_and_those_who_work_or_are_named_see_the_value(
     }
     assert {grant.member for grant in mask.grants} == {f"serviceAccount:wwi-reader{end}"}
     assert (tag.parent, mask.policy_tag) == ("projects/shop-project/locations/eu", TAG)
+
+
+def test_a_reader_who_may_see_personal_data_is_shown_no_mask(catalog: Catalog) -> None:
+    reader = rights.accounts(SETTINGS)["reader"].member
+    settings = SETTINGS.model_copy(update={"personal_readers": reader})
+    [mask] = [each for each in plan.protected(settings, catalog, TAG) if isinstance(each, Mask)]
+    assert mask.grants == frozenset()
+    assert Grant(rights.FINE_GRAINED_READER, reader) in plan.policy_tag(settings).grants
 
 
 def test_rows_of_personal_satellites_are_seen_by_the_transformer_and_those_named(catalog: Catalog) -> None:

@@ -1,0 +1,29 @@
+"""The one statement of the set-up, judged by Google's own analyzer."""
+
+import pytest
+
+from ingestion.cloud.resources import RowPolicy
+from ingestion.cloud.warehouse import row_policy_statement
+from tests.googlesql.analyzer import Analyzer, RefusedError, column
+
+TABLE = ("shop-project", "wwi_raw_vault", "sat_person__personal")
+POLICY = RowPolicy(".".join(TABLE), "wwi_personal", frozenset({"group:a@example.com", "user:b@example.com"}))
+
+
+@pytest.fixture
+def analyzer() -> Analyzer:
+    """It knows the table and nothing else."""
+    made = Analyzer()
+    made.tables[TABLE] = (column("person_hk", "BYTES"),)
+    return made
+
+
+def test_the_statement_is_a_row_access_policy(analyzer: Analyzer) -> None:
+    [statement] = analyzer.analyze(row_policy_statement(POLICY))
+    assert statement.kind == "CreateRowAccessPolicy"
+
+
+def test_a_filter_that_is_no_condition_is_refused(analyzer: Analyzer) -> None:
+    wrong = row_policy_statement(POLICY).replace("(true)", "(person_hk)")
+    with pytest.raises(RefusedError, match="should return type BOOL"):
+        analyzer.analyze(wrong)
