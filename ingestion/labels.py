@@ -7,6 +7,7 @@ table   the raw table, on load jobs
 node    the model or test, on dbt's jobs (vault/macros/job_labels.sql)
 """
 
+import copy
 import re
 from collections.abc import Mapping
 
@@ -17,8 +18,9 @@ APP = "wwi"
 
 def label_jobs(client: Client, **labels: str) -> None:
     """Put these labels on every query that the client sends from now on, besides those it puts already."""
-    merged = labels_of(client) | {"app": APP} | allowed(labels)
-    client.default_query_job_config = QueryJobConfig(labels=merged)
+    config = copy.deepcopy(client.default_query_job_config or QueryJobConfig())
+    config.labels = labels_of(client) | {"app": APP} | allowed(labels)
+    client.default_query_job_config = config
 
 
 def labels_of(client: Client) -> dict[str, str]:
