@@ -27,7 +27,7 @@ def refusals(what: str, project: str, role: str) -> Iterator[None]:
     """Translate the errors of a call about `what`, for which `role` on the project suffices."""
     try:
         yield
-    except CONNECTION_TROUBLE as error:
+    except (*CONNECTION_TROUBLE, google_errors.ServiceUnavailable) as error:
         raise TransientError(
             f"{what}: Google cannot be reached ({type(error).__name__}). Run again."
         ) from error
