@@ -90,7 +90,7 @@ def _credentials(settings: Settings) -> Credentials | None:
 def connection_variables(settings: Settings) -> dict[str, str]:
     """Return what `connect` goes by as the environment variables from which vault/profiles.yml connects dbt.
 
-    Raises PermanentError when no warehouse is configured.
+    Raises PermanentError when no warehouse is configured, or nothing says what guards personal columns.
     """
     variables = {
         "WWI_TARGET": settings.target,
@@ -101,13 +101,23 @@ def connection_variables(settings: Settings) -> dict[str, str]:
         "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
         "WWI_MAXIMUM_BYTES_BILLED": str(settings.maximum_bytes_billed),
         "WWI_IMPERSONATE_SERVICE_ACCOUNT": settings.impersonate_service_account or "",
-        "WWI_PERSONAL_POLICY_TAG": settings.personal_policy_tag or "",
+        "WWI_PERSONAL_POLICY_TAG": _policy_tag(settings),
     }
     if settings.dbt_threads is not None:
         variables["WWI_DBT_THREADS"] = str(settings.dbt_threads)
     if settings.target == "local":  # engine: address
         variables["WWI_WAREHOUSE_URL"] = settings.resolve_warehouse_url()
     return variables
+
+
+def _policy_tag(settings: Settings) -> str:
+    """The tag as dbt takes it. A table made without it is open, so leaving it out must be somebody's will."""
+    if settings.target == "bigquery" and settings.personal_policy_tag is None:  # engine: policy-tags
+        raise PermanentError(
+            "no policy tag for personal columns: WWI_PERSONAL_POLICY_TAG is not set. Run `wwi bigquery "
+            "setup` and put the line that it prints into .env, or say `none` to leave them open."
+        )
+    return settings.policy_tag or ""
 
 
 def query(

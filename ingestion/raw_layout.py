@@ -44,7 +44,7 @@ def raw_layout(settings: Settings, table: Table) -> TableLayout:
     the policy tag, where the settings name one. A partition filter is not required: the newest row of a key,
     which the key cache and the reconciliation ask for, may lie in any partition.
     """
-    tag = settings.personal_policy_tag
+    tag = settings.policy_tag
     source = [_field(column, column_type(column.type), tag) for column in table.loaded_columns]
     return TableLayout(
         table_id=raw_table_id(settings, table),

@@ -12,6 +12,7 @@ from ingestion.errors import PermanentError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOCAL_PROJECT = "wwi-local"
+NO_TAG = "none"
 MEMBER = r"(user|group|serviceAccount|domain):[^\s,:]+"
 
 Layer = Literal["raw", "staging", "raw_vault", "business_vault", "marts", "audit"]
@@ -57,8 +58,8 @@ class Settings(BaseSettings):
     )
     personal_policy_tag: str | None = Field(
         None,
-        pattern=r"^projects/[^/]+/locations/[^/]+/taxonomies/\d+/policyTags/\d+$",
-        description="Policy tag of personal columns, as `wwi bigquery setup` prints it; default: no tag.",
+        pattern=rf"^(projects/[^/]+/locations/[^/]+/taxonomies/\d+/policyTags/\d+|{NO_TAG})$",
+        description="Policy tag of personal columns, as `wwi bigquery setup` prints it; `none`: no tag.",
     )
     personal_readers: str = Field(
         "",
@@ -100,6 +101,11 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return value if value != "" else None
+
+    @property
+    def policy_tag(self) -> str | None:
+        """The policy tag that personal columns get; None leaves them without."""
+        return None if self.personal_policy_tag == NO_TAG else self.personal_policy_tag
 
     @property
     def project(self) -> str:

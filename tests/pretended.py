@@ -54,6 +54,7 @@ def pretended_project() -> Iterator[Pretended]:
             credentials = _workload_identity(Path(folder), f"http://127.0.0.1:{tokens.server_port}/token")
             made.environment.update(
                 WWI_TARGET="bigquery",
+                WWI_PERSONAL_POLICY_TAG="none",
                 WWI_BIGQUERY_PROJECT=PROJECT,
                 GOOGLE_CLOUD_PROJECT=PROJECT,
                 WWI_BIGQUERY_LOCATION=LOCATION,

@@ -27,7 +27,13 @@ Count = Callable[..., int]
 
 
 # what a user on a real project has in the environment
-KEPT = ("WWI_TARGET", "WWI_BIGQUERY_PROJECT", "WWI_BIGQUERY_LOCATION", "WWI_BIGQUERY_ENDPOINT")
+KEPT = (
+    "WWI_TARGET",
+    "WWI_BIGQUERY_PROJECT",
+    "WWI_BIGQUERY_LOCATION",
+    "WWI_BIGQUERY_ENDPOINT",
+    "WWI_PERSONAL_POLICY_TAG",
+)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from ingestion.settings import Settings
 
 
 def project(**more: object) -> Settings:
-    return Settings(target="bigquery", bigquery_project="shop-project", _env_file=None, **more)
+    fixed = {"target": "bigquery", "bigquery_project": "shop-project", "personal_policy_tag": "none"}
+    return Settings(**fixed | more, _env_file=None)
 
 
 @pytest.fixture
@@ -60,6 +61,14 @@ def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_policy_tag_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="personal_policy_tag"):
         Settings(personal_policy_tag="personal", _env_file=None)
+
+
+def test_dbt_makes_no_table_before_somebody_said_what_guards_personal_columns() -> None:
+    unset = Settings(target="bigquery", bigquery_project="my-project", _env_file=None)
+    with pytest.raises(PermanentError, match="wwi bigquery setup"):
+        connection_variables(unset)
+    said = connection_variables(unset.model_copy(update={"personal_policy_tag": "none"}))
+    assert said["WWI_PERSONAL_POLICY_TAG"] == ""
 
 
 def test_every_setting_is_in_the_example(project_root: Path) -> None:
