@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from metadata import naming
 from metadata.errors import Mistake, did_you_mean
-from metadata.spec import Catalog, Column, HubMapping, ReferenceMapping, Satellite, Table
+from metadata.spec import Catalog, Column, EventMapping, HubMapping, ReferenceMapping, Satellite, Table
 
 HUBS_FILE = "hubs.yml"
 
@@ -94,42 +94,74 @@ def _vault(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[M
             yield from _link(table, mapping, catalog, broken)
             for satellite in mapping.satellites:
                 yield from _satellite(table, satellite)
-            yield from _homes(table, mapping)
+            related = mapping.link.columns if mapping.link else ()
+            yield from _homes(table, related, mapping.satellites)
+        case EventMapping() as mapping:
+            yield from _event(table, mapping, catalog, broken)
         case ReferenceMapping():
             yield from _no_personal(table, "vault.reference", table.columns, "Map the table to a hub")
 
 
 def _hub(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+    yield from _key_of_hub(table, "vault.hub", mapping.hub, table.primary_key, catalog, broken)
+
+
+def _key_of_hub(  # noqa: PLR0913, PLR0917 - what is compared, and where to say so
+    table: Table, place: str, hub: str, key: tuple[str, ...], catalog: Catalog, broken: frozenset[str]
+) -> Iterator[Mistake]:
+    """The hub exists and the columns `key` of the table are its business key."""
     known = {hub.name for hub in catalog.hubs}
-    if mapping.hub not in known:
-        if mapping.hub not in broken:
-            mend = did_you_mean(mapping.hub, known)
-            yield Mistake(
-                table_file(table), "vault.hub", f"no hub named '{mapping.hub}' in {HUBS_FILE}", mend
-            )
+    if hub not in known:
+        if hub not in broken:
+            mend = did_you_mean(hub, known)
+            yield Mistake(table_file(table), place, f"no hub named '{hub}' in {HUBS_FILE}", mend)
         return
-    key = catalog.hub(mapping.hub).business_key
-    if set(key) != set(table.primary_key):
-        problem = f"hub {mapping.hub} is known by {', '.join(key)}, a row by {', '.join(table.primary_key)}"
-        mend = f"Make business_key in {HUBS_FILE} and primary_key here the same columns."
-        yield Mistake(table_file(table), "vault.hub", problem, mend)
+    business_key = catalog.hub(hub).business_key
+    if set(business_key) != set(key):
+        problem = f"hub {hub} is known by {', '.join(business_key)}, a row by {', '.join(key)}"
+        mend = f"Make business_key in {HUBS_FILE} and the key here the same columns."
+        yield Mistake(table_file(table), place, problem, mend)
 
 
 def _link(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
-    if mapping.link is None:
-        return
-    yield from _unknown(table, "vault.link.columns", mapping.link.columns)
+    if mapping.link:
+        yield from _related(table, "vault.link.columns", mapping.link.columns, catalog, broken)
+
+
+def _related(
+    table: Table, place: str, names: tuple[str, ...], catalog: Catalog, broken: frozenset[str]
+) -> Iterator[Mistake]:
+    """Each of these columns refers to the whole key of a table that has a hub."""
+    yield from _unknown(table, place, names)
     mapped = {other.qualified for other in catalog.tables if isinstance(other.vault, HubMapping)}
-    for column in _known(table, mapping.link.columns):
+    for column in _known(table, names):
         target, _, key = (column.references or "").rpartition(".")
         if target not in mapped | broken:
             problem = f"'{column.name}' refers to {target or 'nothing'}, which has no hub"
             mend = "Map that table to a hub, or keep the column in a satellite."
-            yield Mistake(table_file(table), "vault.link.columns", problem, mend)
+            yield Mistake(table_file(table), place, problem, mend)
         elif target in mapped and catalog.table(target).primary_key != (key,):
             problem = f"'{column.name}' refers to {column.references}, which is not the whole key"
             mend = f"Refer to the key of {target}, or keep the column in a satellite."
-            yield Mistake(table_file(table), "vault.link.columns", problem, mend)
+            yield Mistake(table_file(table), place, problem, mend)
+
+
+def _event(
+    table: Table, mapping: EventMapping, catalog: Catalog, broken: frozenset[str]
+) -> Iterator[Mistake]:
+    yield from _unknown(table, "vault.occurred", (mapping.occurred,))
+    yield from _unknown(table, "vault.brings", tuple(mapping.brings))
+    yield from _related(table, "vault.columns", mapping.columns, catalog, broken)
+    for name, hub in mapping.brings.items():
+        yield from _key_of_hub(table, f"vault.brings.{name}", hub, (name,), catalog, broken)
+    if not mapping.columns and not mapping.brings:
+        mend = "Name the columns that refer to hubs under `columns`, or the keys it has alone under `brings`."
+        yield Mistake(table_file(table), "vault", "the event refers to no hub", mend)
+    for satellite in mapping.satellites:
+        yield from _satellite(table, satellite)
+    elsewhere = {name for satellite in mapping.satellites for name in satellite.columns}
+    payload = tuple(column for column in table.loaded_columns if column.name not in elsewhere)
+    yield from _no_personal(table, "vault.event", payload, "Move it to a personal satellite")
 
 
 def _satellite(table: Table, satellite: Satellite) -> Iterator[Mistake]:
@@ -153,14 +185,14 @@ def _no_personal(table: Table, key: str, columns: tuple[Column, ...], mend: str)
             yield Mistake(table_file(table), key, f"'{column.name}' is personal data", f"{mend}.")
 
 
-def _homes(table: Table, mapping: HubMapping) -> Iterator[Mistake]:
+def _homes(table: Table, related: tuple[str, ...], satellites: tuple[Satellite, ...]) -> Iterator[Mistake]:
     """Each loaded column has one home: the key, the link, or one satellite."""
     homes: defaultdict[str, list[str]] = defaultdict(list)
     for name in table.primary_key:
         homes[name].append("primary_key")
-    for name in mapping.link.columns if mapping.link else ():
+    for name in related:
         homes[name].append("vault.link")
-    for satellite in mapping.satellites:
+    for satellite in satellites:
         for name in satellite.columns:
             homes[name].append(f"vault.satellites.{satellite.topic}")
     for column in table.loaded_columns:
@@ -174,11 +206,17 @@ def _homes(table: Table, mapping: HubMapping) -> Iterator[Mistake]:
 
 
 def _unused_hubs(catalog: Catalog) -> Iterator[Mistake]:
-    used = {table.vault.hub for table in catalog.tables if isinstance(table.vault, HubMapping)}
-    for hub in catalog.hubs:
-        if hub.name not in used:
-            mend = f"Set `vault: {{hub: {hub.name}}}` in the table that brings its keys, or remove the hub."
-            yield Mistake(HUBS_FILE, hub.name, "no table brings its keys", mend)
+    used = set[str]()
+    for table in catalog.tables:
+        match table.vault:
+            case HubMapping(hub=hub, aspect=None):
+                used.add(hub)
+            case EventMapping(brings=brings):
+                used.update(brings.values())
+    for each in catalog.hubs:
+        if each.name not in used:
+            mend = f"Set `vault: {{hub: {each.name}}}` in the table that brings its keys, or remove the hub."
+            yield Mistake(HUBS_FILE, each.name, "no table brings its keys", mend)
 
 
 def _doubled_names(catalog: Catalog) -> Iterator[Mistake]:
@@ -196,11 +234,16 @@ def _doubled_names(catalog: Catalog) -> Iterator[Mistake]:
 
 def _models_of(table: Table) -> Iterator[str]:
     match table.vault:
-        case HubMapping(hub=hub, link=link, satellites=satellites):
+        case HubMapping(link=link, satellites=satellites) as mapping:
             yield table.stage_name
-            yield naming.satellite(hub, naming.STATUS)
-            yield from (naming.satellite(hub, satellite.topic) for satellite in satellites)
+            yield mapping.status
+            yield from (naming.satellite(mapping.concept, satellite.topic) for satellite in satellites)
             yield from (naming.link(link.name),) if link else ()
+        case EventMapping(satellites=satellites) as mapping:
+            yield table.stage_name
+            yield mapping.parent
+            yield mapping.status
+            yield from (naming.satellite(mapping.concept, satellite.topic) for satellite in satellites)
         case ReferenceMapping(reference=reference):
             yield table.stage_name
             yield naming.reference(reference)

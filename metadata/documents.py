@@ -4,6 +4,7 @@ Kinds of test, each once where it can fail on its own, and one query for all col
 query costs on every load:
     hub, link        hash key unique and not null; it holds every key of its satellites
     link             each hub key it points to is in that hub, the zero key left out
+    nh_link          an event that comes again is as it was
     satellite        one row per key and load
 A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
 """
@@ -17,7 +18,7 @@ from metadata import naming
 from metadata.check import HUBS_FILE
 from metadata.ledger import AUDIT_TABLES
 from metadata.load import SHARED_FILE
-from metadata.models import Field, HubModel, LinkModel, Plan, Role, SatelliteModel, Stage
+from metadata.models import EventLinkModel, Field, HubModel, LinkModel, Plan, Role, SatelliteModel, Stage
 from metadata.render import header, satellite_folder
 from metadata.spec import Table
 
@@ -47,7 +48,10 @@ def yaml_files(plan: Plan) -> dict[str, str]:
         "staging/_wwi__models.yml": {"models": [_stage(stage) for stage in plan.stages]},
         "raw_vault/hubs/_hubs.yml": {"models": [_hub(hub, children.get(hub.name, [])) for hub in plan.hubs]},
         "raw_vault/links/_links.yml": {
-            "models": [_link(link, children.get(link.name, [])) for link in plan.links]
+            "models": [
+                *(_link(link, children.get(link.name, [])) for link in plan.links),
+                *(_event(event, children.get(event.name, [])) for event in plan.events),
+            ]
         },
     }
     for folder in sorted({satellite_folder(satellite) for satellite in plan.satellites}):
@@ -202,6 +206,30 @@ def _link(model: LinkModel, children: Iterable[str]) -> Entry:
             _column(driving),
             *(_role(role) for role in model.roles),
             *_columns((_LOAD, _SOURCE)),
+        ],
+    }
+
+
+def _event(model: EventLinkModel, children: Iterable[str]) -> Entry:
+    payload = (*model.payload, model.occurred)
+    references = [(role.hash_key, role.hub, role.hub_key) for role in model.roles]
+    unchanged: Entry = {
+        "never_changes": {
+            "arguments": {
+                "stage": f"ref('{model.stage}')",
+                "key": model.hash_key,
+                "columns": [field.name for field in payload],
+            }
+        }
+    }
+    return {
+        "name": model.name,
+        "description": model.description,
+        "data_tests": [*_refers_to(references), unchanged],
+        "columns": [
+            _column(Field(model.hash_key, "Hash of the key of the event."), _key_tests(children)),
+            *(_role(role) for role in model.roles),
+            *_columns((*payload, _LOAD, _SOURCE)),
         ],
     }
 

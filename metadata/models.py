@@ -96,6 +96,20 @@ class LinkModel:
 
 
 @dataclass(frozen=True)
+class EventLinkModel:
+    """`nh_link_*`: one row per event, never changed; `occurred` tells when it happened."""
+
+    name: str
+    description: str
+    hash_key: str
+    roles: tuple[Role, ...]
+    occurred: Field
+    payload: tuple[Field, ...]
+    stage: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SatelliteModel:
     """`sat_*`, `eff_sat_*` or `ref_*`: one row per key and change.
 
@@ -127,4 +141,5 @@ class Plan:
     stages: tuple[Stage, ...]
     hubs: tuple[HubModel, ...]
     links: tuple[LinkModel, ...]
+    events: tuple[EventLinkModel, ...]
     satellites: tuple[SatelliteModel, ...]

@@ -52,6 +52,11 @@ def link(relationship: str) -> str:
     return f"link_{relationship}"
 
 
+def event_link(event: str) -> str:
+    """`nh_link_stock_movement`: a non-historised link."""
+    return f"nh_link_{event}"
+
+
 def effectivity(relationship: str) -> str:
     """`eff_sat_customer_account`: which relationship of a key is in force."""
     return f"eff_sat_{relationship}"
@@ -60,6 +65,11 @@ def effectivity(relationship: str) -> str:
 def satellite(concept: str, topic: str) -> str:
     """`sat_customer__credit`."""
     return f"sat_{concept}__{topic}"
+
+
+def status_topic(aspect: str | None) -> str:
+    """`status`, or `holding_status` for a second table of the same hub."""
+    return f"{aspect}_{STATUS}" if aspect else STATUS
 
 
 def reference(code_list: str) -> str:

@@ -1,16 +1,26 @@
 """Which models the catalog asks for.
 
 A table mapped to a hub gives a stage, a status stage, satellites, a status satellite and, where its rows
-refer to other hubs, a link with its effectivity satellite. A code list gives a stage, a status stage, a
-table `ref_*` and its status.
+refer to other hubs, a link with its effectivity satellite. A table of events gives a non-historised link in
+place of hub and link. A code list gives a stage, a status stage, a table `ref_*` and its status.
 """
 
 from collections.abc import Iterable
 
 from metadata import naming
 from metadata.check import HUBS_FILE, table_file
-from metadata.models import Field, Hash, HubModel, LinkModel, Plan, Role, SatelliteModel, Stage
-from metadata.spec import Catalog, Column, Hub, HubMapping, Link, ReferenceMapping, Table
+from metadata.models import (
+    EventLinkModel,
+    Field,
+    Hash,
+    HubModel,
+    LinkModel,
+    Plan,
+    Role,
+    SatelliteModel,
+    Stage,
+)
+from metadata.spec import Catalog, Column, EventMapping, Hub, HubMapping, Link, ReferenceMapping, Table
 
 _IS_DELETED = Field(naming.IS_DELETED, "The row is gone from the source since load_dts.")
 
@@ -19,18 +29,25 @@ def plan(catalog: Catalog) -> Plan:
     """Return the models for a catalog that has passed its checks."""
     stages: list[Stage] = []
     links: list[LinkModel] = []
+    events: list[EventLinkModel] = []
     satellites: list[SatelliteModel] = []
     for table in catalog.tables:
         match table.vault:
             case HubMapping() as mapping:
-                key = _key_hash(catalog, mapping.hub)
-                stages += [_hub_stage(table, mapping, key), _status_stage(table, key, _status_of(mapping))]
+                business_key = _hub_key(table, catalog.hub(mapping.hub))
+                key = _key_hash(mapping.parent, mapping.hub, business_key)
+                stages += [_hub_stage(table, mapping, key), _status_stage(table, key, mapping.status)]
                 satellites += _satellites(table, mapping)
                 if mapping.link:
                     links.append(_link(table, mapping.hub, mapping.link, catalog))
                     satellites.append(_effectivity(table, mapping.hub, mapping.link))
+            case EventMapping() as mapping:
+                key = _key_hash(mapping.parent, mapping.event, _select(table, table.primary_key))
+                stages += [_event_stage(table, mapping, key), _status_stage(table, key, mapping.status)]
+                events.append(_event(table, mapping, catalog))
+                satellites += _satellites(table, mapping)
             case ReferenceMapping(reference=name):
-                key = _reference_key(table, name)
+                key = _key_hash(naming.reference(name), name, _select(table, table.primary_key))
                 status = naming.reference_status(name)
                 stages += [_reference_stage(table, key, name), _status_stage(table, key, status)]
                 satellites += _references(table, name)
@@ -39,6 +56,7 @@ def plan(catalog: Catalog) -> Plan:
         stages=tuple(sorted(stages, key=lambda stage: stage.name)),
         hubs=tuple(_hub(hub, catalog) for hub in catalog.hubs),
         links=tuple(sorted(links, key=lambda link: link.name)),
+        events=tuple(sorted(events, key=lambda event: event.name)),
         satellites=tuple(sorted(satellites, key=lambda satellite: satellite.name)),
     )
 
@@ -52,28 +70,31 @@ def _fields(columns: Iterable[Column]) -> tuple[Field, ...]:
 
 
 def _tables_of(hub: str, catalog: Catalog) -> list[Table]:
-    return [
-        table for table in catalog.tables if isinstance(table.vault, HubMapping) and table.vault.hub == hub
-    ]
+    """The tables that bring keys of the hub: first the one that it is about, then the others by name."""
+    bringing = [table for table in catalog.tables if hub in _hubs_of(table)]
+    return sorted(bringing, key=lambda table: getattr(table.vault, "aspect", None) is not None)
 
 
-def _status_of(mapping: HubMapping) -> str:
-    return naming.satellite(mapping.hub, naming.STATUS)
+def _hubs_of(table: Table) -> set[str]:
+    match table.vault:
+        case HubMapping(hub=hub):
+            return {hub}
+        case EventMapping(brings=brings):
+            return set(brings.values())
+        case _:
+            return set()
+
+
+def _hub_key(table: Table, hub: Hub) -> tuple[Column, ...]:
+    return _select(table, hub.business_key)
 
 
 # hashes
 
 
-def _key_hash(catalog: Catalog, concept: str) -> Hash:
-    table = _tables_of(concept, catalog)[0]
-    key = _select(table, catalog.hub(concept).business_key)
-    description = f"Hash of the key of {naming.hub(concept)}; null when a part of the key is."
+def _key_hash(model: str, concept: str, key: tuple[Column, ...]) -> Hash:
+    description = f"Hash of the key of {model}; null when a part of the key is."
     return Hash(naming.hash_key(concept), description, key, key=True)
-
-
-def _reference_key(table: Table, code_list: str) -> Hash:
-    description = f"Hash of the key of {naming.reference(code_list)}; null when a part of the key is."
-    return Hash(naming.hash_key(code_list), description, _select(table, table.primary_key), key=True)
 
 
 def _hashdiff(model: str, columns: tuple[Column, ...]) -> Hash:
@@ -82,14 +103,7 @@ def _hashdiff(model: str, columns: tuple[Column, ...]) -> Hash:
 
 def _link_hashes(table: Table, key: Hash, link: Link) -> list[Hash]:
     related = _select(table, link.columns)
-    ends = [
-        Hash(
-            naming.hash_key(naming.role(column.name)),
-            f"Hash of {column.name}; that of the zero key when it is null.",
-            (column,),
-        )
-        for column in related
-    ]
+    ends = [_end(column) for column in related]
     whole = naming.link_hash_key(link.name)
     effectivity = naming.effectivity(link.name)
     return [
@@ -103,17 +117,37 @@ def _link_hashes(table: Table, key: Hash, link: Link) -> list[Hash]:
     ]
 
 
+def _end(column: Column) -> Hash:
+    """The hash of one reference of a link."""
+    description = f"Hash of {column.name}; that of the zero key when it is null."
+    return Hash(naming.hash_key(naming.role(column.name)), description, (column,))
+
+
 # stages
 
 
 def _hub_stage(table: Table, mapping: HubMapping, key: Hash) -> Stage:
     links = _link_hashes(table, key, mapping.link) if mapping.link else []
-    hashdiffs = [
-        _hashdiff(naming.satellite(mapping.hub, satellite.topic), _select(table, satellite.columns))
+    hashes = (key, *links, *_hashdiffs(table, mapping))
+    sources = (table_file(table), HUBS_FILE)
+    return Stage(table.stage_name, table, hashes, table.loaded_columns, False, sources)
+
+
+def _event_stage(table: Table, mapping: EventMapping, key: Hash) -> Stage:
+    ends = [_end(column) for column in _select(table, mapping.columns)]
+    brought = [
+        _key_hash(naming.hub(hub), hub, (table.column(column),)) for column, hub in mapping.brings.items()
+    ]
+    hashes = (key, *ends, *brought, *_hashdiffs(table, mapping))
+    sources = (table_file(table), HUBS_FILE) if brought else (table_file(table),)
+    return Stage(table.stage_name, table, hashes, table.loaded_columns, False, sources)
+
+
+def _hashdiffs(table: Table, mapping: HubMapping | EventMapping) -> list[Hash]:
+    return [
+        _hashdiff(naming.satellite(mapping.concept, satellite.topic), _select(table, satellite.columns))
         for satellite in mapping.satellites
     ]
-    sources = (table_file(table), HUBS_FILE)
-    return Stage(table.stage_name, table, (key, *links, *hashdiffs), table.loaded_columns, False, sources)
 
 
 def _reference_stage(table: Table, key: Hash, code_list: str) -> Stage:
@@ -135,32 +169,54 @@ def _hub(hub: Hub, catalog: Catalog) -> HubModel:
     tables = _tables_of(hub.name, catalog)
     return HubModel(
         hub=hub,
-        key=_select(tables[0], hub.business_key),
+        key=_hub_key(tables[0], hub),
         stages=tuple(table.stage_name for table in tables),
         sources=(HUBS_FILE, *(table_file(table) for table in tables)),
     )
 
 
 def _link(table: Table, concept: str, link: Link, catalog: Catalog) -> LinkModel:
-    roles = [
-        Role(
-            hash_key=naming.hash_key(naming.role(column.name)),
-            hub=naming.hub(_target_hub(column, catalog)),
-            hub_key=naming.hash_key(_target_hub(column, catalog)),
-            column=column,
-            declared=column.name not in table.undeclared_foreign_keys,
-        )
-        for column in _select(table, link.columns)
-    ]
     return LinkModel(
         name=naming.link(link.name),
         description=link.description,
         hash_key=naming.link_hash_key(link.name),
         driving_key=naming.hash_key(concept),
         driving_hub=naming.hub(concept),
-        roles=tuple(roles),
+        roles=tuple(_role(table, name, catalog) for name in link.columns),
         stage=table.stage_name,
         sources=(table_file(table),),
+    )
+
+
+def _role(table: Table, name: str, catalog: Catalog) -> Role:
+    column = table.column(name)
+    hub = _target_hub(column, catalog)
+    return Role(
+        hash_key=naming.hash_key(naming.role(name)),
+        hub=naming.hub(hub),
+        hub_key=naming.hash_key(hub),
+        column=column,
+        declared=name not in table.undeclared_foreign_keys,
+    )
+
+
+def _event(table: Table, mapping: EventMapping, catalog: Catalog) -> EventLinkModel:
+    brought = [
+        Role(naming.hash_key(hub), naming.hub(hub), naming.hash_key(hub), table.column(name), declared=True)
+        for name, hub in mapping.brings.items()
+    ]
+    elsewhere = {mapping.occurred, *mapping.columns, *mapping.brings}
+    elsewhere |= {name for each in mapping.satellites for name in each.columns}
+    payload = [column for column in table.loaded_columns if column.name not in elsewhere]
+    return EventLinkModel(
+        name=mapping.parent,
+        description=mapping.description,
+        hash_key=naming.hash_key(mapping.event),
+        roles=(*(_role(table, name, catalog) for name in mapping.columns), *brought),
+        occurred=_fields([table.column(mapping.occurred)])[0],
+        payload=_fields(payload),
+        stage=table.stage_name,
+        sources=(table_file(table), HUBS_FILE) if brought else (table_file(table),),
     )
 
 
@@ -170,34 +226,34 @@ def _target_hub(column: Column, catalog: Catalog) -> str:
     return mapping.hub
 
 
-def _satellites(table: Table, mapping: HubMapping) -> list[SatelliteModel]:
+def _satellites(table: Table, mapping: HubMapping | EventMapping) -> list[SatelliteModel]:
     """The satellites of one stage; the first and the status, which has a stage of its own, name the parent.
 
     All of them take their keys from the same rows of the stage, so more tests would say nothing more.
     """
-    hash_key, hub = naming.hash_key(mapping.hub), naming.hub(mapping.hub)
+    hash_key, parent = naming.hash_key(mapping.concept), mapping.parent
     satellites = [
         SatelliteModel(
-            name=naming.satellite(mapping.hub, satellite.topic),
+            name=naming.satellite(mapping.concept, satellite.topic),
             description=satellite.description,
             hash_key=hash_key,
-            hash_key_description=f"Key of {hub}.",
+            hash_key_description=f"Key of {parent}.",
             payload=_fields(_select(table, satellite.columns)),
             stage=table.stage_name,
             sources=(table_file(table),),
-            parent=None if number else hub,
+            parent=None if number else parent,
         )
         for number, satellite in enumerate(mapping.satellites)
     ]
     status = SatelliteModel(
-        name=_status_of(mapping),
+        name=mapping.status,
         description=f"Whether the row of {table.qualified} exists, is gone, or came back.",
         hash_key=hash_key,
-        hash_key_description=f"Key of {hub}.",
+        hash_key_description=f"Key of {parent}.",
         payload=(_IS_DELETED,),
         stage=naming.status_stage(table.name),
         sources=(table_file(table),),
-        parent=hub,
+        parent=parent,
     )
     return [*satellites, status]
 

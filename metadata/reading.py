@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from metadata.errors import Mistake, did_you_mean
-from metadata.spec import Column, HubMapping, Link, ReferenceMapping, Satellite, Spec
+from metadata.spec import Column, EventMapping, HubMapping, Link, ReferenceMapping, Satellite, Spec
 
 _MENDS = {
     "primary_key": "Name the columns that identify a row, e.g. primary_key: [customer_id].",
@@ -24,6 +24,7 @@ _PARTS: dict[str, type[Spec]] = {
     "satellites": Satellite,
     "link": Link,
     "HubMapping": HubMapping,
+    "EventMapping": EventMapping,
     "ReferenceMapping": ReferenceMapping,
 }
 

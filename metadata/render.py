@@ -20,10 +20,11 @@ def header(sources: Iterable[str], comment: str) -> str:
 
 def sql_files(plan: Plan) -> dict[str, str]:
     """Return path below vault/models -> SQL for every model."""
-    stage, hub, link, satellite = _templates("stage", "hub", "link", "satellite")
+    stage, hub, link, event, satellite = _templates("stage", "hub", "link", "nh_link", "satellite")
     files = {f"staging/{model.name}.sql": stage.render(stage=model) for model in plan.stages}
     files |= {f"raw_vault/hubs/{model.name}.sql": hub.render(hub=model) for model in plan.hubs}
     files |= {f"raw_vault/links/{model.name}.sql": link.render(link=model) for model in plan.links}
+    files |= {f"raw_vault/links/{model.name}.sql": event.render(event=model) for model in plan.events}
     files |= {
         f"{satellite_folder(model)}/{model.name}.sql": satellite.render(satellite=model)
         for model in plan.satellites

@@ -87,11 +87,60 @@ class Satellite(Spec):
 
 
 class HubMapping(Spec):
-    """A table whose rows are instances of a hub's concept."""
+    """A table whose rows are instances of a hub's concept.
+
+    A second table about the same concept names its `aspect`: its rows come and go by themselves.
+    """
 
     hub: SnakeName
+    aspect: SnakeName | None = None
     link: Link | None = None
     satellites: Annotated[tuple[Satellite, ...], Field(strict=False)] = ()
+
+    @property
+    def concept(self) -> str:
+        """What the hash key of a row is called after."""
+        return self.hub
+
+    @property
+    def parent(self) -> str:
+        """The model that holds the keys of the rows."""
+        return naming.hub(self.hub)
+
+    @property
+    def status(self) -> str:
+        """The satellite that tells whether a row exists."""
+        return naming.satellite(self.hub, naming.status_topic(self.aspect))
+
+
+class EventMapping(Spec):
+    """A table whose rows tell what happened once and never change: a non-historised link.
+
+    `occurred` is the column that tells when. `columns` refer to hubs by their source tables; `brings` are
+    keys that only this table has, {column: hub}. What is in no satellite either is payload of the link.
+    """
+
+    event: SnakeName
+    description: Sentence
+    occurred: SnakeName
+    columns: Names = ()
+    brings: dict[SnakeName, SnakeName] = {}
+    satellites: Annotated[tuple[Satellite, ...], Field(strict=False)] = ()
+
+    @property
+    def concept(self) -> str:
+        """What the hash key of a row is called after."""
+        return self.event
+
+    @property
+    def parent(self) -> str:
+        """The model that holds the keys of the rows."""
+        return naming.event_link(self.event)
+
+    @property
+    def status(self) -> str:
+        """The satellite that tells whether a row exists."""
+        return naming.satellite(self.event, naming.STATUS)
 
 
 class ReferenceMapping(Spec):
@@ -101,11 +150,15 @@ class ReferenceMapping(Spec):
 
 
 def _mapping_kind(raw: object) -> str:
-    return "ReferenceMapping" if isinstance(raw, dict) and "reference" in raw else "HubMapping"
+    kinds = {"reference": "ReferenceMapping", "event": "EventMapping"}
+    keys = raw if isinstance(raw, dict) else {}
+    return next((kind for key, kind in kinds.items() if key in keys), "HubMapping")
 
 
 VaultMapping = Annotated[
-    Annotated[HubMapping, Tag("HubMapping")] | Annotated[ReferenceMapping, Tag("ReferenceMapping")],
+    Annotated[HubMapping, Tag("HubMapping")]
+    | Annotated[EventMapping, Tag("EventMapping")]
+    | Annotated[ReferenceMapping, Tag("ReferenceMapping")],
     Discriminator(_mapping_kind),
 ]
 

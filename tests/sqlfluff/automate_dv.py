@@ -5,4 +5,4 @@ def _query(**_arguments: object) -> str:
     return "select 1 as one"
 
 
-stage = hub = link = sat = _query
+stage = hub = link = nh_link = sat = _query

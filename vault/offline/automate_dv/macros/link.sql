@@ -10,17 +10,28 @@
 {#- What hub and link have in common: the first row of each key that is not in the table. -#}
 {% macro new_keys(key, payload, src_ldts, src_source, source_model, required) -%}
     {%- set columns = automate_dv.flat([key, payload, src_ldts, src_source]) -%}
+    {%- set stages = [source_model] if source_model is string else source_model -%}
 with first_delivered as (
     select
     {%- for column in columns %}
         {{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
-    from {{ ref(source_model) }}
-    where
-    {%- for column in required %}
-        {{ 'and ' if not loop.first }}{{ column }} is not null
+    from (
+    {%- for stage in stages %}
+        select
+        {%- for column in columns %}
+            {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+        from {{ ref(stage) }}
+        where
+        {%- for column in required %}
+            {{ 'and ' if not loop.first }}{{ column }} is not null
+        {%- endfor %}
+        {{- ' union all' if not loop.last }}
     {%- endfor %}
-    qualify row_number() over (partition by {{ key }} order by {{ src_ldts }}) = 1
+    )
+    where true
+    qualify row_number() over (partition by {{ key }} order by {{ src_ldts }}, {{ src_source }}) = 1
 )
 
 select
