@@ -206,17 +206,11 @@ def _homes(table: Table, related: tuple[str, ...], satellites: tuple[Satellite, 
 
 
 def _unused_hubs(catalog: Catalog) -> Iterator[Mistake]:
-    used = set[str]()
-    for table in catalog.tables:
-        match table.vault:
-            case HubMapping(hub=hub, aspect=None):
-                used.add(hub)
-            case EventMapping(brings=brings):
-                used.update(brings.values())
-    for each in catalog.hubs:
-        if each.name not in used:
-            mend = f"Set `vault: {{hub: {each.name}}}` in the table that brings its keys, or remove the hub."
-            yield Mistake(HUBS_FILE, each.name, "no table brings its keys", mend)
+    used = {hub for table in catalog.tables if table.vault for hub in table.vault.hubs}
+    for hub in catalog.hubs:
+        if hub.name not in used:
+            mend = f"Set `vault: {{hub: {hub.name}}}` in the table that brings its keys, or remove the hub."
+            yield Mistake(HUBS_FILE, hub.name, "no table brings its keys", mend)
 
 
 def _doubled_names(catalog: Catalog) -> Iterator[Mistake]:

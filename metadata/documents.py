@@ -1,11 +1,11 @@
 """Models and sources as dbt's YAML: descriptions of every column and the structural tests.
 
-Kinds of test, each once where it can fail on its own, and one query for all columns it concerns, since every
-query costs on every load:
-    hub, link        hash key unique and not null; it holds every key of its satellites
+Kinds of test, as few queries as can say which rule broke, since every query costs on every load:
+    hub, link        integrity: hash key unique and not null; it holds every key of its satellites, and they
+                     have one row per key and load
     link             each hub key it points to is in that hub, the zero key left out
     nh_link          an event that comes again is as it was
-    satellite        one row per key and load
+    code list        one row per key and load, also in its status
 A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
 """
 
@@ -23,6 +23,7 @@ from metadata.render import header, satellite_folder
 from metadata.spec import Table
 
 Entry = dict[str, Any]
+Children = dict[str, list[SatelliteModel]]
 
 _SOURCES = (HUBS_FILE, SHARED_FILE, "tables/*/*.yml")
 
@@ -39,10 +40,10 @@ _RAW_PLUMBING = (
 
 def yaml_files(plan: Plan) -> dict[str, str]:
     """Return path below vault/models -> YAML: the sources, and one file per folder of models."""
-    children: dict[str, list[str]] = {}
+    children: Children = {}
     for satellite in plan.satellites:
         if satellite.parent:
-            children.setdefault(satellite.parent, []).append(satellite.name)
+            children.setdefault(satellite.parent, []).append(satellite)
     files = {
         "staging/_wwi__sources.yml": {"sources": [_raw_source(plan.tables), _audit_source()]},
         "staging/_wwi__models.yml": {"models": [_stage(stage) for stage in plan.stages]},
@@ -56,7 +57,9 @@ def yaml_files(plan: Plan) -> dict[str, str]:
     }
     for folder in sorted({satellite_folder(satellite) for satellite in plan.satellites}):
         models = [
-            _satellite(satellite) for satellite in plan.satellites if satellite_folder(satellite) == folder
+            _satellite(satellite, children.get(satellite.name, []))
+            for satellite in plan.satellites
+            if satellite_folder(satellite) == folder
         ]
         files[f"{folder}/_{folder.rpartition('/')[2]}.yml"] = {"models": models}
     return {path: _dump(content) for path, content in files.items()}
@@ -92,12 +95,13 @@ def _columns(fields: Iterable[Field]) -> list[Entry]:
     return [_column(field) for field in fields]
 
 
-def _key_tests(children: Iterable[str]) -> list[str | Entry]:
-    """The hash key of a hub or link: unique, not null, and holding the keys of what hangs on it."""
-    tests: list[str | Entry] = ["primary_key"]
-    if refs := [f"ref('{child}')" for child in children]:
-        tests.append({"holds_keys_of": {"arguments": {"children": refs}}})
-    return tests
+def _integrity(satellites: Iterable[SatelliteModel]) -> list[Entry]:
+    """The hash key of a hub or link and what hangs on it, in one query."""
+    hanging = [
+        {"to": f"ref('{each.name}')", "key": each.hash_key, "tells_parent": each.tells_parent}
+        for each in satellites
+    ]
+    return [{"integrity": {"arguments": {"satellites": hanging}}}]
 
 
 def _refers_to(references: Iterable[tuple[str, str, str]], **config: str) -> list[Entry]:
@@ -109,12 +113,6 @@ def _refers_to(references: Iterable[tuple[str, str, str]], **config: str) -> lis
         return []
     test: Entry = {"arguments": {"references": entries, "except": naming.ZERO_KEY_SQL}}
     return [{"refers_to": {**test, "config": config} if config else test}]
-
-
-def _one_row_per(*columns: str) -> Entry:
-    return {
-        "dbt_utils.unique_combination_of_columns": {"arguments": {"combination_of_columns": list(columns)}}
-    }
 
 
 # sources
@@ -181,17 +179,17 @@ def _stage(stage: Stage) -> Entry:
     }
 
 
-def _hub(model: HubModel, children: Iterable[str]) -> Entry:
+def _hub(model: HubModel, children: Iterable[SatelliteModel]) -> Entry:
     hash_key = Field(model.hash_key, f"Hash of {', '.join(model.hub.business_key)}.")
     key = (Field(column.name, column.description, column.is_personal) for column in model.key)
     return {
         "name": model.name,
         "description": model.hub.description,
-        "columns": [_column(hash_key, _key_tests(children)), *_columns((*key, _LOAD, _SOURCE))],
+        "columns": [_column(hash_key, _integrity(children)), *_columns((*key, _LOAD, _SOURCE))],
     }
 
 
-def _link(model: LinkModel, children: Iterable[str]) -> Entry:
+def _link(model: LinkModel, children: Iterable[SatelliteModel]) -> Entry:
     hash_key = Field(model.hash_key, "Hash of all keys of the row.")
     driving = Field(model.driving_key, f"Key of {model.driving_hub}, whose row refers to the others.")
     own = (model.driving_key, model.driving_hub, model.driving_key)
@@ -202,7 +200,7 @@ def _link(model: LinkModel, children: Iterable[str]) -> Entry:
         "description": model.description,
         "data_tests": [*_refers_to([own, *declared]), *_refers_to(undeclared, severity="warn")],
         "columns": [
-            _column(hash_key, _key_tests(children)),
+            _column(hash_key, _integrity(children)),
             _column(driving),
             *(_role(role) for role in model.roles),
             *_columns((_LOAD, _SOURCE)),
@@ -210,7 +208,7 @@ def _link(model: LinkModel, children: Iterable[str]) -> Entry:
     }
 
 
-def _event(model: EventLinkModel, children: Iterable[str]) -> Entry:
+def _event(model: EventLinkModel, children: Iterable[SatelliteModel]) -> Entry:
     payload = (*model.payload, model.occurred)
     references = [(role.hash_key, role.hub, role.hub_key) for role in model.roles]
     unchanged: Entry = {
@@ -227,7 +225,7 @@ def _event(model: EventLinkModel, children: Iterable[str]) -> Entry:
         "description": model.description,
         "data_tests": [*_refers_to(references), unchanged],
         "columns": [
-            _column(Field(model.hash_key, "Hash of the key of the event."), _key_tests(children)),
+            _column(Field(model.hash_key, "Hash of the key of the event."), _integrity(children)),
             *(_role(role) for role in model.roles),
             *_columns((*payload, _LOAD, _SOURCE)),
         ],
@@ -238,7 +236,7 @@ def _role(role: Role) -> Entry:
     return _column(Field(role.hash_key, f"Key of {role.hub} ({role.column.name}): {role.column.description}"))
 
 
-def _satellite(model: SatelliteModel) -> Entry:
+def _satellite(model: SatelliteModel, status: Iterable[SatelliteModel]) -> Entry:
     fields = (
         Field(model.hash_key, model.hash_key_description),
         _HASHDIFF,
@@ -246,9 +244,8 @@ def _satellite(model: SatelliteModel) -> Entry:
         _LOAD,
         _SOURCE,
     )
-    return {
-        "name": model.name,
-        "description": model.description,
-        "data_tests": [_one_row_per(model.hash_key, naming.LOAD_DTS)],
-        "columns": _columns(fields),
-    }
+    entry: Entry = {"name": model.name, "description": model.description}
+    if model.is_reference and model.parent is None:
+        others = [f"ref('{each.name}')" for each in status]
+        entry["data_tests"] = [{"one_row_per_load": {"arguments": {"key": model.hash_key, "others": others}}}]
+    return {**entry, "columns": _columns(fields)}

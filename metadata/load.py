@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from metadata.check import HUBS_FILE, find_mistakes
 from metadata.errors import MetadataError, Mistake
 from metadata.reading import explain, read_yaml
-from metadata.spec import Catalog, Hub, HubMapping, Spec, Table
+from metadata.spec import Catalog, Hub, Spec, Table
 
 METADATA_DIR = Path(__file__).parent
 SHARED_FILE = "shared_columns.yml"
@@ -37,7 +37,7 @@ def load_catalog(folder: Path = METADATA_DIR) -> Catalog:
     catalog = Catalog(tables=tuple(filter(None, tables.values())), hubs=tuple(filter(None, hubs.values())))
     broken = {name for name, built in (tables | hubs).items() if built is None}
     if raw_hubs is None:
-        broken |= {table.vault.hub for table in catalog.tables if isinstance(table.vault, HubMapping)}
+        broken |= {hub for table in catalog.tables if table.vault for hub in table.vault.hubs}
     mistakes += find_mistakes(catalog, frozenset(broken))
     if mistakes:
         raise MetadataError(mistakes)

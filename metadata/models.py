@@ -113,7 +113,8 @@ class EventLinkModel:
 class SatelliteModel:
     """`sat_*`, `eff_sat_*` or `ref_*`: one row per key and change.
 
-    `parent` is the hub or link that must hold the keys of every row, where that is worth a test.
+    `parent` is the hub or link it hangs on, or the code list whose status it is; None for a code list.
+    `tells_parent`: its keys come from rows of a stage that no other satellite has tested yet.
     """
 
     name: str
@@ -125,6 +126,7 @@ class SatelliteModel:
     sources: tuple[str, ...]
     cluster_by: tuple[str, ...] = (naming.LOAD_DTS,)
     parent: str | None = None
+    tells_parent: bool = True
     is_reference: bool = False
 
     @property

@@ -71,18 +71,8 @@ def _fields(columns: Iterable[Column]) -> tuple[Field, ...]:
 
 def _tables_of(hub: str, catalog: Catalog) -> list[Table]:
     """The tables that bring keys of the hub: first the one that it is about, then the others by name."""
-    bringing = [table for table in catalog.tables if hub in _hubs_of(table)]
+    bringing = [table for table in catalog.tables if table.vault and hub in table.vault.hubs]
     return sorted(bringing, key=lambda table: getattr(table.vault, "aspect", None) is not None)
-
-
-def _hubs_of(table: Table) -> set[str]:
-    match table.vault:
-        case HubMapping(hub=hub):
-            return {hub}
-        case EventMapping(brings=brings):
-            return set(brings.values())
-        case _:
-            return set()
 
 
 def _hub_key(table: Table, hub: Hub) -> tuple[Column, ...]:
@@ -241,7 +231,8 @@ def _satellites(table: Table, mapping: HubMapping | EventMapping) -> list[Satell
             payload=_fields(_select(table, satellite.columns)),
             stage=table.stage_name,
             sources=(table_file(table),),
-            parent=None if number else parent,
+            parent=parent,
+            tells_parent=number == 0,
         )
         for number, satellite in enumerate(mapping.satellites)
     ]
@@ -293,6 +284,7 @@ def _references(table: Table, code_list: str) -> list[SatelliteModel]:
         payload=(_IS_DELETED,),
         stage=naming.status_stage(table.name),
         sources=(table_file(table),),
+        parent=model,
         is_reference=True,
     )
     return [reference, status]

@@ -98,6 +98,11 @@ class HubMapping(Spec):
     satellites: Annotated[tuple[Satellite, ...], Field(strict=False)] = ()
 
     @property
+    def hubs(self) -> frozenset[str]:
+        """The hubs whose keys the rows bring."""
+        return frozenset((self.hub,))
+
+    @property
     def concept(self) -> str:
         """What the hash key of a row is called after."""
         return self.hub
@@ -128,6 +133,11 @@ class EventMapping(Spec):
     satellites: Annotated[tuple[Satellite, ...], Field(strict=False)] = ()
 
     @property
+    def hubs(self) -> frozenset[str]:
+        """The hubs whose keys the rows bring."""
+        return frozenset(self.brings.values())
+
+    @property
     def concept(self) -> str:
         """What the hash key of a row is called after."""
         return self.event
@@ -147,6 +157,11 @@ class ReferenceMapping(Spec):
     """A code list: no hub, one table `ref_<reference>` with the history of every code."""
 
     reference: SnakeName
+
+    @property
+    def hubs(self) -> frozenset[str]:
+        """The hubs whose keys the rows bring: none."""
+        return frozenset()
 
 
 def _mapping_kind(raw: object) -> str:

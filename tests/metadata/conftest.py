@@ -10,6 +10,7 @@ SHOP = {
     "hubs.yml": (
         "buyer:\n  description: Someone who buys.\n  business_key: [buyer_id]\n"
         "basket:\n  description: Something bought.\n  business_key: [basket_id]\n"
+        "door:\n  description: A door of the shop.\n  business_key: [door_code]\n"
     ),
     "tables/shop/buyers.yml": """\
 description: Everyone who buys.
@@ -74,6 +75,46 @@ columns:
 
 vault:
   reference: colour
+""",
+    "tables/shop/buyer_balances.yml": """\
+description: What every buyer owes now.
+primary_key: [buyer_id]
+
+columns:
+  buyer_id: {type: integer, references: shop.buyers.buyer_id, description: 'The buyer.'}
+  owed: {type: 'numeric(18,2)', measure: true, description: 'What is owed.'}
+
+vault:
+  hub: buyer
+  aspect: balance
+  satellites:
+    balance:
+      description: What a buyer owes.
+      columns: [owed]
+""",
+    "tables/shop/visits.yml": """\
+description: Everyone who came in.
+primary_key: [visit_id]
+
+columns:
+  visit_id: {type: bigint, description: 'Number of the visit.'}
+  buyer_id: {type: integer, nullable: true, references: shop.buyers.buyer_id, description: 'Who came.'}
+  door_code: {type: text, description: 'Door.'}
+  came_when: {type: timestamp, description: 'When.'}
+  stayed_minutes: {type: integer, description: 'How long.'}
+  seen_doing: {type: text, sensitivity: personal, description: 'What the camera saw.'}
+
+vault:
+  event: visit
+  description: One visit to the shop.
+  occurred: came_when
+  columns: [buyer_id]
+  brings: {door_code: door}
+  satellites:
+    personal:
+      description: What the camera saw.
+      personal: true
+      columns: [seen_doing]
 """,
 }
 

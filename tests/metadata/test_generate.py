@@ -86,7 +86,7 @@ def test_generating_twice_changes_nothing(
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "models").rglob("*")}
     capsys.readouterr()
     assert generate(shop, tmp_path / "models") == 0
-    assert capsys.readouterr().out == "23 files, 0 changed\n"
+    assert capsys.readouterr().out == "33 files, 0 changed\n"
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "models").rglob("*")} == before
 
 
@@ -210,12 +210,21 @@ def test_personal_columns_are_marked_in_every_model_that_has_them() -> None:
 def test_the_raw_vault_has_each_kind_of_structural_test_and_not_too_many() -> None:
     hubs, links = kinds_of_test("raw_vault/hubs/_hubs.yml"), kinds_of_test("raw_vault/links/_links.yml")
     sats, refs = kinds_of_test("raw_vault/sats/_sats.yml"), kinds_of_test("raw_vault/refs/_refs.yml")
-    one_row = "dbt_utils.unique_combination_of_columns"
-    assert hubs.count("primary_key") == hubs.count("holds_keys_of") == len(CATALOG.hubs)
-    assert links.count("primary_key") == links.count("holds_keys_of") == links.count("refers_to") == 9
-    assert sats.count(one_row) == sum("raw_vault/sats/" in path for path in FILES) - 1
-    assert refs.count(one_row) == sum("raw_vault/refs/" in path for path in FILES) - 1
-    assert len(hubs + links + sats + refs) < 110, "each costs a query on every load"
+    assert hubs == ["integrity"] * len(CATALOG.hubs)
+    assert links.count("integrity") == links.count("refers_to") == 18
+    assert links.count("never_changes") == 2
+    assert refs.count("one_row_per_load") == 8
+    assert sats == [], "the hub's or link's test is theirs, too"
+    assert len(hubs + links + refs) < 80, "each costs a query on every load"
+
+
+def test_every_satellite_is_in_a_test_of_its_hub_link_or_code_list() -> None:
+    tested = "".join(
+        text for path, text in FILES.items() if path.endswith(("_hubs.yml", "_links.yml", "_refs.yml"))
+    )
+    satellites = [Path(path).stem for path in FILES if "raw_vault/sats/" in path and path.endswith(".sql")]
+    assert len(satellites) > 50
+    assert [name for name in satellites if f"ref('{name}')" not in tested] == []
 
 
 def test_a_reference_the_source_does_not_check_only_warns(shop: Path) -> None:

@@ -11,6 +11,7 @@ from metadata.load import load_catalog
 BUYERS = "tables/shop/buyers.yml"
 BASKETS = "tables/shop/baskets.yml"
 COLOURS = "tables/shop/colours.yml"
+VISITS = "tables/shop/visits.yml"
 
 # name: (file, old text, new text), then where the mistake must be and words of its problem and mend
 CASES = {
@@ -29,6 +30,34 @@ CASES = {
     "unknown key of a satellite": (
         (BUYERS, "personal: true", "private: true"),
         (BUYERS, "vault.satellites.personal.private", "unknown key", "Known here"),
+    ),
+    "unknown key of an event": (
+        (VISITS, "  brings:", "  bring:"),
+        (VISITS, "vault.bring", "unknown key", "Did you mean 'brings'?"),
+    ),
+    "unknown time of an event": (
+        (VISITS, "occurred: came_when", "occurred: came_then"),
+        (VISITS, "vault.occurred", "no column 'came_then'", "Did you mean 'came_when'?"),
+    ),
+    "unknown hub of an event": (
+        (VISITS, "{door_code: door}", "{door_code: dor}"),
+        (VISITS, "vault.brings.door_code", "no hub named 'dor'", "Did you mean 'door'?"),
+    ),
+    "key of an event's hub that is another": (
+        (VISITS, "{door_code: door}", "{door_code: buyer}"),
+        (VISITS, "vault.brings.door_code", "hub buyer is known by buyer_id", "the same columns"),
+    ),
+    "event without a hub": (
+        (VISITS, "  columns: [buyer_id]\n  brings: {door_code: door}\n", ""),
+        (VISITS, "vault", "refers to no hub", "`brings`"),
+    ),
+    "personal column in an event": (
+        (
+            VISITS,
+            "{type: integer, description: 'How long.'}",
+            "{type: integer, sensitivity: personal, description: 'How long.'}",
+        ),
+        (VISITS, "vault.event", "'stayed_minutes' is personal data", "personal satellite"),
     ),
     "unknown hub": (
         (BASKETS, "hub: basket", "hub: baskt"),
@@ -177,7 +206,7 @@ def mistakes(folder: Path) -> tuple[Mistake, ...]:
 
 
 def test_the_shop_has_no_mistake(shop: Path) -> None:
-    assert len(load_catalog(shop).tables) == 3
+    assert len(load_catalog(shop).tables) == 5
 
 
 @pytest.mark.parametrize("case", CASES)

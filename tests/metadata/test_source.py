@@ -5,14 +5,19 @@ from collections import Counter
 import pytest
 
 from metadata.load import load_catalog
-from metadata.spec import Catalog, HubMapping, ReferenceMapping
+from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping
 
 HUBS = {
-    "city", "country", "customer", "invoice", "invoice_line", "order", "order_line", "person",
-    "state_province", "stock_item", "supplier",
+    "city", "cold_room_temperature", "country", "customer", "customer_transaction", "invoice",
+    "invoice_line", "order", "order_line", "person", "purchase_order", "purchase_order_line",
+    "special_deal", "state_province", "stock_group", "stock_item", "stock_item_stock_group", "supplier",
+    "supplier_transaction", "system_parameter",
 }  # fmt: skip
+HUBS_OF_EVENTS = {"chiller_sensor", "vehicle"}
+EVENTS = {"stock_movement", "vehicle_temperature"}
 REFERENCES = {
-    "buying_group", "color", "customer_category", "delivery_method", "package_type", "supplier_category",
+    "buying_group", "color", "customer_category", "delivery_method", "package_type", "payment_method",
+    "supplier_category", "transaction_type",
 }  # fmt: skip
 
 
@@ -84,8 +89,10 @@ def test_ledgers_and_lines_have_their_measures_as_controls(catalog: Catalog) -> 
         }  # fmt: skip
 
 
-def test_the_entities_of_the_star_are_mapped(catalog: Catalog) -> None:
-    assert {hub.name for hub in catalog.hubs} == HUBS
+def test_every_table_is_mapped(catalog: Catalog) -> None:
+    assert {hub.name for hub in catalog.hubs} == HUBS | HUBS_OF_EVENTS
     mapped = [table.vault for table in catalog.tables]
+    assert None not in mapped
+    assert {mapping.event for mapping in mapped if isinstance(mapping, EventMapping)} == EVENTS
     assert {mapping.hub for mapping in mapped if isinstance(mapping, HubMapping)} == HUBS
     assert {mapping.reference for mapping in mapped if isinstance(mapping, ReferenceMapping)} == REFERENCES
