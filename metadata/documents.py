@@ -95,13 +95,13 @@ def _columns(fields: Iterable[Field]) -> list[Entry]:
     return [_column(field) for field in fields]
 
 
-def _integrity(satellites: Iterable[SatelliteModel]) -> list[Entry]:
+def _integrity(model: str, satellites: Iterable[SatelliteModel]) -> list[Entry]:
     """The hash key of a hub or link and what hangs on it, in one query."""
     hanging = [
         {"to": f"ref('{each.name}')", "key": each.hash_key, "tells_parent": each.tells_parent}
         for each in satellites
     ]
-    return [{"integrity": {"arguments": {"satellites": hanging}}}]
+    return [{"integrity": {"name": f"{model}_is_whole", "arguments": {"satellites": hanging}}}]
 
 
 def _refers_to(references: Iterable[tuple[str, str, str]], **config: str) -> list[Entry]:
@@ -185,7 +185,7 @@ def _hub(model: HubModel, children: Iterable[SatelliteModel]) -> Entry:
     return {
         "name": model.name,
         "description": model.hub.description,
-        "columns": [_column(hash_key, _integrity(children)), *_columns((*key, _LOAD, _SOURCE))],
+        "columns": [_column(hash_key, _integrity(model.name, children)), *_columns((*key, _LOAD, _SOURCE))],
     }
 
 
@@ -200,7 +200,7 @@ def _link(model: LinkModel, children: Iterable[SatelliteModel]) -> Entry:
         "description": model.description,
         "data_tests": [*_refers_to([own, *declared]), *_refers_to(undeclared, severity="warn")],
         "columns": [
-            _column(hash_key, _integrity(children)),
+            _column(hash_key, _integrity(model.name, children)),
             _column(driving),
             *(_role(role) for role in model.roles),
             *_columns((_LOAD, _SOURCE)),
@@ -225,7 +225,7 @@ def _event(model: EventLinkModel, children: Iterable[SatelliteModel]) -> Entry:
         "description": model.description,
         "data_tests": [*_refers_to(references), unchanged],
         "columns": [
-            _column(Field(model.hash_key, "Hash of the key of the event."), _integrity(children)),
+            _column(Field(model.hash_key, "Hash of the key of the event."), _integrity(model.name, children)),
             *(_role(role) for role in model.roles),
             *_columns((*payload, _LOAD, _SOURCE)),
         ],

@@ -49,7 +49,7 @@ def test_a_later_load_merges_into_every_incremental_model(second: Build, typed: 
 
 def test_every_test_of_data_and_every_unit_test_was_analysed(first: Build, typed: Typed) -> None:
     tests = nodes(typed, "test") | nodes(typed, "unit_test")
-    assert len(tests) > 200
+    assert len(tests) > 150
     assert set(tests) <= set(first.kinds("test.")) | set(first.kinds("unit_test."))
 
 
