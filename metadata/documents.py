@@ -247,5 +247,6 @@ def _satellite(model: SatelliteModel, status: Iterable[SatelliteModel]) -> Entry
     entry: Entry = {"name": model.name, "description": model.description}
     if model.is_reference and model.parent is None:
         others = [f"ref('{each.name}')" for each in status]
-        entry["data_tests"] = [{"one_row_per_load": {"arguments": {"key": model.hash_key, "others": others}}}]
+        test = {"name": f"{model.name}_is_whole", "arguments": {"key": model.hash_key, "others": others}}
+        entry["data_tests"] = [{"one_row_per_load": test}]
     return {**entry, "columns": _columns(fields)}
