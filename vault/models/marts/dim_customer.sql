@@ -1,95 +1,21 @@
-{%- set attributes = [
-    'customer', 'bill_to_customer', 'category', 'buying_group', 'primary_contact', 'postal_code',
-    'is_deleted'
-] -%}
-with accounts as (
-    {{ relationships('customer_account', 'customer_hk', [
-        'bill_to_customer_hk', 'primary_contact_person_hk'
-    ]) }}
-),
-
-customer_names as (
-    {{ spans(ref('sat_customer__personal'), 'customer_hk', ['customer_name']) }}
-),
-
-person_names as (
-    {{ spans(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
-),
-
-states as (
-    select
-        hub.customer_id as wwi_customer_id,
-        coalesce(personal.customer_name, 'N/A') as customer,
-        -- read as of the version; being renamed starts no version of those who refer to them
-        coalesce(bill_to.customer_name, 'N/A') as bill_to_customer,
-        coalesce(category.customer_category_name, 'N/A') as category,
-        coalesce(buying_group.buying_group_name, 'N/A') as buying_group,
-        coalesce(contact.full_name, 'N/A') as primary_contact,
-        coalesce(personal.delivery_postal_code, 'N/A') as postal_code,
-        coalesce(status.is_deleted, false) as is_deleted,
-        pit.load_dts
-    from {{ ref('pit_customer') }} as pit
-    inner join {{ ref('hub_customer') }} as hub
-        on pit.customer_hk = hub.customer_hk
-    inner join {{ ref('sat_customer__personal') }} as personal
-        on
-            pit.customer_hk = personal.customer_hk
-            and pit.personal_load_dts = personal.load_dts
-    left join {{ ref('bv_sat_customer__category') }} as category
-        on
-            pit.customer_hk = category.customer_hk
-            and pit.category_load_dts = category.load_dts
-    left join {{ ref('bv_sat_customer__buying_group') }} as buying_group
-        on
-            pit.customer_hk = buying_group.customer_hk
-            and pit.buying_group_load_dts = buying_group.load_dts
-    left join {{ ref('sat_customer__status') }} as status
-        on
-            pit.customer_hk = status.customer_hk
-            and pit.status_load_dts = status.load_dts
-    left join accounts
-        on
-            pit.customer_hk = accounts.customer_hk
-            and pit.account_load_dts = accounts.load_dts
-    left join customer_names as bill_to
-        on
-            accounts.bill_to_customer_hk = bill_to.customer_hk
-            and {{ known_at('bill_to', 'pit.load_dts') }}
-    left join person_names as contact
-        on
-            accounts.primary_contact_person_hk = contact.person_hk
-            and {{ known_at('contact', 'pit.load_dts') }}
-),
-
-versions as (
-    {{ type_2('states', 'wwi_customer_id', attributes) }}
+-- A customer in a buying group is a store or its head office: those names are no person's.
+with stores as (
+    select distinct customer as store
+    from {{ ref('dim_customer_unmasked') }}
+    where buying_group != 'N/A'
 )
 
 select
-    0 as customer_key,
-    0 as wwi_customer_id,
-    'Unknown' as customer,
-    'N/A' as bill_to_customer,
-    'N/A' as category,
-    'N/A' as buying_group,
-    'N/A' as primary_contact,
-    'N/A' as postal_code,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as customer_key,
+    customer_key,
     wwi_customer_id,
-    customer,
-    bill_to_customer,
+    {{ masked('customer', readable='customer in (select stores.store from stores)') }},
+    {{ masked('bill_to_customer', readable='bill_to_customer in (select stores.store from stores)') }},
     category,
     buying_group,
-    primary_contact,
-    postal_code,
+    {{ masked('primary_contact') }},
+    {{ masked('postal_code') }},
     valid_from,
     valid_to,
     is_deleted,
     lineage_key
-from versions
+from {{ ref('dim_customer_unmasked') }}

@@ -1,76 +1,9 @@
-{%- set attributes = [
-    'supplier', 'category', 'primary_contact', 'supplier_reference', 'payment_days', 'postal_code',
-    'is_deleted'
-] -%}
-with accounts as (
-    {{ relationships('supplier_account', 'supplier_hk', ['primary_contact_person_hk']) }}
-),
-
-person_names as (
-    {{ spans(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
-),
-
-states as (
-    select
-        hub.supplier_id as wwi_supplier_id,
-        coalesce(details.supplier_name, 'N/A') as supplier,
-        coalesce(category.supplier_category_name, 'N/A') as category,
-        -- read as of the version; being renamed starts no version of the supplier
-        coalesce(contact.full_name, 'N/A') as primary_contact,
-        details.supplier_reference,
-        coalesce(details.payment_days, 0) as payment_days,
-        coalesce(details.delivery_postal_code, 'N/A') as postal_code,
-        coalesce(status.is_deleted, false) as is_deleted,
-        pit.load_dts
-    from {{ ref('pit_supplier') }} as pit
-    inner join {{ ref('hub_supplier') }} as hub
-        on pit.supplier_hk = hub.supplier_hk
-    inner join {{ ref('sat_supplier__details') }} as details
-        on
-            pit.supplier_hk = details.supplier_hk
-            and pit.details_load_dts = details.load_dts
-    left join {{ ref('bv_sat_supplier__category') }} as category
-        on
-            pit.supplier_hk = category.supplier_hk
-            and pit.category_load_dts = category.load_dts
-    left join {{ ref('sat_supplier__status') }} as status
-        on
-            pit.supplier_hk = status.supplier_hk
-            and pit.status_load_dts = status.load_dts
-    left join accounts
-        on
-            pit.supplier_hk = accounts.supplier_hk
-            and pit.account_load_dts = accounts.load_dts
-    left join person_names as contact
-        on
-            accounts.primary_contact_person_hk = contact.person_hk
-            and {{ known_at('contact', 'pit.load_dts') }}
-),
-
-versions as (
-    {{ type_2('states', 'wwi_supplier_id', attributes) }}
-)
-
 select
-    0 as supplier_key,
-    0 as wwi_supplier_id,
-    'Unknown' as supplier,
-    'N/A' as category,
-    'N/A' as primary_contact,
-    'N/A' as supplier_reference,
-    0 as payment_days,
-    'N/A' as postal_code,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as supplier_key,
+    supplier_key,
     wwi_supplier_id,
     supplier,
     category,
-    primary_contact,
+    {{ masked('primary_contact') }},
     supplier_reference,
     payment_days,
     postal_code,
@@ -78,4 +11,4 @@ select
     valid_to,
     is_deleted,
     lineage_key
-from versions
+from {{ ref('dim_supplier_unmasked') }}

@@ -104,7 +104,7 @@ left join {{ ref('dim_city') }} as city
     on
         amounts.delivery_city_id = city.wwi_city_id
         and {{ valid_at('city', 'amounts.edited_when') }}
-left join {{ ref('dim_customer') }} as customer
+left join {{ ref('dim_customer_unmasked') }} as customer
     on
         amounts.customer_id = customer.wwi_customer_id
         and {{ valid_at('customer', 'amounts.edited_when') }}
@@ -112,11 +112,11 @@ left join {{ ref('dim_stock_item') }} as stock_item
     on
         amounts.stock_item_id = stock_item.wwi_stock_item_id
         and {{ valid_at('stock_item', 'amounts.edited_when') }}
-left join {{ ref('dim_employee') }} as salesperson
+left join {{ ref('dim_employee_unmasked') }} as salesperson
     on
         amounts.salesperson_person_id = salesperson.wwi_employee_id
         and {{ valid_at('salesperson', 'amounts.edited_when') }}
-left join {{ ref('dim_employee') }} as picker
+left join {{ ref('dim_employee_unmasked') }} as picker
     on
         amounts.picked_by_person_id = picker.wwi_employee_id
         and {{ valid_at('picker', 'amounts.edited_when') }}

@@ -103,11 +103,11 @@ left join {{ ref('dim_city') }} as city
     on
         invoice_lines.delivery_city_id = city.wwi_city_id
         and {{ valid_at('city', 'invoice_lines.edited_when') }}
-left join {{ ref('dim_customer') }} as customer
+left join {{ ref('dim_customer_unmasked') }} as customer
     on
         invoice_lines.customer_id = customer.wwi_customer_id
         and {{ valid_at('customer', 'invoice_lines.edited_when') }}
-left join {{ ref('dim_customer') }} as bill_to_customer
+left join {{ ref('dim_customer_unmasked') }} as bill_to_customer
     on
         invoice_lines.bill_to_customer_id = bill_to_customer.wwi_customer_id
         and {{ valid_at('bill_to_customer', 'invoice_lines.edited_when') }}
@@ -115,7 +115,7 @@ left join {{ ref('dim_stock_item') }} as stock_item
     on
         invoice_lines.stock_item_id = stock_item.wwi_stock_item_id
         and {{ valid_at('stock_item', 'invoice_lines.edited_when') }}
-left join {{ ref('dim_employee') }} as salesperson
+left join {{ ref('dim_employee_unmasked') }} as salesperson
     on
         invoice_lines.salesperson_person_id = salesperson.wwi_employee_id
         and {{ valid_at('salesperson', 'invoice_lines.edited_when') }}
