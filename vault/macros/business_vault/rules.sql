@@ -1,0 +1,40 @@
+{#-
+    part / whole to two decimals, numeric(18, 2), rounded half away from zero; null when `whole` is 0.
+
+    Counted in whole hundredths: one engine divides decimals as binary fractions, which would lose a half.
+    Both must be exact numbers with 2 decimals at most, and not plain INT64, for which `/` is binary everywhere.
+-#}
+{% macro ratio(part, whole) -%}
+    cast(
+        sign({{ part }}) * sign({{ whole }})
+        * floor((200 * abs({{ part }}) + abs({{ whole }})) / (2 * abs(nullif({{ whole }}, 0))))
+        * numeric '0.01' as numeric(18, 2)
+    )
+{%- endmacro %}
+
+{#- How much of `whole` is `part`, in percent with two decimals; see ratio. -#}
+{% macro percent(part, whole) -%}
+    {{ ratio('(100 * ' ~ part ~ ')', whole) }}
+{%- endmacro %}
+
+{#-
+    The day by which an entry of a ledger is to be paid: its date and the party's payment days
+    (business_rules, section 19, correction 9; the original generator ignores the terms).
+-#}
+{% macro due_date(transaction_date, payment_days) -%}
+    date_add({{ transaction_date }}, interval {{ payment_days }} day)
+{%- endmacro %}
+
+{#- The Monday of a day's week. -#}
+{% macro week_start(day) -%}
+    date_sub({{ day }}, interval mod(extract(dayofweek from {{ day }}) + 5, 7) day)
+{%- endmacro %}
+
+{#-
+    Join condition: the row of `satellite` that was in force in a row of a point-in-time table, `pit`.
+    `name` is the satellite's short name there.
+-#}
+{% macro in_force(pit, satellite, key, name) -%}
+    {{ pit }}.{{ key }} = {{ satellite }}.{{ key }}
+    and {{ pit }}.{{ name }}_load_dts = {{ satellite }}.load_dts
+{%- endmacro %}

@@ -1,0 +1,6 @@
+{{ pit('customer_transaction', {
+    'details': 'sat_customer_transaction__details',
+    'settlement': 'sat_customer_transaction__settlement',
+    'customer': 'eff_sat_customer_transaction',
+    'status': 'sat_customer_transaction__status',
+}) }}

@@ -1,0 +1,7 @@
+{{ pit('order', {
+    'details': 'sat_order__details',
+    'progress': 'sat_order__progress',
+    'personal': 'sat_order__personal',
+    'customer': 'eff_sat_order_customer',
+    'status': 'sat_order__status',
+}) }}

@@ -1,0 +1,6 @@
+{{ pit('purchase_order_line', {
+    'details': 'sat_purchase_order_line__details',
+    'progress': 'sat_purchase_order_line__progress',
+    'purchase_order': 'eff_sat_purchase_order_line',
+    'status': 'sat_purchase_order_line__status',
+}) }}

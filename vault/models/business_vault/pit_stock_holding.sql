@@ -1,0 +1,8 @@
+{#- Apart from pit_stock_item, so that dim_stock_item gets no version from a movement of stock. -#}
+{{ pit('stock_item', {
+    'holding': 'sat_stock_item__holding',
+    'reordering': 'sat_stock_item__reordering',
+    'details': 'sat_stock_item__details',
+    'holding_status': 'sat_stock_item__holding_status',
+    'status': 'sat_stock_item__status',
+}) }}
