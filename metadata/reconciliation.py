@@ -5,9 +5,20 @@ facts:
     source: sales.order_lines     # holds one row for each of its rows
     measures:
       quantity: quantity          # control total of the source: column of the mart
+
+A mart that holds the rows of several tables tells them apart:
+
+  fct_transaction:
+    sources:
+      sales.customer_transactions:
+        where: wwi_customer_transaction_id is not null    # which rows of the mart
+        measures: {tax_amount: tax_amount}
+      purchasing.supplier_transactions: ...
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,11 +31,20 @@ FILE = "reconciliation.yml"
 
 
 class Fact(Spec):
-    """A mart with one row for every row of its source table, and the columns whose sums must be equal."""
+    """A mart with one row for every row of its source table, and the columns whose sums must be equal.
+
+    `where`: SQL that picks the mart's rows of this source, when it has several.
+    """
 
     name: SnakeName
     source: str
     measures: dict[SnakeName, SnakeName]
+    where: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it from other sources of the same mart: `fct_sale of sales.invoice_lines`."""
+        return f"{self.name} of {self.source}"
 
 
 def load_reconciliation(catalog: Catalog, folder: Path = METADATA_DIR) -> tuple[Fact, ...]:
@@ -32,21 +52,31 @@ def load_reconciliation(catalog: Catalog, folder: Path = METADATA_DIR) -> tuple[
     mistakes: list[Mistake] = []
     facts: list[Fact] = []
     for name, raw in ((read_yaml(folder, FILE, mistakes) or {}).get("facts") or {}).items():
-        entry = {"name": name, **(raw if isinstance(raw, dict) else {})}
-        try:
-            fact = Fact.model_validate(entry)
-        except ValidationError as error:
-            mistakes += explain(error, Fact, entry, FILE, f"facts.{name}")
-            continue
-        facts.append(fact)
-        mistakes += _unknown(fact, catalog)
+        for key, entry in _entries(name, raw if isinstance(raw, dict) else {}):
+            try:
+                fact = Fact.model_validate(entry)
+            except ValidationError as error:
+                mistakes += explain(error, Fact, entry, FILE, key)
+                continue
+            facts.append(fact)
+            mistakes += _unknown(fact, key, catalog)
     if mistakes:
         raise MetadataError(mistakes)
-    return tuple(sorted(facts, key=lambda fact: fact.name))
+    return tuple(sorted(facts, key=lambda fact: fact.label))
 
 
-def _unknown(fact: Fact, catalog: Catalog) -> list[Mistake]:
-    key = f"facts.{fact.name}"
+def _entries(name: str, raw: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One entry per source of the mart, with the key that it stands at."""
+    sources = raw.get("sources")
+    if not isinstance(sources, dict):
+        yield f"facts.{name}", {"name": name, **raw}
+        return
+    for source, own in sources.items():
+        entry = {"name": name, "source": source, **(own if isinstance(own, dict) else {})}
+        yield f"facts.{name}.sources.{source}", entry
+
+
+def _unknown(fact: Fact, key: str, catalog: Catalog) -> list[Mistake]:
     known = {table.qualified: table for table in catalog.tables}
     if fact.source not in known:
         mend = did_you_mean(fact.source, known)

@@ -79,8 +79,9 @@ def _joined(key: str, first: str, *others: str) -> str:
 
 def mart_totals(fact: Fact, settings: Settings) -> Totals:
     """The rows of a fact whose source rows still exist."""
-    rows = f"select * from `{_dataset(settings, 'marts')}.{fact.name}` where not {naming.IS_DELETED}"
-    return Totals(fact.name, ("rows", *fact.measures), tuple(fact.measures.values()), rows)
+    own = f" and ({fact.where})" if fact.where else ""
+    rows = f"select * from `{_dataset(settings, 'marts')}.{fact.name}` where not {naming.IS_DELETED}{own}"
+    return Totals(fact.label, ("rows", *fact.measures), tuple(fact.measures.values()), rows)
 
 
 def statement(selects: Sequence[Totals]) -> str:

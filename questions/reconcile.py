@@ -99,7 +99,7 @@ def reconcile(
         behind = _batches_outside_vault(client, settings)
     except MissingInWarehouseError as error:
         raise WwiError(f"the vault is not built yet ({error}). Run `wwi build`.") from error
-    comparisons = compare(source, layers, {fact.name: fact.source for fact in facts})
+    comparisons = compare(source, layers, {fact.label: (fact.source, fact.name) for fact in facts})
     result = Reconciliation(now or datetime.now(UTC), comparisons, behind)
     record(client, settings, result)
     logger.info("reconcile totals=%d differences=%d", len(comparisons), len(result.differences))
@@ -109,20 +109,19 @@ def reconcile(
 def compare(
     source: Mapping[tuple[str, str], tuple[int, Decimal]],
     layers: Mapping[str, Values],
-    source_of_mart: Mapping[str, str],
+    marts: Mapping[str, tuple[str, str]],
 ) -> tuple[Comparison, ...]:
-    """Put each layer's values beside the source's: {layer: {(table or mart, control): value}}.
+    """Put each layer's values beside the source's: {layer: {(label, control): value}}.
 
-    A table that a layer does not hold is not compared there; a mart is compared under the name of its
-    source table.
+    The label is that of a table, or of a mart, for which `marts` gives source table and name. A table that a
+    layer does not hold is not compared there.
     """
     comparisons = []
     for layer, values in layers.items():
         for (label, control), value in values.items():
-            table = source_of_mart.get(label, label)
+            table, shown = marts.get(label, (label, layer))
             if (table, control) in source:
                 batch_id, expected = source[table, control]
-                shown = label if label in source_of_mart else layer
                 comparisons.append(Comparison(batch_id, table, control, shown, expected, value))
     return tuple(sorted(comparisons, key=lambda each: (each.table, each.control, each.layer)))
 

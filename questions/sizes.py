@@ -40,7 +40,7 @@ def layer_sizes(settings: Settings) -> tuple[LayerSize, ...]:
 
 
 def dimensions(settings: Settings) -> tuple[Dimension, ...]:
-    """Return members and versions of each dimension that keeps history."""
+    """Return members and versions of each dimension that keeps history, as everybody reads it."""
     client = connect(settings, "sizes")
     dataset = f"{settings.project}.{settings.dataset('marts')}"
     rows = query(
@@ -53,6 +53,7 @@ def dimensions(settings: Settings) -> tuple[Dimension, ...]:
             where column_name = 'valid_to'
         )
             and column_name like 'wwi_%_id'
+            and not ends_with(table_name, '_unmasked')
         order by table_name
         """,
         timeout_s=settings.query_timeout_s,

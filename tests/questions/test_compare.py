@@ -28,8 +28,8 @@ def test_one_cent_is_a_difference() -> None:
 
 
 def test_a_mart_is_compared_with_its_source_table_under_its_own_name() -> None:
-    layers = {"marts": {("fct_order", "rows"): Decimal(9)}}
-    (found,) = compare(SOURCE, layers, {"fct_order": "sales.order_lines"})
+    layers = {"marts": {("fct_order of sales.order_lines", "rows"): Decimal(9)}}
+    (found,) = compare(SOURCE, layers, {"fct_order of sales.order_lines": ("sales.order_lines", "fct_order")})
     assert (found.table, found.layer, found.source, found.value) == (
         "sales.order_lines", "fct_order", Decimal(10), Decimal(9),
     )  # fmt: skip
