@@ -25,11 +25,6 @@
     date_add({{ transaction_date }}, interval {{ payment_days }} day)
 {%- endmacro %}
 
-{#- The Monday of a day's week. -#}
-{% macro week_start(day) -%}
-    date_sub({{ day }}, interval mod(extract(dayofweek from {{ day }}) + 5, 7) day)
-{%- endmacro %}
-
 {#-
     Join condition: the row of `satellite` that was in force in a row of a point-in-time table, `pit`.
     `name` is the satellite's short name there.

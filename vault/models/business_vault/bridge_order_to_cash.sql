@@ -73,7 +73,8 @@ invoices_now as (
 invoices as (
     select
         invoices_now.invoice_hk,
-        link.order_hk,
+        -- a credit note bills nothing of an order, even if it names one
+        if(details.is_credit_note, null, link.order_hk) as order_hk,
         link.customer_hk,
         link.bill_to_customer_hk,
         details.invoice_date,
@@ -135,7 +136,7 @@ invoice_lines_in_turn as (
 lines as (
     select
         order_line.order_line_hk,
-        order_line.order_hk,
+        coalesce(order_line.order_hk, invoice_line.order_hk) as order_hk,
         coalesce(order_line.stock_item_hk, invoice_line.stock_item_hk) as stock_item_hk,
         order_line.picked_date,
         invoice_line.invoice_line_hk,
@@ -225,7 +226,7 @@ bills as (
 
 select
     lines.order_line_hk,
-    lines.order_hk,
+    orders.order_hk,
     coalesce(orders.customer_hk, lines.invoiced_customer_hk) as customer_hk,
     lines.bill_to_customer_hk,
     lines.stock_item_hk,

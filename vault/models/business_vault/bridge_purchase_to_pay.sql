@@ -16,7 +16,8 @@ purchase_lines as (
         link.stock_item_hk,
         lines_now.load_dts,
         row_number() over (
-            partition by link.purchase_order_hk, link.stock_item_hk order by hub.purchase_order_line_id
+            partition by link.purchase_order_hk, link.stock_item_hk
+            order by hub.purchase_order_line_id
         ) as turn
     from lines_now
     inner join {{ ref('hub_purchase_order_line') }} as hub

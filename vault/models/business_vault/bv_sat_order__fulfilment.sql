@@ -48,7 +48,7 @@ invoice_lines as (
 quantities as (
     select
         bridge.order_hk,
-        count(*) as order_lines,
+        count(bridge.order_line_hk) as order_lines,
         countif(order_line_progress.picking_completed_when is not null) as picked_lines,
         count(bridge.invoice_line_hk) as invoiced_lines,
         sum(order_lines.quantity) as ordered_quantity,
@@ -56,12 +56,13 @@ quantities as (
         coalesce(sum(invoice_lines.quantity), 0) as invoiced_quantity,
         max(bridge.load_dts) as load_dts
     from {{ ref('bridge_order_to_cash') }} as bridge
-    inner join order_lines
+    left join order_lines
         on bridge.order_line_hk = order_lines.order_line_hk
-    inner join order_line_progress
+    left join order_line_progress
         on bridge.order_line_hk = order_line_progress.order_line_hk
     left join invoice_lines
         on bridge.invoice_line_hk = invoice_lines.invoice_line_hk
+    where bridge.order_hk is not null
     group by bridge.order_hk
 )
 

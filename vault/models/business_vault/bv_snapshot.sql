@@ -13,13 +13,15 @@ with days as (
     qualify max(load_dts) over (partition by date(valid_from)) = load_dts
 ),
 
--- weeks, months and years as whole numbers that can be counted back
+-- weeks, months and years as what can be counted back
 periods as (
     select
         snapshot_date,
         load_dts,
         batch_id,
-        date_diff({{ week_start('snapshot_date') }}, date '1900-01-01', day) as week_day_number,
+        date_sub(
+            snapshot_date, interval mod(extract(dayofweek from snapshot_date) + 5, 7) day
+        ) as monday,
         extract(year from snapshot_date) * 12 + extract(month from snapshot_date) as month_number,
         extract(year from snapshot_date) as year_number
     from days
@@ -28,33 +30,43 @@ periods as (
 newest as (
     select
         max(snapshot_date) as snapshot_date,
-        max(week_day_number) as week_day_number,
+        max(monday) as monday,
         max(month_number) as month_number,
         max(year_number) as year_number
     from periods
 ),
 
-rungs as (
+aged as (
     select
-        periods.snapshot_date,
-        periods.load_dts,
-        periods.batch_id,
-        date_diff(newest.snapshot_date, periods.snapshot_date, day) < {{ var('snapshot_days') }} as is_daily,
-        (
-            max(periods.snapshot_date) over (partition by periods.week_day_number) = periods.snapshot_date
-            and newest.week_day_number - periods.week_day_number < 7 * {{ var('snapshot_weeks') }}
-        ) as is_weekly,
-        (
-            max(periods.snapshot_date) over (partition by periods.month_number) = periods.snapshot_date
-            and newest.month_number - periods.month_number < {{ var('snapshot_months') }}
-        ) as is_monthly,
-        (
-            max(periods.snapshot_date) over (partition by periods.year_number) = periods.snapshot_date
-            and newest.year_number - periods.year_number < {{ var('snapshot_years') }}
-        ) as is_yearly,
-        newest.snapshot_date = periods.snapshot_date as is_newest
+        periods.*,
+        date_diff(newest.snapshot_date, periods.snapshot_date, day) as days_ago,
+        date_diff(newest.monday, periods.monday, day) as days_between_weeks,
+        newest.month_number - periods.month_number as months_ago,
+        newest.year_number - periods.year_number as years_ago
     from periods
     cross join newest
+),
+
+rungs as (
+    select
+        snapshot_date,
+        load_dts,
+        batch_id,
+        days_ago < {{ var('snapshot_days') }} as is_daily,
+        (
+            days_between_weeks < 7 * {{ var('snapshot_weeks') }}
+            and max(snapshot_date) over (partition by days_between_weeks) = snapshot_date
+        ) as is_weekly,
+        (
+            months_ago < {{ var('snapshot_months') }}
+            and max(snapshot_date) over (partition by months_ago) = snapshot_date
+        ) as is_monthly,
+        (
+            years_ago < {{ var('snapshot_years') }}
+            and max(snapshot_date) over (partition by years_ago) = snapshot_date
+        ) as is_yearly,
+        days_ago = 0 as is_newest
+    from aged
 )
 
 select

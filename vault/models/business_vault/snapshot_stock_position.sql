@@ -98,10 +98,10 @@ coming as (
         on {{ in_force('purchase_lines', 'progress', 'purchase_order_line_hk', 'progress') }}
     inner join {{ ref('sat_purchase_order_line__details') }} as details
         on {{ in_force('purchase_lines', 'details', 'purchase_order_line_hk', 'details') }}
-    inner join {{ ref('eff_sat_purchase_order_line') }} as effectivity
-        on {{ in_force('purchase_lines', 'effectivity', 'purchase_order_line_hk', 'purchase_order') }}
+    inner join {{ ref('eff_sat_purchase_order_line') }} as placed
+        on {{ in_force('purchase_lines', 'placed', 'purchase_order_line_hk', 'purchase_order') }}
     inner join {{ ref('link_purchase_order_line') }} as link
-        on effectivity.link_purchase_order_line_hk = link.link_purchase_order_line_hk
+        on placed.link_purchase_order_line_hk = link.link_purchase_order_line_hk
     left join {{ ref('sat_purchase_order_line__status') }} as status
         on {{ in_force('purchase_lines', 'status', 'purchase_order_line_hk', 'status') }}
     where

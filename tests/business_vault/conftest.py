@@ -1,0 +1,116 @@
+"""A business with all its events, loaded in two batches; what the source said is asked at each of them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from flows.dbt import VAULT_DIR, dbt_environment
+from ingestion import bigquery
+from ingestion.batch import run_batch
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+from sandbox.reader import grant_reader
+from sandbox.simulator import simulate
+from sandbox.simulator.parameters import Extensions
+from tests.business_vault import rules
+
+FIRST_DAY = date(2013, 1, 1)
+# the first batch comes after a stocktake, the second after many payments and credit notes
+BATCH_DAYS = (33, 12)
+MODELS = (
+    "bridge_purchase_to_pay",
+    "bv_sat_customer__balance",
+    "bv_sat_customer__days_to_pay",
+    "bv_sat_invoice__profit",
+    "bv_sat_order__fulfilment",
+    "bv_sat_stock_item__position",
+)
+# the business keys by which the rows are compared
+HUBS = ("hub_customer", "hub_invoice", "hub_order", "hub_purchase_order", "hub_stock_item", "hub_supplier")
+EVENTS = Extensions(credit_note_share=0.1, late_order_share=0.1)
+
+# rows that the first batch has loaded and the second finds gone
+DELETED = """
+delete from sales.order_lines where order_line_id = 1;
+delete from sales.customer_transactions where customer_transaction_id = (
+    select min(customer_transaction_id) from sales.customer_transactions where outstanding_balance > 0
+);
+"""
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Business:
+    """The loaded warehouse, the source beside it, and what the source said on each batch's day."""
+
+    settings: Settings
+    source: psycopg.Connection
+    answers: dict[tuple[str, date], Rows]
+    days: tuple[date, ...]
+
+    @property
+    def today(self) -> date:
+        """The day of the newest batch."""
+        return self.days[-1]
+
+    def asked(self, sql: str) -> Rows:
+        """Ask the source; %(today)s is the day of the newest batch."""
+        return ask_source(self.source, sql, self.today)
+
+    def computed(self, sql: str) -> Rows:
+        """Ask the warehouse; {bv} and {rv} stand for business vault and raw vault."""
+        names = {"bv": self.settings.dataset("business_vault"), "rv": self.settings.dataset("raw_vault")}
+        client = bigquery.connect(self.settings)
+        return [tuple(row.values()) for row in bigquery.query(client, sql.format(**names))]
+
+
+def ask_source(source: psycopg.Connection, sql: str, today: date) -> Rows:
+    """Return the rows of a query on Postgres."""
+    return source.execute(sql.encode(), {"today": today}).fetchall()
+
+
+@pytest.fixture(scope="module")
+def business(settings: Settings, source_dsn: str, catalog: Catalog) -> Iterator[Business]:
+    """Simulate, load and build the models under test once."""
+    answers: dict[tuple[str, date], Rows] = {}
+    days: list[date] = []
+    next_day = FIRST_DAY
+    with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
+        for count in BATCH_DAYS:
+            simulate(source_dsn, start=next_day, days=count, scale=0.2, extensions=EVENTS)
+            if days:
+                source.execute(DELETED.encode())
+            else:
+                grant_reader(source_dsn, catalog)
+            next_day += timedelta(days=count)
+            days.append(next_day - timedelta(days=1))
+            for name, sql in (("stock", rules.STOCK), ("balance", rules.BALANCE)):
+                answers[name, days[-1]] = ask_source(source, sql, days[-1])
+            run_batch(settings, catalog)
+        _run_models(settings)
+        yield Business(settings, source, answers, tuple(days))
+
+
+def _run_models(settings: Settings) -> None:
+    """`dbt run` of the models under test and all they need; their data tests run with every load."""
+    dbt = Path(sys.executable).parent / "dbt"
+    selected = [f"+{model}" for model in (*MODELS, *HUBS)]
+    folders = ["--project-dir", VAULT_DIR, "--profiles-dir", VAULT_DIR]
+    done = subprocess.run(
+        [dbt, "--no-use-colors", "run", "--select", *selected, *folders],
+        env=os.environ | dbt_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
