@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flows.dbt import BuildReport
 from ingestion.report import BatchReport
-from questions.reconcile import Reconciliation
+from questions.reconcile import Reconciliation, days_text
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class DailyReport:
         if self.reconciliation.differences:
             columns = ("table", "total", "source", "layer", "value")
             parts.append(_table(columns, [
-                (each.table, each.control, str(each.source), each.layer, str(each.value))
+                (each.table, each.control, str(each.source), each.layer, f"{each.value}{days_text(each)}")
                 for each in self.reconciliation.differences
             ]))  # fmt: skip
         return "\n\n".join(parts)

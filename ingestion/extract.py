@@ -9,13 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion import key_sets, source_sql, spool
+from ingestion import daily, key_sets, source_sql, spool
 from ingestion.csv_arrow import read_block
 from ingestion.errors import PermanentError
 from ingestion.plan import Previous, Window
-from ingestion.postgres import Connection, TableCount, copy_out, translated
+from ingestion.postgres import Connection, TableCount, copy_out, count_days, translated
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, record_source
-from metadata.spec import Column, Table
+from metadata.spec import Column, ControlDay, Table
 
 # What one reader holds of a table at a time, as CSV text. Its Arrow form is about as large again.
 BLOCK_BYTES = 4 * 2**20
@@ -25,7 +25,10 @@ KnownKeys = Callable[[Table, Previous], Path]
 
 @dataclass(frozen=True)
 class TableTask:
-    """What to read of a table, and what is known of it. `has_key`: the source itself keeps its key unique."""
+    """What to read of a table, and what is known of it.
+
+    `has_key`: the source itself keeps its key unique. `day`: take its control totals by day, too.
+    """
 
     table: Table
     window: Window
@@ -35,6 +38,7 @@ class TableTask:
     has_key: bool
     batch_id: int
     load_dts: datetime
+    day: ControlDay | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -65,7 +69,7 @@ def extract_table(
     """
     started_at = datetime.now(UTC)
     if task.is_idle:
-        return _report(task, started_at)
+        return _with_days(reader, task, folder, _report(task, started_at))
     table = task.table
     rows_file = folder / f"{table.raw_name}.parquet"
     with ExitStack() as stack:
@@ -75,7 +79,7 @@ def extract_table(
         keys = _compare_keys(reader, task, upserts, known_keys)
         deleted = _write_deletes(task, rows, keys)
     written = rows_read + deleted
-    return _report(task, started_at).model_copy(
+    report = _report(task, started_at).model_copy(
         update={
             "rows_read": rows_read,
             "rows_upserted": rows_read,
@@ -86,6 +90,21 @@ def extract_table(
             "sha256": spool.checksum(rows_file) if written else None,
             "finished_at": datetime.now(UTC),
         }
+    )
+    return _with_days(reader, task, folder, report)
+
+
+def _with_days(
+    reader: Connection, task: TableTask, folder: Path, report: spool.TableSpool
+) -> spool.TableSpool:
+    """Put the control totals by day into the spool, where the task asks for them."""
+    if task.day is None:
+        return report
+    totals = count_days(reader, task.table, task.day)
+    file = folder / f"{task.table.raw_name}.days.parquet"
+    daily.write(file, task.table.qualified, totals, task.batch_id, task.load_dts)
+    return report.model_copy(
+        update={"days": len(totals), "days_file": file.name, "finished_at": datetime.now(UTC)}
     )
 
 

@@ -45,11 +45,16 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "window_to STRING, "
         "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
-        "finished_at TIMESTAMP",
+        "finished_at TIMESTAMP, days INT64",
     ),
     "control_totals": (
         "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
         "batch_id INT64, table_name STRING, control STRING, value NUMERIC",
+    ),
+    "daily_totals": (
+        "The same by business day, of the tables that changed; the newest batch with `days` in table_loads "
+        "is the one that counts.",
+        "batch_id INT64, load_dts TIMESTAMP, table_name STRING, day DATE, control STRING, value NUMERIC",
     ),
     "vault_loads": (
         "One row per batch that the raw vault has taken up.",
@@ -71,6 +76,10 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "detected_at TIMESTAMP",
     ),
 }
+
+
+# The tables that grow by more than a few rows a batch are read by partition.
+_PARTITIONS = {"daily_totals": ("load_dts", ("table_name",))}
 
 
 @dataclass(frozen=True)
@@ -114,10 +123,13 @@ def layouts(settings: Settings) -> list[TableLayout]:
 
 def layout(settings: Settings, name: str) -> TableLayout:
     """One table of the ledger."""
+    partition_by, cluster_by = _PARTITIONS.get(name, (None, ()))
     return TableLayout(
         table_id=f"{settings.project}.{settings.dataset('audit')}.{name}",
         schema=tuple(SchemaField(column, kind) for column, kind in _columns(name)),
         description=_TABLES[name][0],
+        partition_by=partition_by,
+        cluster_by=cluster_by,
     )
 
 

@@ -1,7 +1,9 @@
 """Takes a whole spool into raw and completes its batch; safe to repeat for a run that was cut off."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from google.cloud.bigquery import Client
 
@@ -13,12 +15,26 @@ from ingestion.raw_layout import raw_table_id
 from ingestion.report import Progress
 from ingestion.run import Run
 from ingestion.settings import Settings
-from ingestion.spool import Manifest, TableSpool
+from ingestion.spool import Manifest
 
 LOADERS = 4
 ATTEMPTS = 5
+DAILY = "daily_totals"
 
-Loaded = tuple[TableSpool, str]
+
+@dataclass(frozen=True)
+class _Piece:
+    """One file to load: what it is called, where it goes, and how many rows it has."""
+
+    name: str
+    path: Path
+    table_id: str
+    rows: int
+    sha256: str
+    is_raw: bool = True
+
+
+Loaded = tuple[_Piece, str]
 
 
 def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
@@ -29,22 +45,24 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
     the next run.
     """
     client, settings = run.client, run.settings
-    filled = [table for table in manifest.tables if table.file]
-    if filled and not resuming:
+    pieces = _pieces(run, manifest)
+    total = sum(piece.is_raw for piece in pieces)
+    if pieces and not resuming:
         ledger.set_status(client, settings, manifest.batch_id, ledger.LOADING)
-    run.tell(Progress(stage="loading", total=len(filled)))
+    run.tell(Progress(stage="loading", total=total))
     job_ids: dict[str, str] = {}
 
     def done(loaded: Loaded) -> None:
-        table, job_id = loaded
-        job_ids[table.table] = job_id
-        run.tell(
-            Progress(stage="loaded", table=table.table, rows=table.rows, done=len(job_ids), total=len(filled))
-        )
+        piece, job_id = loaded
+        if piece.is_raw:
+            job_ids[piece.name] = job_id
+            run.tell(
+                Progress(stage="loaded", table=piece.name, rows=piece.rows, done=len(job_ids), total=total)
+            )
 
     in_parallel(
-        [client] * min(LOADERS, max(len(filled), 1)),
-        filled,
+        [client] * min(LOADERS, max(len(pieces), 1)),
+        pieces,
         _loader(run, manifest, resuming=resuming),
         on_done=done,
         stop=lambda _: None,  # a load job cannot be half done: it is left to end
@@ -55,41 +73,59 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
     spool.discard(settings)
 
 
-def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client, TableSpool], Loaded]:
-    """Return the function that loads one table, and returns it with the id of the job that did it."""
-    settings, catalog = run.settings, run.catalog
-    folder = spool.batch_folder(settings, manifest.batch_id)
+def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:
+    """The files of the spool: one per table that has something to load, and the control totals by day."""
+    folder = spool.batch_folder(run.settings, manifest.batch_id)
+    pieces = [
+        _Piece(
+            table.table,
+            folder / table.file,
+            raw_table_id(run.settings, run.catalog.table(table.table)),
+            table.rows,
+            table.sha256,
+        )
+        for table in manifest.tables
+        if table.file and table.sha256
+    ]
+    if daily := manifest.daily:
+        table_id = ledger.layout(run.settings, DAILY).table_id
+        pieces.append(_Piece(DAILY, folder / daily.file, table_id, daily.rows, daily.sha256, is_raw=False))
+    return pieces
 
-    def load(client: Client, table: TableSpool) -> Loaded:
-        assert table.file is not None and table.sha256 is not None  # noqa: PT018
-        raw_name = catalog.table(table.table).raw_name
+
+def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client, _Piece], Loaded]:
+    """Return the function that loads one file, and returns it with the id of the job that did it."""
+    settings = run.settings
+
+    def load(client: Client, piece: _Piece) -> Loaded:
+        label = piece.name.replace(".", "__")
         # A project knows an id for ever. The checksum keeps it apart from that of another batch 1, in a
         # warehouse that was made anew: the file holds the load time, which no two batches share.
         request = LoadRequest(
-            path=folder / table.file,
-            table_id=raw_table_id(settings, catalog.table(table.table)),
-            job_id=f"wwi_{settings.dataset_prefix}_{manifest.batch_id}_{raw_name}_{table.sha256[:12]}",
-            labels={"batch": str(manifest.batch_id), "table": raw_name},
+            path=piece.path,
+            table_id=piece.table_id,
+            job_id=f"wwi_{settings.dataset_prefix}_{manifest.batch_id}_{label}_{piece.sha256[:12]}",
+            labels={"batch": str(manifest.batch_id), "table": label},
         )
         try:
             if resuming:
-                request = _resume(client, settings, request, manifest, table)
+                request = _resume(client, settings, request, manifest, piece)
             else:
                 bigquery.load_parquet(client, settings, request)
         except MissingInWarehouseError as error:
             raise PermanentError(
-                f"{table.table}: its raw table is gone ({error}), and the history with it. "
+                f"{piece.name}: its table is gone ({error}), and the history with it. "
                 "`wwi ingest --full` makes it anew and loads what the source holds now."
             ) from error
-        return table, request.job_id
+        return piece, request.job_id
 
     return load
 
 
 def _resume(
-    client: Client, settings: Settings, request: LoadRequest, manifest: Manifest, table: TableSpool
+    client: Client, settings: Settings, request: LoadRequest, manifest: Manifest, piece: _Piece
 ) -> LoadRequest:
-    """Load a table of which it is not known whether it is loaded. Returns the request that did it.
+    """Load a file of which it is not known whether it is loaded. Returns the request that did it.
 
     The job is asked first. When the warehouse knows no such job, its rows are counted: the emulator can have
     loaded them without remembering the job. A failed job's id cannot be used again, so the next is numbered.
@@ -104,13 +140,13 @@ def _resume(
             loaded = _count_loaded(client, settings, request.table_id, manifest)
             if loaded == 0:
                 bigquery.load_parquet(client, settings, numbered)
-            elif loaded != table.rows:
+            elif loaded != piece.rows:
                 raise PermanentError(
-                    f"{table.table}: raw holds {loaded} rows of batch {manifest.batch_id} instead of "
-                    f"{table.rows}. The batch is given up; run again for a new one."
+                    f"{piece.name}: its table holds {loaded} rows of batch {manifest.batch_id} instead of "
+                    f"{piece.rows}. The batch is given up; run again for a new one."
                 )
             return numbered
-    raise PermanentError(f"{table.table}: {ATTEMPTS} load jobs of batch {manifest.batch_id} failed.")
+    raise PermanentError(f"{piece.name}: {ATTEMPTS} load jobs of batch {manifest.batch_id} failed.")
 
 
 def _numbered(request: LoadRequest, attempt: int) -> LoadRequest:

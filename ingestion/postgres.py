@@ -21,7 +21,7 @@ from ingestion.drift import LiveColumn, LiveTable
 from ingestion.errors import PermanentError, TransientError
 from ingestion.plan import Snapshot
 from ingestion.settings import Settings
-from metadata.spec import Catalog, Table
+from metadata.spec import Catalog, ControlDay, Table
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -55,6 +55,14 @@ class TableCount:
     rows: int
     changed: int
     controls: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class DayTotals:
+    """What a table holds of one day, as ISO text (None: rows of no day): its rows and its control totals."""
+
+    day: str | None
+    values: Mapping[str, Decimal]
 
 
 def reader_grants(catalog: Catalog, role: str = "wwi_reader") -> list[str]:
@@ -151,6 +159,18 @@ def count_tables(connection: Connection, wanted: Sequence[tuple[Table, int | Non
         values = dict(zip(controls[str(name)], map(Decimal, sums), strict=True))
         counts[str(name)] = TableCount(total, changed, values)
     return counts
+
+
+def count_days(connection: Connection, table: Table, day: ControlDay) -> list[DayTotals]:
+    """Return the control totals of each day, in order of the days; the rows of no day come last."""
+    with translated(f"adding up {table.qualified} by day"):
+        rows = connection.execute(source_sql.count_days(table, day) + sql.SQL(" order by 1")).fetchall()
+    totals = []
+    for text, count, sums in rows:
+        assert isinstance(count, int) and isinstance(sums, list)  # noqa: PT018
+        values = dict(zip(table.controls, map(Decimal, sums), strict=True))
+        totals.append(DayTotals(None if text is None else str(text), {"rows": Decimal(count), **values}))
+    return totals
 
 
 def copy_out(connection: Connection, query: sql.Composed, block_bytes: int) -> Iterator[bytearray]:

@@ -5,10 +5,11 @@ Everything that can be found wrong without reading rows is found before the ledg
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from ingestion import key_cache, ledger, postgres, spool
+from ingestion import daily, key_cache, ledger, postgres, spool
 from ingestion.drift import Drift, LiveTable, check_drift, find_drift
 from ingestion.errors import PermanentError, TransientError
 from ingestion.extract import TableTask, extract_table
@@ -18,7 +19,7 @@ from ingestion.plan import Window, has_shrunk, plan_window
 from ingestion.postgres import Connection, Picture, TableCount
 from ingestion.report import Progress
 from ingestion.run import Run
-from ingestion.spool import Manifest, TableSpool
+from ingestion.spool import DailySpool, Manifest, TableSpool
 from metadata.spec import Table
 
 
@@ -137,20 +138,34 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
         for table in source.tables
     }
     counts = _count(source, windows)
-    tasks = [
-        TableTask(
-            table=table,
-            window=windows[table.qualified],
-            window_to=batch.snapshot,
-            previous=state.previous.get(table.qualified),
-            count=counts[table.qualified],
-            has_key=source.live[table.qualified].has_key,
-            batch_id=batch.batch_id,
-            load_dts=batch.load_dts,
-        )
-        for table in source.tables
-    ]
+    tasks = _with_days(
+        run,
+        [
+            TableTask(
+                table=table,
+                window=windows[table.qualified],
+                window_to=batch.snapshot,
+                previous=state.previous.get(table.qualified),
+                count=counts[table.qualified],
+                has_key=source.live[table.qualified].has_key,
+                batch_id=batch.batch_id,
+                load_dts=batch.load_dts,
+            )
+            for table in source.tables
+        ],
+    )
     return sorted(tasks, key=lambda task: task.count.changed, reverse=True)
+
+
+def _with_days(run: Run, tasks: Sequence[TableTask]) -> list[TableTask]:
+    """Ask for totals by day of each table that changed, or whose days stand in a table that did."""
+    changed = {task.table.qualified for task in tasks if not task.is_idle}
+    found = []
+    for task in tasks:
+        day = run.catalog.control_day(task.table)
+        holders = {task.table.qualified, day.header.qualified if day and day.header else ""}
+        found.append(replace(task, day=day) if day and holders & changed else task)
+    return found
 
 
 def _count(source: _Source, windows: Mapping[str, Window]) -> dict[str, TableCount]:
@@ -197,9 +212,19 @@ def _fill_spool(
         applied_dts=batch.applied_dts,
         source_system=batch.source_system,
         tables=tuple(sorted(tables, key=lambda table: table.table)),
+        daily=_daily(folder, tables),
     )
     spool.write_manifest(folder, manifest)
     return manifest
+
+
+def _daily(folder: Path, tables: Sequence[TableSpool]) -> DailySpool | None:
+    files = sorted(table.days_file for table in tables if table.days_file)
+    joined = daily.join(folder, files)
+    if joined is None:
+        return None
+    path, rows = joined
+    return DailySpool(file=path.name, rows=rows, sha256=spool.checksum(path))
 
 
 def _lost(task: TableTask) -> int:

@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from ingestion.typemap import column_type
-from metadata.spec import Catalog, Table
+from metadata.spec import Catalog, ControlDay, Table
 
 Query = sql.Composed
 
@@ -31,13 +31,35 @@ def select_keys(table: Table) -> sql.Composed:
 
 def count_rows(table: Table, from_xid: int | None) -> sql.Composed:
     """One row: name, rows, rows written since a transaction id (None: all), control totals as text."""
-    sums = [
-        sql.SQL("coalesce(sum({}), 0)::numeric::text").format(sql.SQL(expression))
-        for expression in table.controls.values()
-    ]
     changed = sql.SQL("true") if from_xid is None else _changed(from_xid)
     query = sql.SQL("select {}, count(*), count(*) filter (where {}), array[{}]::text[] from {}")
-    return query.format(sql.Literal(table.qualified), changed, sql.SQL(", ").join(sums), name_of(table))
+    return query.format(sql.Literal(table.qualified), changed, _sums(table), name_of(table))
+
+
+def count_days(table: Table, day: ControlDay) -> sql.Composed:
+    """One row per day: the day as text (null for rows of no day), rows, control totals as text.
+
+    A day that stands in another table is looked up there, in the same snapshot.
+    """
+    own, header = sql.Identifier("own"), sql.Identifier("header")
+    columns = [sql.SQL("{}.{}").format(own, sql.Identifier(name)) for name in sorted(table.control_columns)]
+    holder = header if day.header else own
+    value = sql.SQL("cast({}.{} as date) as control_day").format(holder, sql.Identifier(day.column))
+    rows = sql.SQL("select {} from {} as own").format(sql.SQL(", ").join([*columns, value]), name_of(table))
+    if day.header and day.through:
+        (key,) = day.header.primary_key
+        rows += sql.SQL(" left join {} as header on {}.{} = {}.{}").format(
+            name_of(day.header), header, sql.Identifier(key), own, sql.Identifier(day.through)
+        )
+    query = sql.SQL("select control_day::text, count(*), array[{}]::text[] from ({}) as line group by 1")
+    return query.format(_sums(table), rows)
+
+
+def _sums(table: Table) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL("coalesce(sum({}), 0)::numeric::text").format(sql.SQL(expression))
+        for expression in table.controls.values()
+    )
 
 
 def reader_grants(catalog: Catalog, role: str) -> list[sql.Composed]:

@@ -23,7 +23,7 @@ class TableSpool(BaseModel):
 
     Both are names within the spool's folder; None: nothing to load, the same keys as before. `source_rows`
     and `controls` are of the whole table, `rows_*` of this batch. `previous_load_dts`: of the batch that it
-    was compared with.
+    was compared with. `days`: how many days its control totals were taken of; None when they were not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +43,8 @@ class TableSpool(BaseModel):
     bytes: int = 0
     sha256: str | None = None
     controls: dict[str, Decimal]
+    days: int | None = None
+    days_file: str | None = None
     started_at: datetime
     finished_at: datetime
 
@@ -52,8 +54,18 @@ class TableSpool(BaseModel):
         return self.rows_upserted + self.rows_deleted
 
 
+class DailySpool(BaseModel):
+    """The control totals by day of all tables of a batch, as one file of the spool's folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    rows: int
+    sha256: str
+
+
 class Manifest(BaseModel):
-    """One batch, read completely."""
+    """One batch, read completely. `daily` is None when no table's totals were taken by day."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,6 +74,7 @@ class Manifest(BaseModel):
     applied_dts: datetime
     source_system: str
     tables: tuple[TableSpool, ...]
+    daily: DailySpool | None = None
 
 
 def state_folder(settings: Settings, part: str) -> Path:
@@ -115,6 +128,8 @@ def read_manifest(folder: Path) -> Manifest | None:
                 return None
             if table.keys_file and not (folder / table.keys_file).exists():
                 return None
+        if manifest.daily and checksum(folder / manifest.daily.file) != manifest.daily.sha256:
+            return None
     except (FileNotFoundError, ValueError):
         return None
     return manifest

@@ -24,6 +24,7 @@ def find_mistakes(catalog: Catalog, broken: frozenset[str] = frozenset()) -> lis
     for table in catalog.tables:
         mistakes += _keys(table)
         mistakes += _foreign_keys(table, catalog, broken)
+        mistakes += _control_day(table, catalog)
         mistakes += _vault(table, catalog, broken)
     mistakes += _doubled_names(catalog)
     # A hub also looks unused when a table misspells it or cannot be read.
@@ -85,6 +86,31 @@ def _foreign_keys(table: Table, catalog: Catalog, broken: frozenset[str]) -> Ite
         if undeclared.references is None:
             mend = f"Add `references` to columns.{undeclared.name}."
             yield Mistake(file, "undeclared_foreign_keys", f"'{undeclared.name}' refers to nothing", mend)
+
+
+def _control_day(table: Table, catalog: Catalog) -> Iterator[Mistake]:
+    """The day is a date or a time that is loaded, of the row itself or of the one that a column refers to."""
+    if table.control_day is None:
+        return
+    file, key = table_file(table), "control_day"
+    *path, name = table.control_day.split(".")
+    holder = table
+    for column in path:
+        target = table.foreign_keys.get(column, "").rpartition(".")[0]
+        known = {other.qualified: other for other in catalog.tables}
+        if column not in table.foreign_keys:
+            mend = did_you_mean(column, table.foreign_keys)
+            yield Mistake(file, key, f"'{column}' is no column that refers to a table", mend)
+            return
+        if target not in known:
+            return  # said where the reference stands
+        holder = known[target]
+    if name not in holder.column_names:
+        mend = did_you_mean(name, holder.column_names)
+        yield Mistake(file, key, f"{holder.qualified} has no column '{name}'", mend)
+    elif holder.column(name).kind not in {"date", "datetime", "timestamp"}:
+        mend = "Choose a column that is a date or a time."
+        yield Mistake(file, key, f"'{name}' is a {holder.column(name).type}", mend)
 
 
 def _vault(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:

@@ -3,15 +3,17 @@
 facts:
   fct_order:                      # the mart
     source: sales.order_lines     # holds one row for each of its rows
+    day: order_date_key           # its column with the day by which the source is added up (control_day)
     measures:
       quantity: quantity          # control total of the source: column of the mart
 
 A mart that holds the rows of several tables tells them apart:
 
   fct_transaction:
+    day: date_key
     sources:
       sales.customer_transactions:
-        where: wwi_customer_transaction_id is not null    # which rows of the mart
+        where: customer_transaction_id is not null    # which rows of the mart
         measures: {tax_amount: tax_amount}
       purchasing.supplier_transactions: ...
 """
@@ -33,12 +35,14 @@ FILE = "reconciliation.yml"
 class Fact(Spec):
     """A mart with one row for every row of its source table, and the columns whose sums must be equal.
 
-    `where`: SQL that picks the mart's rows of this source, when it has several.
+    `where`: SQL that picks the mart's rows of this source, when it has several. `day`: the column with the
+    day that the source table's totals are kept by.
     """
 
     name: SnakeName
     source: str
     measures: dict[SnakeName, SnakeName]
+    day: SnakeName | None = None
     where: str | None = None
 
     @property
@@ -71,8 +75,9 @@ def _entries(name: str, raw: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
     if not isinstance(sources, dict):
         yield f"facts.{name}", {"name": name, **raw}
         return
+    shared = {key: value for key, value in raw.items() if key != "sources"}
     for source, own in sources.items():
-        entry = {"name": name, "source": source, **(own if isinstance(own, dict) else {})}
+        entry = {"name": name, "source": source, **shared, **(own if isinstance(own, dict) else {})}
         yield f"facts.{name}.sources.{source}", entry
 
 
@@ -82,6 +87,9 @@ def _unknown(fact: Fact, key: str, catalog: Catalog) -> list[Mistake]:
         mend = did_you_mean(fact.source, known)
         return [Mistake(FILE, f"{key}.source", f"no table '{fact.source}'", mend)]
     controls = known[fact.source].controls
+    if fact.day and known[fact.source].control_day is None:
+        mend = f"Give {fact.source} a control_day, or take the day out."
+        return [Mistake(FILE, f"{key}.day", f"{fact.source} is not added up by day", mend)]
     return [
         Mistake(
             FILE, f"{key}.measures", f"{fact.source} has no control '{name}'", did_you_mean(name, controls)

@@ -6,6 +6,7 @@ Whether the parts fit together is checked in `metadata/check.py`.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ SnakeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 Names = Annotated[tuple[SnakeName, ...], Field(strict=False)]
 Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9][^\n]*\.$")]
 Reference = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")]
+DayPath = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
 
 _KINDS: dict[str, Kind] = {
     r"smallint|integer|bigint": "integer",
@@ -187,7 +189,12 @@ class Hub(Spec):
 
 
 class Table(Spec):
-    """One source table: what it holds, how its rows are known, and where they go in the vault."""
+    """One source table: what it holds, how its rows are known, and where they go in the vault.
+
+    `control_day` is the business date by which its control totals are compared: a column of its own, or
+    `order_id.order_date` for the column of the row that its foreign key refers to. Load the table once with
+    `wwi ingest --full` after changing it.
+    """
 
     schema_name: SnakeName
     name: SnakeName
@@ -198,6 +205,7 @@ class Table(Spec):
     undeclared_foreign_keys: Names = ()
     optional: bool = False
     computed_controls: dict[SnakeName, str] = {}
+    control_day: DayPath | None = None
     vault: VaultMapping | None = None
 
     @property
@@ -252,6 +260,21 @@ class Table(Spec):
         measures = {column.name: column.name for column in self.columns if column.measure}
         return measures | self.computed_controls
 
+    @property
+    def control_columns(self) -> frozenset[str]:
+        """The columns that occur in the controls."""
+        words = set(re.findall(r"\w+", " ".join(self.controls.values())))
+        return frozenset(words & self._by_name.keys())
+
+
+@dataclass(frozen=True)
+class ControlDay:
+    """Where the day of a row stands: its own `column`, or that of the `header` that `through` refers to."""
+
+    column: str
+    through: str | None = None
+    header: Table | None = None
+
 
 class Catalog(Spec):
     """All source tables, ordered by qualified name, and all hubs, ordered by name, however they are given."""
@@ -284,3 +307,14 @@ class Catalog(Spec):
     def hub(self, name: str) -> Hub:
         """Return the hub of that concept; KeyError when there is none."""
         return self._hubs[name]
+
+    def target(self, table: Table, column: str) -> Table:
+        """Return the table that a column refers to; KeyError when it refers to none."""
+        return self._tables[table.foreign_keys[column].rpartition(".")[0]]
+
+    def control_day(self, table: Table) -> ControlDay | None:
+        """Where the day of the table's rows stands; None when its totals are not compared by day."""
+        if table.control_day is None:
+            return None
+        first, _, column = table.control_day.partition(".")
+        return ControlDay(column, first, self.target(table, first)) if column else ControlDay(first)

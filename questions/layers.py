@@ -1,121 +1,213 @@
-"""The SQL that counts and adds up the present state of a layer: raw, raw vault and marts.
+"""The SQL that counts and adds up the present state of a layer, raw, raw vault or marts, beside the source.
 
-One statement per layer, one row per table: its row count in `total_0`, its control totals in `total_1`
-and so on in the order of `Table.controls`, so that every table is read once. A tie for the newest record
-is counted twice on purpose: a doubled row is a difference, not something to pick one of.
+One statement per layer reads every table once. It adds up each business day and compares it with the day's
+total in the ledger there, in the warehouse; what comes back is one row per total, and those of the days that
+differ. A tie for the newest record is counted twice on purpose: a doubled row is a difference, not something
+to pick one of.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ingestion.settings import Layer, Settings
 from metadata import naming
 from metadata.reconciliation import Fact
-from metadata.spec import HubMapping, ReferenceMapping, Table
+from metadata.spec import Catalog, ControlDay, Table
+from questions.delivery import newest, rebuilt
 
 # engine: numeric - it is (38, 9) on BigQuery; said in full, for the emulator makes less of the bare word
 TOTAL = "numeric(38, 9)"
+DAY = "control_day"
+SHOWN_DAYS = 20
+NO_DAY = "cast(null as date)"
 
 
 @dataclass(frozen=True)
 class Totals:
-    """One select over one table, and the names of its totals: "rows", then the controls."""
+    """One select of rows with their `control_day`, and what to add up: "rows", then {name: SQL}.
+
+    `label` tells it from others of its layer, `table` is the source table it must add up to. `by_day`: its
+    rows have a day. `layer`: what it is called in answers, where that is not the name of the layer.
+    """
 
     label: str
-    names: tuple[str, ...]
-    expressions: tuple[str, ...]
+    table: str
+    controls: Mapping[str, str]
     rows: str
+    by_day: bool = False
+    layer: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The totals: "rows", then the controls."""
+        return ("rows", *self.controls)
 
 
-def raw_totals(table: Table, settings: Settings) -> Totals:
+@dataclass(frozen=True)
+class DaysTaken:
+    """The batch in which the control totals of a table were last taken by day."""
+
+    batch_id: int
+    load_dts: datetime
+
+
+def raw_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals:
     """Newest record of every key among the completed batches, unless it is a delete."""
-    columns = _needed(table) | set(table.primary_key)
-    rows = f"""
-        select {", ".join(sorted(columns))}, {naming.CHANGE_TYPE}
-        from `{_dataset(settings, "raw")}.{table.raw_name}`
-        where {naming.BATCH_ID} in (
-            select batch_id from `{_dataset(settings, "audit")}.batches` where status = 'completed'
-        )
-        qualify {_newest(*table.primary_key)}"""
-    return _totals(table, f"select * from ({rows}\n    ) where {naming.CHANGE_TYPE} = 'upsert'")
+    day = catalog.control_day(table)
+    rows = _raw_rows(table, table.control_columns | _own_day(day), settings)
+    if day and day.header:
+        header = _raw_rows(day.header, {day.column}, settings)
+        return _totals(table, _with_header(rows, day, header))
+    return _totals(table, _with_day(rows, day))
 
 
-def vault_totals(table: Table, settings: Settings) -> Totals | None:
+def vault_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals | None:
     """What the raw vault holds now of the table's rows; None for a table that is not mapped."""
-    match table.vault:
-        case HubMapping() as mapping:
-            return _totals(table, _hub_rows(table, mapping, settings))
-        case ReferenceMapping() as mapping:
-            return _totals(table, _reference_rows(table, mapping, settings))
-        case _:
-            return None
-
-
-def _hub_rows(table: Table, mapping: HubMapping, settings: Settings) -> str:
-    """Hub, status and the satellites that hold a column of a total."""
-    key, needed = naming.hash_key(mapping.hub), _needed(table)
-    holding = [
-        _latest(naming.satellite(mapping.hub, satellite.topic), key, columns, settings)
-        for satellite in mapping.satellites
-        if (columns := sorted(needed & set(satellite.columns)))
-    ]
-    status = _latest(naming.satellite(mapping.hub, naming.STATUS), key, [naming.IS_DELETED], settings)
-    hub = f"select {key} from `{_dataset(settings, 'raw_vault')}.{naming.hub(mapping.hub)}`"
-    return _joined(key, hub, status, *holding)
-
-
-def _reference_rows(table: Table, mapping: ReferenceMapping, settings: Settings) -> str:
-    key = naming.hash_key(mapping.reference)
-    codes = _latest(naming.reference(mapping.reference), key, sorted(_needed(table)), settings)
-    status = _latest(naming.reference_status(mapping.reference), key, [naming.IS_DELETED], settings)
-    return _joined(key, codes, status)
-
-
-def _joined(key: str, first: str, *others: str) -> str:
-    joins = "".join(f"\n    inner join ({other}) using ({key})" for other in others)
-    return f"select * from ({first}){joins}\n    where not {naming.IS_DELETED}"
+    if table.vault is None:
+        return None
+    day = catalog.control_day(table)
+    rows = rebuilt(catalog, table, settings, columns=table.control_columns | _own_day(day))
+    if day and day.header:
+        needed = {*day.header.primary_key, day.column}
+        header = rebuilt(catalog, day.header, settings, columns=needed, whole=False)
+        return _totals(table, _with_header(rows, day, header))
+    return _totals(table, _with_day(rows, day))
 
 
 def mart_totals(fact: Fact, settings: Settings) -> Totals:
     """The rows of a fact whose source rows still exist."""
-    own = f" and ({fact.where})" if fact.where else ""
-    rows = f"select * from `{_dataset(settings, 'marts')}.{fact.name}` where not {naming.IS_DELETED}{own}"
-    return Totals(fact.label, ("rows", *fact.measures), tuple(fact.measures.values()), rows)
+    conditions = [f"not {naming.IS_DELETED}", *([f"({fact.where})"] if fact.where else [])]
+    day = f"cast({fact.day} as date)" if fact.day else NO_DAY
+    rows = (
+        f"select *, {day} as {DAY} from `{_dataset(settings, 'marts')}.{fact.name}` "
+        f"where {' and '.join(conditions)}"
+    )
+    return Totals(fact.label, fact.source, fact.measures, rows, fact.day is not None, fact.name)
 
 
-def statement(selects: Sequence[Totals]) -> str:
-    """Return one statement with a row per select: label, total_0, total_1 ... as many as the widest has."""
-    width = max(len(select.names) for select in selects)
-    return "\nunion all\n".join(_aggregate(select, width) for select in selects)
+def statement(selects: Sequence[Totals], taken: Mapping[str, DaysTaken], settings: Settings) -> str:
+    """Return one statement with a row per total, and one per day that differs, at most 20 for each total.
+
+    Columns: label, control, `total` of the layer, `days` added up, `days_different`; then `day` with its
+    `source_value` and `layer_value`, which mean something only where the table's days were taken and the two
+    differ. `taken`: {source table: when}. A total without a row is zero.
+    """
+    parts = [_aggregate(select) for select in selects]
+    parts += _source_days([each for each in selects if each.by_day and each.table in taken], taken, settings)
+    both_sides = "\nunion all\n".join(parts)
+    return f"""with
+both_sides as (
+{both_sides}
+),
+
+days as (
+    select
+        label,
+        control,
+        day,
+        sum(source_value) as source_value,
+        sum(layer_value) as layer_value
+    from both_sides
+    group by label, control, day
+)
+
+select
+    label,
+    control,
+    day,
+    source_value,
+    layer_value,
+    sum(layer_value) over (partition by label, control) as total,
+    count(*) over (partition by label, control) as days,
+    sum(if(source_value != layer_value, 1, 0)) over (partition by label, control) as days_different
+from days
+where true
+qualify row_number() over (
+    partition by label, control, source_value != layer_value order by day
+) <= if(source_value != layer_value, {SHOWN_DAYS}, 1)"""
 
 
-def _aggregate(select: Totals, width: int) -> str:
-    totals = ["count(*)", *(f"coalesce(sum({expression}), 0)" for expression in select.expressions)]
-    totals += ["null"] * (width - len(totals))
-    columns = ",\n    ".join(f"cast({sql} as {TOTAL}) as total_{number}" for number, sql in enumerate(totals))
-    return f"select\n    '{select.label}' as label,\n    {columns}\nfrom (\n    {select.rows}\n)"
+def _aggregate(select: Totals) -> str:
+    """A row per day and total of the layer."""
+    if not select.controls:
+        return f"""select
+    '{select.label}' as label, 'rows' as control, {DAY} as day, cast(0 as {TOTAL}) as source_value,
+    cast(count(*) as {TOTAL}) as layer_value
+from ({select.rows})
+group by {DAY}"""
+    sums = {"rows": "count(*)"} | {name: f"coalesce(sum({sql}), 0)" for name, sql in select.controls.items()}
+    structs = ", ".join(
+        f"struct('{name}' as control, cast({sql} as {TOTAL}) as value)" for name, sql in sums.items()
+    )
+    return f"""select
+    '{select.label}' as label, total.control, grouped.day, cast(0 as {TOTAL}) as source_value,
+    total.value as layer_value
+from (
+    select {DAY} as day, [{structs}] as totals
+    from ({select.rows})
+    group by {DAY}
+) as grouped
+cross join unnest(grouped.totals) as total"""
+
+
+def _source_days(
+    selects: Sequence[Totals], taken: Mapping[str, DaysTaken], settings: Settings
+) -> Iterator[str]:
+    """The days of the source for the same totals, as the ledger has them: its partitions as literals."""
+    groups: dict[tuple[DaysTaken, str, str], list[Totals]] = {}
+    for each in selects:
+        is_table = each.label == each.table
+        label = "table_name" if is_table else f"'{each.label}'"
+        names = "" if is_table else ", ".join(f"'{name}'" for name in each.names)
+        groups.setdefault((taken[each.table], label, names), []).append(each)
+    for (when, label, names), members in groups.items():
+        tables = ", ".join(f"'{each.table}'" for each in members)
+        load_dts = f"timestamp '{when.load_dts.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+        only = f"and control in ({names})" if names else ""
+        yield f"""select
+    {label} as label, control, day, cast(value as {TOTAL}) as source_value, cast(0 as {TOTAL}) as layer_value
+from `{_dataset(settings, "audit")}.daily_totals`
+where load_dts = {load_dts} and batch_id = {when.batch_id} and table_name in ({tables}) {only}"""
 
 
 def _totals(table: Table, rows: str) -> Totals:
-    return Totals(table.qualified, ("rows", *table.controls), tuple(table.controls.values()), rows)
+    by_day = table.control_day is not None
+    return Totals(table.qualified, table.qualified, table.controls, rows, by_day)
 
 
-def _needed(table: Table) -> set[str]:
-    """The columns that occur in the table's controls."""
-    words = set(re.findall(r"\w+", " ".join(table.controls.values())))
-    return {column.name for column in table.columns} & words
+def _own_day(day: ControlDay | None) -> set[str]:
+    """The column of the table itself that its day needs."""
+    return {day.through or day.column} if day else set()
 
 
-def _latest(name: str, key: str, columns: Iterable[str], settings: Settings) -> str:
-    listed = "".join(f", {column}" for column in columns)
-    # `where true`: BigQuery long refused a QUALIFY that stands alone
-    table = f"`{_dataset(settings, 'raw_vault')}.{name}`"
-    return f"select {key}{listed} from {table} where true qualify {_newest(key)}"
+def _with_day(rows: str, day: ControlDay | None) -> str:
+    value = f"cast({day.column} as date)" if day else NO_DAY
+    return f"select *, {value} as {DAY} from ({rows})"
 
 
-def _newest(*key: str) -> str:
-    return f"rank() over (partition by {', '.join(key)} order by {naming.LOAD_DTS} desc) = 1"
+def _with_header(rows: str, day: ControlDay, header: str) -> str:
+    """Look the day up in the rows of the table that has it."""
+    assert day.header is not None
+    (key,) = day.header.primary_key
+    return f"""select line.*, header.{DAY}
+    from ({rows}) as line
+    left join (
+        select {key} as header_key, cast({day.column} as date) as {DAY} from ({header})
+    ) as header on line.{day.through} = header.header_key"""
+
+
+def _raw_rows(table: Table, columns: frozenset[str] | set[str], settings: Settings) -> str:
+    listed = ", ".join(sorted(columns | set(table.primary_key)))
+    return f"""
+        select {listed} from (
+            select {listed}, {naming.CHANGE_TYPE}
+            from `{_dataset(settings, "raw")}.{table.raw_name}`
+            where {naming.BATCH_ID} in (
+                select batch_id from `{_dataset(settings, "audit")}.batches` where status = 'completed'
+            )
+            qualify {newest(*table.primary_key)}
+        ) where {naming.CHANGE_TYPE} = 'upsert'"""
 
 
 def _dataset(settings: Settings, layer: Layer) -> str:

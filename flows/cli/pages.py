@@ -10,7 +10,7 @@ from flows.demo import DemoLoad, DemoReport
 from flows.report import DailyReport
 from ingestion.report import BatchReport
 from questions.cost import Cost
-from questions.reconcile import Comparison, Reconciliation, plain
+from questions.reconcile import Comparison, Reconciliation, days_text, plain
 from questions.status import Status
 
 NAMED = 3
@@ -66,18 +66,20 @@ def _cut(name: str) -> str:
     return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 4]} ..."
 
 
+_TOTAL_COLUMNS = ("table", "total", "source", "layer", "value", "days", "")
+
+
 def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
     """Print what differs, and one line per table or, with `every`, per total."""
     wrong = len(found.differences)
     count = len(found.comparisons)
     title = f"reconciliation: {wrong} of {count} totals differ" if wrong else f"all {count} totals agree"
     if every:
-        print_table(title, ("table", "total", "source", "layer", "value", ""), _lines(found.comparisons))
+        print_table(title, _TOTAL_COLUMNS, _lines(found.comparisons))
         return
     print_table(title, ("table", "batch", "rows", "totals", "layers", ""), _by_table(found.comparisons))
     if wrong:
-        columns = ("table", "total", "source", "layer", "value", "")
-        print_table("differences", columns, _lines(found.differences))
+        print_table("differences", _TOTAL_COLUMNS, _lines(found.differences))
     if found.vault_is_behind:
         waiting = ", ".join(map(str, found.vault_is_behind))
         print(f"Not in the vault yet: batch {waiting}. `wwi build` loads it.")
@@ -85,8 +87,15 @@ def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
 
 def _lines(comparisons: Iterable[Comparison]) -> Iterable[tuple[object, ...]]:
     for each in comparisons:
-        mark = "=" if each.is_equal else "differs"
-        yield each.table, each.control, plain(each.source), each.layer, plain(each.value), mark
+        yield (
+            each.table,
+            each.control,
+            plain(each.source),
+            each.layer,
+            plain(each.value),
+            "" if each.days is None else each.days,
+            "=" if each.is_equal else f"differs{days_text(each)}",
+        )
 
 
 def _by_table(comparisons: Iterable[Comparison]) -> Iterable[tuple[object, ...]]:

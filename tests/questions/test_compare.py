@@ -1,43 +1,90 @@
 """What counts as a difference between source and layers, and how it is said."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
+from questions.layers import DaysTaken, Totals
 from questions.reconcile import Comparison, Reconciliation, ReconciliationError, compare, plain
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SOURCE = {
     ("sales.order_lines", "rows"): (3, Decimal(10)),
     ("sales.order_lines", "quantity"): (3, Decimal("25.00")),
-    ("sales.orders", "rows"): (3, Decimal(4)),
 }
+TAKEN = {"sales.order_lines": DaysTaken(3, NOW)}
+MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
+
+
+def lines(layer: str | None = None, *, by_day: bool = True) -> Totals:
+    label = f"{layer} of sales.order_lines" if layer else "sales.order_lines"
+    return Totals(label, "sales.order_lines", {"quantity": "quantity"}, "select 1", by_day, layer)
+
+
+def answer(control: str, total: str, label: str = "sales.order_lines", **more: object) -> dict[str, object]:
+    """A row as the warehouse answers it; by default all days agree."""
+    agreeing = {"day": MONDAY, "source_value": Decimal(1), "layer_value": Decimal(1), "days_different": 0}
+    return {"label": label, "control": control, "total": Decimal(total), "days": 2, **agreeing, **more}
 
 
 def test_equal_numbers_are_equal_whatever_their_scale() -> None:
-    layers = {"raw": {("sales.order_lines", "quantity"): Decimal("25.000000000")}}
-    (found,) = compare(SOURCE, layers, {})
-    assert found.is_equal
+    found = [answer("rows", "10.000"), answer("quantity", "25.000000000")]
+    assert all(each.is_equal for each in compare("raw", [lines()], SOURCE, TAKEN, found))
 
 
 def test_one_cent_is_a_difference() -> None:
-    layers = {"raw": {("sales.order_lines", "quantity"): Decimal("25.01")}}
-    (found,) = compare(SOURCE, layers, {})
-    assert not found.is_equal
+    found = [answer("rows", "10"), answer("quantity", "25.01")]
+    rows, quantity = compare("raw", [lines()], SOURCE, TAKEN, found)
+    assert rows.is_equal
+    assert not quantity.is_equal
+
+
+def test_days_that_cancel_out_in_the_total_are_a_difference() -> None:
+    apart = [
+        {"day": MONDAY, "source_value": Decimal(12), "layer_value": Decimal(13), "days_different": 2},
+        {"day": TUESDAY, "source_value": Decimal(13), "layer_value": Decimal(12), "days_different": 2},
+    ]
+    found = [answer("quantity", "25", **each) for each in apart]
+    _, quantity = compare("raw", [lines()], SOURCE, TAKEN, found)
+    assert quantity.source == quantity.value
+    assert not quantity.is_equal
+    message = str(ReconciliationError(Reconciliation(NOW, (quantity,))))
+    assert "2 of 2 days differ: 2026-01-05 13 instead of 12, 2026-01-06 12 instead of 13" in message
+
+
+@pytest.mark.parametrize(
+    ("select", "taken"),
+    [
+        pytest.param(lines(), {}, id="never taken"),
+        pytest.param(lines(by_day=False), TAKEN, id="a mart has none"),
+    ],
+)
+def test_without_days_of_both_sides_only_the_whole_is_compared(
+    select: Totals, taken: dict[str, DaysTaken]
+) -> None:
+    apart = {"source_value": Decimal(0), "layer_value": Decimal(25), "days_different": 1}
+    _, quantity = compare("raw", [select], SOURCE, taken, [answer("quantity", "25", **apart)])
+    assert quantity.is_equal
+    assert quantity.days is None
 
 
 def test_a_mart_is_compared_with_its_source_table_under_its_own_name() -> None:
-    layers = {"marts": {("fct_order of sales.order_lines", "rows"): Decimal(9)}}
-    (found,) = compare(SOURCE, layers, {"fct_order of sales.order_lines": ("sales.order_lines", "fct_order")})
-    assert (found.table, found.layer, found.source, found.value) == (
+    found = [answer("rows", "9", label="fct_order of sales.order_lines")]
+    rows, _ = compare("marts", [lines("fct_order")], SOURCE, TAKEN, found)
+    assert (rows.table, rows.layer, rows.source, rows.value) == (
         "sales.order_lines", "fct_order", Decimal(10), Decimal(9),
     )  # fmt: skip
 
 
-def test_a_table_that_a_layer_does_not_hold_is_not_compared_there() -> None:
-    layers = {"raw": {("sales.orders", "rows"): Decimal(4)}, "vault": {}}
-    assert [each.layer for each in compare(SOURCE, layers, {})] == ["raw"]
+def test_a_total_without_an_answer_is_zero() -> None:
+    rows, quantity = compare("raw", [lines()], SOURCE, TAKEN, [])
+    assert (rows.value, quantity.value) == (Decimal(0), Decimal(0))
+
+
+def test_a_total_that_the_source_did_not_give_is_not_compared() -> None:
+    source = {key: value for key, value in SOURCE.items() if key[1] == "rows"}
+    assert [each.control for each in compare("raw", [lines()], source, TAKEN, [])] == ["rows"]
 
 
 def test_the_message_names_table_total_layer_and_values() -> None:
