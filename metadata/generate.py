@@ -1,4 +1,4 @@
-"""Writes the staging and raw vault models from the metadata, or checks that they are current.
+"""Writes staging, raw vault and documents from the metadata, or checks that they are current.
 
 python -m metadata.generate            write what differs, remove what is no longer asked for
 python -m metadata.generate --check    write nothing; exit 1 and name every file that differs
@@ -13,17 +13,21 @@ from pathlib import Path
 from metadata.documents import yaml_files
 from metadata.errors import MetadataError
 from metadata.load import METADATA_DIR, load_catalog
+from metadata.marts import load_marts
+from metadata.pages import pages
 from metadata.plan import plan
 from metadata.render import MARK, sql_files
 from metadata.spec import Catalog
 
 MODELS_DIR = METADATA_DIR.parent / "vault" / "models"
 GENERATED_FOLDERS = ("staging", "raw_vault")
+DOCS_DIR = METADATA_DIR.parent / "docs"
+SUFFIXES = {".sql", ".yml", ".md"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Paths below the models folder that are not what the metadata asks for, each list sorted."""
+    """Paths below a folder that are not what the metadata asks for, each list sorted."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
@@ -44,13 +48,20 @@ def generated_files(catalog: Catalog) -> dict[str, str]:
     return sql_files(models) | yaml_files(models)
 
 
-def difference(models_dir: Path, files: Mapping[str, str]) -> Difference:
-    """Compare the folder with what should be in it; files without the generator's mark are not its own."""
+def generated_documents(catalog: Catalog, models_dir: Path) -> dict[str, str]:
+    """Return path below docs -> text; the marts in them are those that the YAML in `models_dir` describes."""
+    return pages(catalog, plan(catalog), load_marts(models_dir / "marts"))
+
+
+def difference(
+    root: Path, files: Mapping[str, str], folders: Sequence[str] = GENERATED_FOLDERS
+) -> Difference:
+    """Compare the folders with what should be in them; files without the generator's mark are not its own."""
     present = {
-        path.relative_to(models_dir).as_posix(): path.read_text(encoding="utf-8")
-        for folder in GENERATED_FOLDERS
-        for path in (models_dir / folder).rglob("*")
-        if path.suffix in {".sql", ".yml"}
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in (root / folder).rglob("*")
+        if path.suffix in SUFFIXES
     }
     return Difference(
         missing=tuple(sorted(files.keys() - present.keys())),
@@ -65,15 +76,15 @@ def difference(models_dir: Path, files: Mapping[str, str]) -> Difference:
     )
 
 
-def write(models_dir: Path, files: Mapping[str, str]) -> Difference:
+def write(root: Path, files: Mapping[str, str], folders: Sequence[str] = GENERATED_FOLDERS) -> Difference:
     """Bring the folder in line with `files` and return what differed before; current files stay untouched."""
-    differing = difference(models_dir, files)
+    differing = difference(root, files, folders)
     for path in (*differing.missing, *differing.stale):
-        target = models_dir / path
+        target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(files[path], encoding="utf-8")
     for path in differing.surplus:
-        (models_dir / path).unlink()
+        (root / path).unlink()
     return differing
 
 
@@ -83,20 +94,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when a file differs")
     parser.add_argument("--metadata", type=Path, default=METADATA_DIR, help="folder of the YAML")
     parser.add_argument("--models", type=Path, default=MODELS_DIR, help="dbt's models folder")
+    parser.add_argument(
+        "--docs", type=Path, help="folder of the documents; default: docs, for our own models"
+    )
     options = parser.parse_args(arguments)
+    docs = options.docs or (DOCS_DIR if options.models == MODELS_DIR else None)
     try:
-        files = generated_files(load_catalog(options.metadata))
+        catalog = load_catalog(options.metadata)
+        files = generated_files(catalog)
     except MetadataError as error:
         print(error, file=sys.stderr)
         return 1
+    wanted: list[tuple[Path, dict[str, str], tuple[str, ...]]]
+    wanted = [(options.models, files, GENERATED_FOLDERS)]
+    if docs:
+        wanted.append((docs, generated_documents(catalog, options.models), (".",)))
     if not options.check:
-        differing = write(options.models, files)
-        print(f"{len(files)} files, {len(differing.lines())} changed", *differing.lines(), sep="\n  ")
+        lines = [line for root, texts, folders in wanted for line in write(root, texts, folders).lines()]
+        print(f"{sum(len(texts) for _, texts, _ in wanted)} files, {len(lines)} changed", *lines, sep="\n  ")
         return 0
-    differing = difference(options.models, files)
-    if differing:
-        print("Generated models are not current; run `make generate`:", *differing.lines(), sep="\n  ")
-    return 1 if differing else 0
+    lines = [line for root, texts, folders in wanted for line in difference(root, texts, folders).lines()]
+    if lines:
+        print("Generated files are not current; run `make generate`:", *lines, sep="\n  ")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

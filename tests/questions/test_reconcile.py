@@ -149,7 +149,7 @@ select 1 as order_id, date '2026-01-05' as order_date, 1 as batch_id,
     timestamp '2026-02-01 00:00:00+00' as load_dts, 'upsert' as change_type
 union all select 2, date '2026-01-06', 1, timestamp '2026-02-01 00:00:00+00', 'upsert';
 create table {raw}.shop__lines (
-    line_id int64, order_id int64, quantity int64, price numeric(18, 2), batch_id int64, load_dts timestamp,
+    line_id int64, order_id int64, quantity int64, price numeric(18, 3), batch_id int64, load_dts timestamp,
     change_type string
 );
 insert into {raw}.shop__lines values

@@ -1,6 +1,5 @@
 """From the raw vault alone, every row of every table is rebuilt as it was delivered by every load."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import psycopg
@@ -44,7 +43,8 @@ PLANTED = (
     """
     update sales.customers set buying_group_id = null, delivery_run = 'ab' where customer_id = 1;
     update application.people set preferred_name = upper(preferred_name), fax_number = '' where person_id = 3;
-    update application.cities set state_province_id = 2 where city_id = (select min(city_id) from application.cities);
+    update application.cities set state_province_id = 2
+    where city_id = (select min(city_id) from application.cities);
     create table public.kept as select * from sales.special_deals where special_deal_id = 1;
     delete from sales.special_deals where special_deal_id = 1;
     create table public.kept_members as select * from warehouse.stock_item_stock_groups
@@ -57,7 +57,8 @@ PLANTED = (
     """
     update sales.customers set delivery_run = 'AB' where customer_id = 1;
     update application.people set fax_number = null where person_id = 3;
-    update application.cities set state_province_id = 1 where city_id = (select min(city_id) from application.cities);
+    update application.cities set state_province_id = 1
+    where city_id = (select min(city_id) from application.cities);
     insert into sales.special_deals select * from public.kept;
     update public.kept_members set stock_group_id = 10 where stock_item_stock_group_id = 2;
     insert into warehouse.stock_item_stock_groups select * from public.kept_members;
@@ -74,7 +75,7 @@ PLANTED = (
 
 
 @pytest.fixture(scope="module")
-def loaded(settings: Settings, source_dsn: str, catalog: Catalog) -> Iterator[Settings]:
+def loaded(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
     """Six loads of business in the raw vault: the first alone, the others together in one build."""
     for number in range(DAYS):
         first = FIRST_DAY + timedelta(days=number)
@@ -85,7 +86,7 @@ def loaded(settings: Settings, source_dsn: str, catalog: Catalog) -> Iterator[Se
         run_batch(settings, catalog, allow_shrink=True)
         if number in {0, DAYS - 1}:
             dbt.build(settings, select=MODELS_ONLY)
-    yield settings
+    return settings
 
 
 @pytest.mark.parametrize("name", TABLES)
