@@ -1,6 +1,6 @@
 """The marts as dbt's own YAML describes them: read for the documents, never written.
 
-vault/models/marts/*.yml   contracts, descriptions, and `relationships` tests, which tell what a key points to
+vault/models/marts/*.yml   contracts, descriptions, and `refers_to` tests, which tell what a key points to
 """
 
 import re
@@ -15,7 +15,7 @@ MARTS_DIR = Path(__file__).parent.parent / "vault" / "models" / "marts"
 
 @dataclass(frozen=True)
 class MartColumn:
-    """A column of a mart. `refers_to`: the dimension that a `relationships` test holds it to."""
+    """A column of a mart. `refers_to`: the dimension that a `refers_to` test holds it to."""
 
     name: str
     type: str
@@ -49,31 +49,35 @@ def load_marts(folder: Path = MARTS_DIR) -> tuple[Mart, ...]:
 
 
 def _mart(model: dict[str, Any]) -> Mart:
+    targets = _targets(model.get("data_tests") or [])
     return Mart(
         model["name"],
         _one_line(model.get("description", "")),
-        tuple(_column(column) for column in model.get("columns") or []),
+        tuple(_column(column, targets.get(column["name"])) for column in model.get("columns") or []),
     )
 
 
-def _column(column: dict[str, Any]) -> MartColumn:
+def _column(column: dict[str, Any], refers_to: str | None) -> MartColumn:
     meta = (column.get("config") or {}).get("meta") or column.get("meta") or {}
     return MartColumn(
         column["name"],
         str(column.get("data_type", "")),
         _one_line(column.get("description", "")),
         meta.get("sensitivity") == "personal",
-        _refers_to(column.get("data_tests") or []),
+        refers_to,
     )
 
 
-def _refers_to(tests: list[Any]) -> str | None:
+def _targets(tests: list[Any]) -> dict[str, str]:
+    """{column: dimension} of the model's `refers_to` tests."""
+    found = {}
     for test in tests:
-        if isinstance(test, dict) and "relationships" in test:
-            arguments = test["relationships"].get("arguments") or test["relationships"]
-            found = re.search(r"ref\(\s*'(\w+)'\s*\)", str(arguments.get("to", "")))
-            return found[1] if found else None
-    return None
+        if isinstance(test, dict) and "refers_to" in test:
+            for reference in test["refers_to"]["arguments"]["references"]:
+                match = re.search(r"ref\(\s*'(\w+)'\s*\)", reference["to"])
+                if match:
+                    found[reference["column"]] = match[1]
+    return found
 
 
 def _one_line(text: str) -> str:

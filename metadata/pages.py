@@ -166,8 +166,8 @@ def raw_vault(catalog: Catalog, models: Plan) -> Iterator[str]:
         f"{len(models.hubs)} hubs, {len(models.links)} links, {len(models.events)} non-historised links and "
         f"{len(models.satellites)} satellites and code lists. Below a hub stand the topics of its "
         "satellites: `credit` below customer is `sat_customer__credit`. A link, drawn as a hexagon, leads "
-        "from the hub whose rows state it to the hubs they refer to; beside each stands `eff_sat_*`, which tells "
-        "the row in force. A dashed hub belongs to another area. What each column is: "
+        "from the hub whose rows state it to the hubs they refer to; beside each stands `eff_sat_*`, which "
+        "tells the row in force. A dashed hub belongs to another area. What each column is: "
         "[catalogue](catalogue.md)."
     )
     for schema in _schemas(catalog):
