@@ -49,7 +49,7 @@ def test_columns_that_may_not_be_null_are_tested_for_it(name: str) -> None:
     constrained = {
         column["name"] for column in columns if {"type": "not_null"} in column.get("constraints", [])
     }
-    one_by_one = {column["name"] for column in columns if "not_null" in column.get("data_tests", [])}
+    one_by_one = {column["name"] for column in columns if "primary_key" in column.get("data_tests", [])}
     assert constrained == one_by_one | set(_arguments(name, "never_null")["columns"])
 
 

@@ -1,6 +1,6 @@
 -- A customer in a buying group is a store or its head office: those names are no person's.
 with stores as (
-    select distinct customer as store
+    select distinct customer as name
     from {{ ref('dim_customer_unmasked') }}
     where buying_group != 'N/A'
 )
@@ -8,8 +8,8 @@ with stores as (
 select
     customer_key,
     wwi_customer_id,
-    {{ masked('customer', readable='customer in (select stores.store from stores)') }},
-    {{ masked('bill_to_customer', readable='bill_to_customer in (select stores.store from stores)') }},
+    {{ masked('customer', readable='customer in (select name from stores)') }},
+    {{ masked('bill_to_customer', readable='bill_to_customer in (select name from stores)') }},
     category,
     buying_group,
     {{ masked('primary_contact') }},
