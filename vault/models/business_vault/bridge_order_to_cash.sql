@@ -15,7 +15,6 @@ order_lines as (
         order_lines_now.order_line_hk,
         link.order_hk,
         link.stock_item_hk,
-        progress.picking_completed_when is not null as is_picked,
         cast(progress.picking_completed_when as date) as picked_date,
         order_lines_now.load_dts
     from order_lines_now
@@ -30,13 +29,20 @@ order_lines as (
     where not coalesce(status.is_deleted, false)
 ),
 
--- only what was picked is billed, so what waits must not take a turn
+-- only what was picked is billed: what waits has no turn, and so meets no invoice line
 order_lines_in_turn as (
     select
         order_lines.*,
-        row_number() over (
-            partition by order_lines.order_hk, order_lines.stock_item_hk, order_lines.is_picked
-            order by hub.order_line_id
+        if(
+            order_lines.picked_date is not null,
+            row_number() over (
+                partition by
+                    order_lines.order_hk,
+                    order_lines.stock_item_hk,
+                    order_lines.picked_date is not null
+                order by hub.order_line_id
+            ),
+            null
         ) as turn
     from order_lines
     inner join {{ ref('hub_order_line') }} as hub
@@ -155,7 +161,6 @@ lines as (
             order_line.order_hk = invoice_line.order_hk
             and order_line.stock_item_hk = invoice_line.stock_item_hk
             and order_line.turn = invoice_line.turn
-            and order_line.is_picked
 ),
 
 entries_now as (

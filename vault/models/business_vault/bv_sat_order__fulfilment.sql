@@ -25,7 +25,6 @@ orders as (
 handed_over as (
     select
         backorder.order_hk as backorder_hk,
-        min(orders.order_hk) as original_order_hk,
         max(orders.load_dts) as load_dts
     from orders
     inner join orders as backorder

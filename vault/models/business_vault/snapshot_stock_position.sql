@@ -154,12 +154,15 @@ needs as (
     select
         *,
         effective_quantity < reorder_level as is_reorder_needed,
-        if(
-            effective_quantity < reorder_level,
-            cast(ceil((target_stock_level - effective_quantity) / quantity_per_outer) as int64),
-            0
-        ) as outers_to_order
+        (target_stock_level - effective_quantity) / nullif(quantity_per_outer, 0) as lacking_outers
     from effective
+),
+
+orders as (
+    select
+        *,
+        if(is_reorder_needed, cast(ceil(lacking_outers) as int64), 0) as outers_to_order
+    from needs
 )
 
 select
@@ -176,4 +179,4 @@ select
     outers_to_order * quantity_per_outer as quantity_to_order,
     {{ line_amount('quantity_on_hand', 'last_cost_price') }} as stock_value,
     load_dts
-from needs
+from orders
