@@ -267,11 +267,18 @@ def star(marts: Sequence[Mart]) -> Iterator[str]:
             for fact in facts
         ),
     )
-    yield _table(("dimension", "what it holds"), ((_code(mart.name), mart.description) for mart in used))
+    yield _table(
+        ("dimension", "what it holds"),
+        ((_code(mart.name), _first_sentence(mart.description)) for mart in used),
+    )
     for fact in facts:
         yield f"## {fact.name}"
         yield fact.description
         yield "\n".join(["```mermaid", "erDiagram", *_entities(fact), "```"])
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].removesuffix(".") + "."
 
 
 def _roles(fact: Mart, dimension: str) -> list[str]:

@@ -88,3 +88,27 @@ def test_every_hash_is_kept_as_bytes(first: Build, typed: Typed) -> None:
     }
     assert len(hashes) > 100
     assert [f"{name} is {kind}" for name, kind in hashes.items() if kind != "BYTES"] == []
+
+
+def test_every_model_and_every_column_that_it_makes_is_described(first: Build, typed: Typed) -> None:
+    lacking = []
+    for node in typed.manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            described = {name.lower(): each["description"] for name, each in node["columns"].items()}
+            made = typed.warehouse.columns(node["schema"], node["alias"])
+            lacking += [] if node["description"] else [node["name"]]
+            lacking += [f"{node['name']}.{name}" for name in made if not described.get(name.lower())]
+            lacking += [
+                f"{node['name']}.{name} is not made" for name in set(described) - set(map(str.lower, made))
+            ]
+    assert not lacking, "describe them in the YAML of their folder"
+
+
+def test_every_table_and_column_that_models_read_is_described(typed: Typed, first: Build) -> None:
+    lacking = []
+    for source in typed.manifest["sources"].values():
+        described = {name for name, each in source["columns"].items() if each["description"]}
+        made = typed.warehouse.columns(source["schema"], source["identifier"])
+        lacking += [] if source["description"] else [source["name"]]
+        lacking += [f"{source['name']}.{name}" for name in set(made) - described]
+    assert not lacking, "describe them in metadata/"

@@ -3,30 +3,33 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import psycopg
 import pytest
 
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, execute
+from ingestion.bigquery import connect, execute, query
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold
 from ingestion.settings import LOCAL_PROJECT, Settings
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
 from questions import sizes
-from questions.reconcile import Comparison, Reconciliation, reconcile, record
+from questions.delivery import rebuilt
+from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
 from questions.status import status
 from sandbox.schema import create_schema
 from tests.googlesql.conftest import Build, Typed
 from tests.googlesql.warehouse import Warehouse, serving
 from tests.ingestion.filling import fill
+from tests.vault.delivery import statement
 
 pytestmark = pytest.mark.services
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NONE = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -100,19 +103,30 @@ def test_the_lease_of_the_warehouse(platform: Platform) -> None:
 def test_the_comparison_of_the_layers(platform: Platform, catalog: Catalog) -> None:
     source = [["1", table.qualified, "rows", "3"] for table in catalog.tables]
     platform.warehouse.rows["batch_id", "table_name", "control", "value"] = source
+    taken = [[table.qualified, "1", "1767225600000000"] for table in catalog.tables]
+    platform.warehouse.rows["table_name", "batch_id", "load_dts"] = taken
     before = len(platform.warehouse.sent)
     reconcile(platform.settings, catalog, load_reconciliation(catalog))
     assert not platform.warehouse.refused()
     sent = sent_since(platform, before)
-    for part in ("wwi_raw.sales__orders", "wwi_raw_vault.hub_order", "wwi_marts.fct_sale"):
+    for part in ("wwi_raw.sales__orders", "wwi_raw_vault.hub_order", "wwi_marts.fct_sale", "daily_totals"):
         assert part in sent, part
 
 
+def test_what_rebuilds_a_delivery_from_the_vault(platform: Platform, catalog: Catalog) -> None:
+    for table in catalog.tables:
+        query(connect(platform.settings), rebuilt(catalog, table, platform.settings, as_of=NOW))
+        query(connect(platform.settings), statement(platform.settings, catalog, table, NOW))
+    assert not platform.warehouse.refused()
+
+
 def test_the_record_of_a_comparison(platform: Platform) -> None:
-    compared = Comparison(1, "sales.orders", "rows", "raw", Decimal("3"), Decimal("3.01"))
+    days = (DayDifference(date(2026, 1, 1), Decimal(3), Decimal("3.01")), DayDifference(None, NONE, NONE))
+    compared = Comparison(1, "sales.orders", "rows", "raw", Decimal("3"), Decimal("3.01"), 7, 2, days)
     record(connect(platform.settings), platform.settings, Reconciliation(NOW, (compared,)))
     assert not platform.warehouse.refused()
-    assert "reconciliations" in platform.warehouse.sent[-1].sql
+    assert "reconciliations" in platform.warehouse.sent[-2].sql
+    assert "reconciled_days" in platform.warehouse.sent[-1].sql
 
 
 def test_the_status_and_the_sizes(platform: Platform) -> None:
