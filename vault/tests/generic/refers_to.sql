@@ -1,7 +1,7 @@
 {#-
     Fails with the keys that point to nothing. `references` lists {column, to, field}: the column of the
-    model, and the relation and field that must hold its values, all of one type. Null and `except` (SQL), if given,
-    point to nothing on purpose.
+    model, and the relation and field that must hold its values; all of one type. Null and `except` (SQL),
+    if given, point to nothing on purpose.
 -#}
 {% test refers_to(model, references, except=none) %}
 
