@@ -58,6 +58,9 @@ down: setup ## Stop them
 build: setup ## dbt: staging to marts, with tests
 	@$(BIN)/wwi build
 
+year: setup ## A year of business in twelve batches, proven row by row: half an hour
+	@$(BIN)/pytest tests/acceptance -m year
+
 bench: setup ## Measure: simulator, extraction, load, build
 	@$(BIN)/python -m tests.bench
 
@@ -68,4 +71,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix up down build bench pin clean
+.PHONY: help demo test setup deps generate lint fix up down build year bench pin clean

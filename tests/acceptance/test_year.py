@@ -1,0 +1,77 @@
+"""A whole year of business, loaded in twelve batches: `make year`, half an hour besides `make test`.
+
+Every kind of event occurs in it. After the last batch all layers add up to the source, by total and by day;
+the raw vault gives back every table as of every load; and no column of a mart is without life.
+"""
+
+from datetime import date, timedelta
+
+import pytest
+
+from flows import dbt
+from ingestion.batch import run_batch
+from ingestion.bigquery import connect, query
+from ingestion.settings import Settings
+from metadata.marts import load_marts
+from metadata.reconciliation import load_reconciliation
+from metadata.spec import Catalog
+from questions.reconcile import reconcile
+from sandbox.simulator import Extensions, simulate
+from tests.vault.delivery import compare, loads
+
+pytestmark = [pytest.mark.services, pytest.mark.year]
+
+FIRST_DAY = date(2015, 6, 1)  # the sensors report from the second half of the year on
+DAYS_A_BATCH = (30, 31, 31, 30, 31, 30, 31, 31, 29, 31, 30, 31)
+BUILT_AFTER = {1, 2, 6, 12}  # one batch alone, the next, and several at once
+READINGS = Extensions(cold_room_interval_s=4 * 3600, vehicle_interval_s=4 * 3600)
+
+# columns that hold one value on purpose, and why
+ONE_VALUE = {
+    "photo": "the source has no pictures",
+    "is_compressed": "no reading since 2016 is",
+}
+
+
+@pytest.fixture(scope="module")
+def year(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
+    """The year in every layer."""
+    for number, days in enumerate(DAYS_A_BATCH, start=1):
+        first = FIRST_DAY + timedelta(days=sum(DAYS_A_BATCH[: number - 1]))
+        simulate(source_dsn, start=first, days=days, scale=0.1, extensions=READINGS)
+        run_batch(settings, catalog)
+        if number in BUILT_AFTER:
+            dbt.build(settings)
+    return settings
+
+
+@pytest.mark.timeout(5400)
+def test_all_layers_add_up_to_the_source_by_total_and_by_day(year: Settings, catalog: Catalog) -> None:
+    found = reconcile(year, catalog, load_reconciliation(catalog))
+    assert {each.table for each in found.comparisons} == {table.qualified for table in catalog.tables}
+    assert len(found.comparisons) > 200
+    assert found.differences == ()
+
+
+@pytest.mark.timeout(1800)
+def test_every_delivery_of_the_year_is_rebuilt(year: Settings, catalog: Catalog) -> None:
+    client = connect(year)
+    times = loads(client, year)
+    assert len(times) == len(DAYS_A_BATCH)
+    unequal = [
+        (table.qualified, load, found)
+        for table in catalog.tables
+        for load in times
+        if not (found := compare(client, year, catalog, table, load)).is_equal
+    ]
+    assert unequal == []
+
+
+def test_every_column_of_every_mart_lives(year: Settings) -> None:
+    client, lifeless = connect(year), []
+    for mart in load_marts():
+        counted = ", ".join(f"count(distinct `{each.name}`) as `{each.name}`" for each in mart.columns)
+        (row,) = query(client, f"select {counted} from {year.dataset('marts')}.{mart.name}")
+        lifeless += [f"{mart.name}.{name}" for name, values in row.items() if values < 2]
+    unexplained = [each for each in lifeless if each.partition(".")[2] not in ONE_VALUE]
+    assert unexplained == []
