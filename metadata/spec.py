@@ -308,7 +308,7 @@ class Catalog(Spec):
         """Return the hub of that concept; KeyError when there is none."""
         return self._hubs[name]
 
-    def target(self, table: Table, column: str) -> Table:
+    def referred(self, table: Table, column: str) -> Table:
         """Return the table that a column refers to; KeyError when it refers to none."""
         return self._tables[table.foreign_keys[column].rpartition(".")[0]]
 
@@ -317,4 +317,4 @@ class Catalog(Spec):
         if table.control_day is None:
             return None
         first, _, column = table.control_day.partition(".")
-        return ControlDay(column, first, self.target(table, first)) if column else ControlDay(first)
+        return ControlDay(column, first, self.referred(table, first)) if column else ControlDay(first)

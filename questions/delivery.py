@@ -96,7 +96,7 @@ class _Parts:
 
     def end(self, column: str, wanted: Collection[str], parent: str) -> None:
         """Take a reference from the hub that it points to."""
-        target = self._catalog.target(self._table, column).vault
+        target = self._catalog.referred(self._table, column).vault
         assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
         (key,) = self._catalog.hub(target.hub).business_key
         self.hub(column, target.hub, naming.hash_key(naming.role(column)), key, wanted, parent)

@@ -21,7 +21,7 @@ from tests.googlesql.warehouse import Sent, Warehouse, serving
 
 HERE = Path(__file__).parent
 PROJECT = "wwi-typed"
-DBT_LIMIT_S = 400
+DBT_LIMIT_S = 800
 
 
 @dataclass(frozen=True)
