@@ -133,7 +133,7 @@ def _personal(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
             if column.is_personal
         ),
     )
-    yield "In the marts:"
+    yield "In the marts, where the view without `_unmasked` in its name hides the same columns:"
     yield _table(
         ("mart", "column", "what it is"),
         (
