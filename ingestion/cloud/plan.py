@@ -19,7 +19,7 @@ from ingestion.cloud.resources import (
 from ingestion.raw_layout import raw_layout
 from ingestion.settings import Layer, Settings
 from metadata import naming
-from metadata.spec import Catalog, HubMapping
+from metadata.spec import Catalog, EventMapping, HubMapping
 
 APIS = (
     "cloudresourcemanager.googleapis.com",  # the project's policy
@@ -107,9 +107,9 @@ def protected(settings: Settings, catalog: Catalog, tag: str) -> tuple[Resource,
 def personal_satellites(catalog: Catalog) -> tuple[str, ...]:
     """The satellites of the raw vault that hold personal data: tables that are only ever added to."""
     return tuple(
-        naming.satellite(table.vault.hub, satellite.topic)
+        naming.satellite(table.vault.concept, satellite.topic)
         for table in catalog.tables
-        if isinstance(table.vault, HubMapping)
+        if isinstance(table.vault, HubMapping | EventMapping)
         for satellite in table.vault.satellites
         if satellite.personal
     )

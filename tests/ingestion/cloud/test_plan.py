@@ -141,7 +141,10 @@ def test_rows_of_personal_satellites_are_seen_by_the_transformer_and_those_named
         "sat_order__personal",
         "sat_person__logon",
         "sat_person__personal",
+        "sat_purchase_order__personal",
         "sat_supplier__personal",
+        "sat_system_parameter__personal",
+        "sat_vehicle_temperature__personal",
     }
     transformer = "serviceAccount:wwi-transformer@shop-project.iam.gserviceaccount.com"
     for each in policies:
