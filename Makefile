@@ -58,7 +58,7 @@ down: setup ## Stop them
 build: setup ## dbt: staging to marts, with tests
 	@$(BIN)/wwi build
 
-year: setup ## A year of business in twelve batches, proven row by row: half an hour
+year: setup ## A year of business in twelve batches, proven row by row (7 minutes)
 	@$(BIN)/pytest tests/acceptance -m year
 
 bench: setup ## Measure: simulator, extraction, load, build

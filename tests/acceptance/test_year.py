@@ -1,4 +1,4 @@
-"""A whole year of business, loaded in twelve batches: `make year`, half an hour besides `make test`.
+"""A whole year of business, loaded in twelve batches: `make year`, some minutes besides `make test`.
 
 Every kind of event occurs in it. After the last batch all layers add up to the source, by total and by day;
 the raw vault gives back every table as of every load; and no column of a mart is without life.
