@@ -15,7 +15,7 @@ from ingestion.errors import PermanentError
 from ingestion.plan import Previous, Window
 from ingestion.postgres import Connection, TableCount, copy_out, count_days, translated
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, record_source
-from metadata.spec import Column, ControlDay, Table
+from metadata.spec import Column, Lookup, Table
 
 # What one reader holds of a table at a time, as CSV text. Its Arrow form is about as large again.
 BLOCK_BYTES = 4 * 2**20
@@ -27,7 +27,8 @@ KnownKeys = Callable[[Table, Previous], Path]
 class TableTask:
     """What to read of a table, and what is known of it.
 
-    `has_key`: the source itself keeps its key unique. `day`: take its control totals by day, too.
+    `has_key`: the source itself keeps its key unique. `lookups`: what its control totals need of other
+    tables; `by_day`: take them by day, too.
     """
 
     table: Table
@@ -38,7 +39,8 @@ class TableTask:
     has_key: bool
     batch_id: int
     load_dts: datetime
-    day: ControlDay | None = None
+    lookups: tuple[Lookup, ...] = ()
+    by_day: bool = False
 
     @property
     def is_idle(self) -> bool:
@@ -98,9 +100,9 @@ def _with_days(
     reader: Connection, task: TableTask, folder: Path, report: spool.TableSpool
 ) -> spool.TableSpool:
     """Put the control totals by day into the spool, where the task asks for them."""
-    if task.day is None:
+    if not task.by_day:
         return report
-    totals = count_days(reader, task.table, task.day)
+    totals = count_days(reader, task.table, task.lookups)
     file = folder / f"{task.table.raw_name}.days.parquet"
     daily.write(file, task.table.qualified, totals, task.batch_id, task.load_dts)
     return report.model_copy(

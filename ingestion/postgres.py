@@ -19,9 +19,9 @@ from psycopg.conninfo import conninfo_to_dict
 from ingestion import source_sql
 from ingestion.drift import LiveColumn, LiveTable
 from ingestion.errors import PermanentError, TransientError
-from ingestion.plan import Snapshot
+from ingestion.plan import Snapshot, Window
 from ingestion.settings import Settings
-from metadata.spec import Catalog, ControlDay, Table
+from metadata.spec import Catalog, Lookup, Table
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -46,6 +46,15 @@ class Picture:
     snapshot: Snapshot
     source_system: str
     applied_dts: datetime
+
+
+@dataclass(frozen=True)
+class ToCount:
+    """A table, what its control totals need of other tables, and the window whose rows are counted."""
+
+    table: Table
+    lookups: tuple[Lookup, ...]
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -145,15 +154,15 @@ def open_reader(settings: Settings, picture: Picture) -> Connection:
     return connection
 
 
-def count_tables(connection: Connection, wanted: Sequence[tuple[Table, int | None]]) -> dict[str, TableCount]:
-    """Count these tables in one query: rows, rows since a transaction id (None: all), control totals."""
+def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str, TableCount]:
+    """Count these tables in one query: rows, rows in the window, control totals."""
     if not wanted:
         return {}
-    parts = [source_sql.count_rows(table, from_xid) for table, from_xid in wanted]
+    parts = [source_sql.count_rows(each.table, each.lookups, each.window.from_xid) for each in wanted]
     with translated("counting the source's rows"):
         rows = connection.execute(sql.SQL(" union all ").join(parts)).fetchall()
     counts = {}
-    controls = {table.qualified: tuple(table.controls) for table, _ in wanted}
+    controls = {each.table.qualified: tuple(each.table.controls) for each in wanted}
     for name, total, changed, sums in rows:
         assert isinstance(total, int) and isinstance(changed, int) and isinstance(sums, list)  # noqa: PT018
         values = dict(zip(controls[str(name)], map(Decimal, sums), strict=True))
@@ -161,10 +170,10 @@ def count_tables(connection: Connection, wanted: Sequence[tuple[Table, int | Non
     return counts
 
 
-def count_days(connection: Connection, table: Table, day: ControlDay) -> list[DayTotals]:
+def count_days(connection: Connection, table: Table, lookups: Sequence[Lookup]) -> list[DayTotals]:
     """Return the control totals of each day, in order of the days; the rows of no day come last."""
     with translated(f"adding up {table.qualified} by day"):
-        rows = connection.execute(source_sql.count_days(table, day) + sql.SQL(" order by 1")).fetchall()
+        rows = connection.execute(source_sql.count_days(table, lookups) + sql.SQL(" order by 1")).fetchall()
     totals = []
     for text, count, sums in rows:
         assert isinstance(count, int) and isinstance(sums, list)  # noqa: PT018

@@ -16,7 +16,7 @@ from ingestion.extract import TableTask, extract_table
 from ingestion.ledger import Batch, LedgerState
 from ingestion.parallel import in_parallel
 from ingestion.plan import Window, has_shrunk, plan_window
-from ingestion.postgres import Connection, Picture, TableCount
+from ingestion.postgres import Connection, Picture, TableCount, ToCount
 from ingestion.report import Progress
 from ingestion.run import Run
 from ingestion.spool import DailySpool, Manifest, TableSpool
@@ -137,9 +137,8 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
         )
         for table in source.tables
     }
-    counts = _count(source, windows)
+    counts = _count(run, source, windows)
     tasks = _with_days(
-        run,
         [
             TableTask(
                 table=table,
@@ -150,6 +149,7 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
                 has_key=source.live[table.qualified].has_key,
                 batch_id=batch.batch_id,
                 load_dts=batch.load_dts,
+                lookups=run.catalog.lookups(table),
             )
             for table in source.tables
         ],
@@ -157,20 +157,24 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
     return sorted(tasks, key=lambda task: task.count.changed, reverse=True)
 
 
-def _with_days(run: Run, tasks: Sequence[TableTask]) -> list[TableTask]:
-    """Ask for totals by day of each table that changed, or whose days stand in a table that did."""
+def _with_days(tasks: Sequence[TableTask]) -> list[TableTask]:
+    """Ask for totals by day of each table that changed, or whose totals need a table that did."""
     changed = {task.table.qualified for task in tasks if not task.is_idle}
-    found = []
-    for task in tasks:
-        day = run.catalog.control_day(task.table)
-        holders = {task.table.qualified, day.header.qualified if day and day.header else ""}
-        found.append(replace(task, day=day) if day and holders & changed else task)
-    return found
+    return [
+        replace(
+            task,
+            by_day=task.table.day is not None
+            and not changed.isdisjoint(
+                {task.table.qualified, *(lookup.table.qualified for lookup in task.lookups)}
+            ),
+        )
+        for task in tasks
+    ]
 
 
-def _count(source: _Source, windows: Mapping[str, Window]) -> dict[str, TableCount]:
+def _count(run: Run, source: _Source, windows: Mapping[str, Window]) -> dict[str, TableCount]:
     """Count all tables, one query per reader."""
-    wanted = [(table, windows[table.qualified].from_xid) for table in source.tables]
+    wanted = [ToCount(table, run.catalog.lookups(table), windows[table.qualified]) for table in source.tables]
     shares = [
         share for start in range(len(source.readers)) if (share := wanted[start :: len(source.readers)])
     ]

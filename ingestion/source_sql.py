@@ -1,9 +1,11 @@
 """The SQL that is asked of the source. Identifiers and values are quoted by psycopg, never by hand."""
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from ingestion.typemap import column_type
-from metadata.spec import Catalog, ControlDay, Table
+from metadata.spec import Catalog, Lookup, Table
 
 Query = sql.Composed
 
@@ -29,30 +31,40 @@ def select_keys(table: Table) -> sql.Composed:
     return sql.SQL("select {} from {}").format(columns, name_of(table))
 
 
-def count_rows(table: Table, from_xid: int | None) -> sql.Composed:
+def count_rows(table: Table, lookups: Sequence[Lookup], from_xid: int | None) -> sql.Composed:
     """One row: name, rows, rows written since a transaction id (None: all), control totals as text."""
     changed = sql.SQL("true") if from_xid is None else _changed(from_xid)
     query = sql.SQL("select {}, count(*), count(*) filter (where {}), array[{}]::text[] from {}")
-    return query.format(sql.Literal(table.qualified), changed, _sums(table), name_of(table))
+    rows = _with_lookups(table, lookups, ["xmin"])
+    return query.format(sql.Literal(table.qualified), changed, _sums(table), rows)
 
 
-def count_days(table: Table, day: ControlDay) -> sql.Composed:
-    """One row per day: the day as text (null for rows of no day), rows, control totals as text.
+def count_days(table: Table, lookups: Sequence[Lookup]) -> sql.Composed:
+    """One row per day: the day as text (null for rows of no day), rows, control totals as text."""
+    query = sql.SQL("select cast({} as date)::text, count(*), array[{}]::text[] from {} group by 1")
+    return query.format(sql.Identifier(table.day or ""), _sums(table), _with_lookups(table, lookups, []))
 
-    A day that stands in another table is looked up there, in the same snapshot.
-    """
-    own, header = sql.Identifier("own"), sql.Identifier("header")
-    columns = [sql.SQL("{}.{}").format(own, sql.Identifier(name)) for name in sorted(table.control_columns)]
-    holder = header if day.header else own
-    value = sql.SQL("cast({}.{} as date) as control_day").format(holder, sql.Identifier(day.column))
-    rows = sql.SQL("select {} from {} as own").format(sql.SQL(", ").join([*columns, value]), name_of(table))
-    if day.header and day.through:
-        (key,) = day.header.primary_key
-        rows += sql.SQL(" left join {} as header on {}.{} = {}.{}").format(
-            name_of(day.header), header, sql.Identifier(key), own, sql.Identifier(day.through)
+
+def _with_lookups(table: Table, lookups: Sequence[Lookup], more: Sequence[str]) -> sql.Composable:
+    """The rows of the table with all columns that its controls need, looked up in the same snapshot."""
+    if not lookups:
+        return name_of(table)
+    own = sql.Identifier("own")
+    columns = [
+        sql.SQL("{}.{}").format(own, sql.Identifier(name)) for name in [*more, *sorted(table.control_columns)]
+    ]
+    joins = sql.SQL("{} as own").format(name_of(table))
+    for lookup in lookups:
+        (key,) = lookup.table.primary_key
+        found = sql.Identifier(f"{lookup.through}_row")
+        columns += [
+            sql.SQL("{}.{} as {}").format(found, sql.Identifier(name), sql.Identifier(lookup.name(name)))
+            for name in lookup.columns
+        ]
+        joins += sql.SQL(" left join {} as {} on {}.{} = {}.{}").format(
+            name_of(lookup.table), found, found, sql.Identifier(key), own, sql.Identifier(lookup.through)
         )
-    query = sql.SQL("select control_day::text, count(*), array[{}]::text[] from ({}) as line group by 1")
-    return query.format(_sums(table), rows)
+    return sql.SQL("(select {} from {}) as line").format(sql.SQL(", ").join(columns), joins)
 
 
 def _sums(table: Table) -> sql.Composed:

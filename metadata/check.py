@@ -24,8 +24,9 @@ def find_mistakes(catalog: Catalog, broken: frozenset[str] = frozenset()) -> lis
     for table in catalog.tables:
         mistakes += _keys(table)
         mistakes += _foreign_keys(table, catalog, broken)
-        mistakes += _control_day(table, catalog)
+        mistakes += _controls(table, catalog)
         mistakes += _vault(table, catalog, broken)
+    mistakes += _key_kinds(catalog)
     mistakes += _doubled_names(catalog)
     # A hub also looks unused when a table misspells it or cannot be read.
     return mistakes if mistakes or broken else list(_unused_hubs(catalog))
@@ -88,29 +89,43 @@ def _foreign_keys(table: Table, catalog: Catalog, broken: frozenset[str]) -> Ite
             yield Mistake(file, "undeclared_foreign_keys", f"'{undeclared.name}' refers to nothing", mend)
 
 
-def _control_day(table: Table, catalog: Catalog) -> Iterator[Mistake]:
-    """The day is a date or a time that is loaded, of the row itself or of the one that a column refers to."""
-    if table.control_day is None:
-        return
-    file, key = table_file(table), "control_day"
-    *path, name = table.control_day.split(".")
-    holder = table
-    for column in path:
-        target = table.foreign_keys.get(column, "").rpartition(".")[0]
-        known = {other.qualified: other for other in catalog.tables}
-        if column not in table.foreign_keys:
-            mend = did_you_mean(column, table.foreign_keys)
-            yield Mistake(file, key, f"'{column}' is no column that refers to a table", mend)
-            return
-        if target not in known:
-            return  # said where the reference stands
-        holder = known[target]
+def _controls(table: Table, catalog: Catalog) -> Iterator[Mistake]:
+    """Every column looked up for a control exists; the day is a date or a time."""
+    file = table_file(table)
+    if table.control_day and "." not in table.control_day:
+        yield from _day(table, table.control_day, file)
+    known = {other.qualified: other for other in catalog.tables}
+    for through, name in table.control_paths:
+        is_day = table.control_day == f"{through}.{name}"
+        key = "control_day" if is_day else "computed_controls"
+        target = table.foreign_keys.get(through, "").rpartition(".")[0]
+        if through not in table.foreign_keys:
+            mend = did_you_mean(through, table.foreign_keys)
+            yield Mistake(file, key, f"'{through}' is no column that refers to a table", mend)
+        elif target in known:  # one that is not was told where the reference stands
+            if is_day:
+                yield from _day(known[target], name, file)
+            elif name not in known[target].column_names:
+                yield _no_column(known[target], name, file, key)
+            elif known[target].column(name).sensitivity == "secret":
+                mend = "Secret columns never leave the source; take it out."
+                yield Mistake(file, key, f"'{name}' of {target} is secret", mend)
+        if through in table.foreign_keys and target in known and len(known[target].primary_key) > 1:
+            mend = "Look it up through a key of one column."
+            yield Mistake(file, key, f"{target} has a key of several columns", mend)
+
+
+def _day(holder: Table, name: str, file: str) -> Iterator[Mistake]:
     if name not in holder.column_names:
-        mend = did_you_mean(name, holder.column_names)
-        yield Mistake(file, key, f"{holder.qualified} has no column '{name}'", mend)
+        yield _no_column(holder, name, file, "control_day")
     elif holder.column(name).kind not in {"date", "datetime", "timestamp"}:
         mend = "Choose a column that is a date or a time."
-        yield Mistake(file, key, f"'{name}' is a {holder.column(name).type}", mend)
+        yield Mistake(file, "control_day", f"'{name}' is a {holder.column(name).type}", mend)
+
+
+def _no_column(holder: Table, name: str, file: str, key: str) -> Mistake:
+    mend = did_you_mean(name, holder.column_names)
+    return Mistake(file, key, f"{holder.qualified} has no column '{name}'", mend)
 
 
 def _vault(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
@@ -147,6 +162,31 @@ def _key_of_hub(  # noqa: PLR0913, PLR0917 - what is compared, and where to say 
         problem = f"hub {hub} is known by {', '.join(business_key)}, a row by {', '.join(key)}"
         mend = f"Make business_key in {HUBS_FILE} and the key here the same columns."
         yield Mistake(table_file(table), place, problem, mend)
+
+
+def _key_kinds(catalog: Catalog) -> Iterator[Mistake]:
+    """All tables that bring keys of a hub give them one type: BigQuery puts no others together."""
+    first: dict[tuple[str, str], tuple[Table, str]] = {}
+    for table in catalog.tables:
+        for hub, name in _keys_brought(table):
+            column = table.column(name)
+            other, kind = first.setdefault((hub, name), (table, column.kind))
+            if column.kind != kind:
+                problem = f"a {column.type}, but a {other.column(name).type} in {other.qualified}"
+                mend = f"Both are keys of hub {hub}: cast one in a view of the source."
+                yield Mistake(table_file(table), f"columns.{name}", problem, mend)
+
+
+def _keys_brought(table: Table) -> list[tuple[str, str]]:
+    """(hub, column of its business key) of every hub whose keys the table's rows bring."""
+    match table.vault:
+        case HubMapping(hub=hub):
+            pairs = [(hub, name) for name in table.primary_key]
+        case EventMapping(brings=brings):
+            pairs = [(hub, name) for name, hub in brings.items()]
+        case _:
+            pairs = []
+    return [(hub, name) for hub, name in pairs if name in table.column_names]
 
 
 def _link(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:

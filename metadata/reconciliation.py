@@ -87,7 +87,7 @@ def _unknown(fact: Fact, key: str, catalog: Catalog) -> list[Mistake]:
         mend = did_you_mean(fact.source, known)
         return [Mistake(FILE, f"{key}.source", f"no table '{fact.source}'", mend)]
     controls = known[fact.source].controls
-    if fact.day and known[fact.source].control_day is None:
+    if fact.day and known[fact.source].day is None:
         mend = f"Give {fact.source} a control_day, or take the day out."
         return [Mistake(FILE, f"{key}.day", f"{fact.source} is not added up by day", mend)]
     return [

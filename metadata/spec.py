@@ -37,6 +37,11 @@ _KINDS: dict[str, Kind] = {
 PostgresType = Annotated[str, Field(pattern="^(" + "|".join(_KINDS) + ")$")]
 
 
+# `order_id.order_date` in a control: the foreign key, and the column of the row that it refers to
+_PATH = re.compile(r"\b([a-z]\w*)\.([a-z]\w*)\b")
+LOOKED_UP = "__"
+
+
 class Spec(BaseModel):
     """Base of all metadata: values cannot change and keys must be known."""
 
@@ -191,9 +196,10 @@ class Hub(Spec):
 class Table(Spec):
     """One source table: what it holds, how its rows are known, and where they go in the vault.
 
-    `control_day` is the business date by which its control totals are compared: a column of its own, or
-    `order_id.order_date` for the column of the row that its foreign key refers to. Load the table once with
-    `wwi ingest --full` after changing it.
+    Its control totals are the sums of its measures and of `computed_controls`, {name: SQL}; `control_day` is
+    the business date by which they are compared. Both name columns of the table's own or, as
+    `order_id.order_date`, one of the row that a foreign key refers to. Load the table once with
+    `wwi ingest --full` after changing either.
     """
 
     schema_name: SnakeName
@@ -255,25 +261,53 @@ class Table(Spec):
     def controls(self) -> dict[str, str]:
         """Name -> SQL whose sum over the whole table must be the same in every layer.
 
-        The SQL is valid on Postgres and on BigQuery: every measure, then the computed controls.
+        The SQL is valid on Postgres and on BigQuery: every measure, then the computed controls. A column
+        that is looked up in another table has the name that `Lookup` gives it.
         """
         measures = {column.name: column.name for column in self.columns if column.measure}
-        return measures | self.computed_controls
+        computed = {
+            name: _PATH.sub(rf"\1{LOOKED_UP}\2", text) for name, text in self.computed_controls.items()
+        }
+        return measures | computed
+
+    @property
+    def day(self) -> str | None:
+        """The column with the day of a row, by the name that `Lookup` gives it when it is looked up."""
+        return self.control_day.replace(".", LOOKED_UP) if self.control_day else None
+
+    @property
+    def control_paths(self) -> tuple[tuple[str, str], ...]:
+        """The columns to look up for controls and day: (foreign key, column of the row it refers to)."""
+        return tuple(dict.fromkeys(_PATH.findall(" ".join(self._control_texts))))
+
+    @property
+    def looked_up_controls(self) -> tuple[str, ...]:
+        """The controls that need rows of other tables."""
+        return tuple(name for name, text in self.computed_controls.items() if _PATH.search(text))
 
     @property
     def control_columns(self) -> frozenset[str]:
-        """The columns that occur in the controls."""
-        words = set(re.findall(r"\w+", " ".join(self.controls.values())))
-        return frozenset(words & self._by_name.keys())
+        """The columns of its own that controls and day need, foreign keys to look up by among them."""
+        measures = {column.name for column in self.columns if column.measure}
+        words = set(re.findall(r"\w+", _PATH.sub(r"\1", " ".join(self._control_texts))))
+        return frozenset(measures | (words & self._by_name.keys()))
+
+    @property
+    def _control_texts(self) -> tuple[str, ...]:
+        return (*self.computed_controls.values(), self.control_day or "")
 
 
 @dataclass(frozen=True)
-class ControlDay:
-    """Where the day of a row stands: its own `column`, or that of the `header` that `through` refers to."""
+class Lookup:
+    """What a table's totals need of the rows that its foreign key `through` refers to, in `table`."""
 
-    column: str
-    through: str | None = None
-    header: Table | None = None
+    through: str
+    table: Table
+    columns: tuple[str, ...]
+
+    def name(self, column: str) -> str:
+        """What the column is called among those of the table itself: `order_id__order_date`."""
+        return f"{self.through}{LOOKED_UP}{column}"
 
 
 class Catalog(Spec):
@@ -312,9 +346,11 @@ class Catalog(Spec):
         """Return the table that a column refers to; KeyError when it refers to none."""
         return self._tables[table.foreign_keys[column].rpartition(".")[0]]
 
-    def control_day(self, table: Table) -> ControlDay | None:
-        """Where the day of the table's rows stands; None when its totals are not compared by day."""
-        if table.control_day is None:
-            return None
-        first, _, column = table.control_day.partition(".")
-        return ControlDay(column, first, self.referred(table, first)) if column else ControlDay(first)
+    def lookups(self, table: Table) -> tuple[Lookup, ...]:
+        """What the table's control totals need of other tables, one entry for each foreign key."""
+        columns: dict[str, list[str]] = {}
+        for through, column in table.control_paths:
+            columns.setdefault(through, []).append(column)
+        return tuple(
+            Lookup(through, self.referred(table, through), tuple(names)) for through, names in columns.items()
+        )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ingestion.settings import Layer, Settings
 from metadata import naming
 from metadata.reconciliation import Fact
-from metadata.spec import Catalog, ControlDay, Table
+from metadata.spec import Catalog, Lookup, Table
 from questions.delivery import newest, rebuilt
 
 # engine: numeric - it is (38, 9) on BigQuery; said in full, for the emulator makes less of the bare word
@@ -54,25 +54,22 @@ class DaysTaken:
 
 def raw_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals:
     """Newest record of every key among the completed batches, unless it is a delete."""
-    day = catalog.control_day(table)
-    rows = _raw_rows(table, table.control_columns | _own_day(day), settings)
-    if day and day.header:
-        header = _raw_rows(day.header, {day.column}, settings)
-        return _totals(table, _with_header(rows, day, header))
-    return _totals(table, _with_day(rows, day))
+    rows = _raw_rows(table, table.control_columns, settings)
+    for lookup in catalog.lookups(table):
+        rows = _looked_up(rows, lookup, _raw_rows(lookup.table, set(lookup.columns), settings))
+    return _totals(table, rows)
 
 
 def vault_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals | None:
     """What the raw vault holds now of the table's rows; None for a table that is not mapped."""
     if table.vault is None:
         return None
-    day = catalog.control_day(table)
-    rows = rebuilt(catalog, table, settings, columns=table.control_columns | _own_day(day))
-    if day and day.header:
-        needed = {*day.header.primary_key, day.column}
-        header = rebuilt(catalog, day.header, settings, columns=needed, whole=False)
-        return _totals(table, _with_header(rows, day, header))
-    return _totals(table, _with_day(rows, day))
+    rows = rebuilt(catalog, table, settings, columns=table.control_columns)
+    for lookup in catalog.lookups(table):
+        needed = {*lookup.table.primary_key, *lookup.columns}
+        found = rebuilt(catalog, lookup.table, settings, columns=needed, whole=False)
+        rows = _looked_up(rows, lookup, found)
+    return _totals(table, rows)
 
 
 def mart_totals(fact: Fact, settings: Settings) -> Totals:
@@ -172,29 +169,19 @@ where load_dts = {load_dts} and batch_id = {when.batch_id} and table_name in ({t
 
 
 def _totals(table: Table, rows: str) -> Totals:
-    by_day = table.control_day is not None
-    return Totals(table.qualified, table.qualified, table.controls, rows, by_day)
+    day = f"cast({table.day} as date)" if table.day else NO_DAY
+    dated = f"select *, {day} as {DAY} from ({rows})"
+    return Totals(table.qualified, table.qualified, table.controls, dated, table.day is not None)
 
 
-def _own_day(day: ControlDay | None) -> set[str]:
-    """The column of the table itself that its day needs."""
-    return {day.through or day.column} if day else set()
-
-
-def _with_day(rows: str, day: ControlDay | None) -> str:
-    value = f"cast({day.column} as date)" if day else NO_DAY
-    return f"select *, {value} as {DAY} from ({rows})"
-
-
-def _with_header(rows: str, day: ControlDay, header: str) -> str:
-    """Look the day up in the rows of the table that has it."""
-    assert day.header is not None
-    (key,) = day.header.primary_key
-    return f"""select line.*, header.{DAY}
+def _looked_up(rows: str, lookup: Lookup, found: str) -> str:
+    """Add the columns that are looked up in the rows of another table."""
+    (key,) = lookup.table.primary_key
+    names = ", ".join(f"{name} as {lookup.name(name)}" for name in lookup.columns)
+    return f"""select line.*, found.* except (found_key)
     from ({rows}) as line
-    left join (
-        select {key} as header_key, cast({day.column} as date) as {DAY} from ({header})
-    ) as header on line.{day.through} = header.header_key"""
+    left join (select {key} as found_key, {names} from ({found})) as found
+        on line.{lookup.through} = found.found_key"""
 
 
 def _raw_rows(table: Table, columns: frozenset[str] | set[str], settings: Settings) -> str:

@@ -137,7 +137,7 @@ def reconcile(
     WwiError when nothing was loaded yet or the vault was never built.
     """
     client = connect(settings, "reconcile")
-    source = source_totals(client, settings)
+    source = comparable(catalog, source_totals(client, settings))
     taken = days_taken(client, settings, catalog, source)
     loaded = [table for table in catalog.tables if (table.qualified, ROWS) in source]
     comparisons: list[Comparison] = []
@@ -251,8 +251,7 @@ def days_taken(
 ) -> dict[str, DaysTaken]:
     """Return the batch in which each table was last added up by day; a table that never was is left out.
 
-    So is one whose days stand in another table, when the two were last loaded in different batches: a line
-    can then be without its header, or have a newer one.
+    So is one whose totals need another table, when the two were last loaded in different batches.
     """
     audit = f"`{settings.project}.{settings.dataset('audit')}"
     rows = query(
@@ -267,13 +266,34 @@ def days_taken(
         timeout_s=settings.query_timeout_s,
     )
     taken = {row["table_name"]: DaysTaken(row["batch_id"], row["load_dts"]) for row in rows}
-    for table in catalog.tables:
-        day = catalog.control_day(table)
-        header = day.header.qualified if day and day.header else table.qualified
-        apart = source.get((table.qualified, ROWS), (0,))[0] != source.get((header, ROWS), (0,))[0]
-        if day is None or apart:
-            taken.pop(table.qualified, None)
-    return taken
+    return {
+        table.qualified: taken[table.qualified]
+        for table in catalog.tables
+        if table.day and table.qualified in taken and not _is_apart(catalog, table, source)
+    }
+
+
+def comparable(catalog: Catalog, source: SourceTotals) -> SourceTotals:
+    """Leave out the totals that need another table which was last loaded in another batch."""
+    unsure = {
+        (table.qualified, control)
+        for table in catalog.tables
+        for control in table.looked_up_controls
+        if _is_apart(catalog, table, source)
+    }
+    return {key: value for key, value in source.items() if key not in unsure}
+
+
+def _is_apart(catalog: Catalog, table: Table, source: SourceTotals) -> bool:
+    """Tell whether the table and one that its totals need were last loaded in different batches.
+
+    A line can then be without its header, or have a newer one.
+    """
+    batches = {
+        source.get((each.qualified, ROWS), (0,))[0]
+        for each in (table, *(lookup.table for lookup in catalog.lookups(table)))
+    }
+    return len(batches) > 1
 
 
 def _batches_outside_vault(client: bigquery.Client, settings: Settings) -> tuple[int, ...]:

@@ -79,6 +79,29 @@ def test_facts_add_up_to_columns_they_have() -> None:
     assert unknown == []
 
 
+# Prices and rates do not add up.
+NO_MEASURES = {"unit_price", "tax_rate"}
+
+
+def test_every_measure_of_every_fact_is_reconciled() -> None:
+    """A number that is neither a key nor a price has a total in the source that it must equal."""
+    compared = {
+        (fact.name, column)
+        for fact in load_reconciliation(load_catalog())
+        for column in fact.measures.values()
+    }
+    loose = {
+        (name, column["name"])
+        for name, model in MODELS.items()
+        if name.startswith("fct_")
+        for column in model["columns"]
+        if re.match("INT64|NUMERIC|FLOAT64", column["data_type"], re.IGNORECASE)
+        and not re.search("_(key|id|number)$", column["name"])
+        and column["name"] not in NO_MEASURES
+    }
+    assert loose - compared == set()
+
+
 def test_a_fact_of_several_tables_tells_their_rows_apart() -> None:
     facts = load_reconciliation(load_catalog())
     names = [fact.name for fact in facts]

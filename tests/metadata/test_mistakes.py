@@ -176,6 +176,42 @@ CASES = {
         (BASKETS, "  tax: round", "  amount: round"),
         (BASKETS, "computed_controls.amount", "a measure has the same name", "rename"),
     ),
+    "day in no column": (
+        (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: paid_wen"),
+        (BASKETS, "control_day", "shop.baskets has no column 'paid_wen'", "Did you mean 'paid_when'?"),
+    ),
+    "day that is no day": (
+        (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: amount"),
+        (BASKETS, "control_day", "'amount' is a numeric(18,2)", "a date or a time"),
+    ),
+    "day of a row that nothing refers to": (
+        (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: buyer.born_on"),
+        (BASKETS, "control_day", "'buyer' is no column that refers to a table", "Did you mean 'buyer_id'?"),
+    ),
+    "day in no column of the row referred to": (
+        (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: buyer_id.born_on"),
+        (BASKETS, "control_day", "shop.buyers has no column 'born_on'", "Known here: buyer_id"),
+    ),
+    "control by a column that refers to nothing": (
+        (BASKETS, "round(amount * 2, 2)", "amount * paid_when.discount"),
+        (BASKETS, "computed_controls", "'paid_when' is no column that refers to a table", "buyer_id"),
+    ),
+    "control in no column of the row referred to": (
+        (BASKETS, "round(amount * 2, 2)", "amount * buyer_id.discont"),
+        (BASKETS, "computed_controls", "shop.buyers has no column 'discont'", "Did you mean 'discount'?"),
+    ),
+    "control that needs a secret": (
+        (BASKETS, "round(amount * 2, 2)", "amount * buyer_id.password"),
+        (BASKETS, "computed_controls", "'password' of shop.buyers is secret", "never leave the source"),
+    ),
+    "key of two types": (
+        (
+            "tables/shop/buyer_balances.yml",
+            "{type: integer, references: shop.buyers.buyer_id, ",
+            "{type: text, ",
+        ),
+        (BUYERS, "columns.buyer_id", "a integer, but a text in shop.buyer_balances", "cast one in a view"),
+    ),
     "unknown type": (
         (COLOURS, "{type: text,", "{type: string,"),
         (COLOURS, "columns.colour_name.type", "'string' is not a valid type", "Postgres type"),

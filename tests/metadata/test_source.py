@@ -82,6 +82,7 @@ def test_ledgers_and_lines_have_their_measures_as_controls(catalog: Catalog) -> 
     }  # fmt: skip
     assert set(catalog.table("sales.invoice_lines").controls) == {
         "quantity", "tax_amount", "line_profit", "extended_price", "total_excluding_tax",
+        "dry_items", "chiller_items",
     }  # fmt: skip
     for ledger in ("sales.customer_transactions", "purchasing.supplier_transactions"):
         assert set(catalog.table(ledger).controls) == {

@@ -1,5 +1,6 @@
 """The classes: strict, frozen, and what they derive."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from metadata.load import load_catalog
-from metadata.spec import Column
+from metadata.spec import Column, Lookup
 
 
 def column(**changes: Any) -> Column:
@@ -76,6 +77,27 @@ def test_a_table_knows_its_names_and_lists(shop: Path) -> None:
     assert baskets.controls == {"amount": "amount", "tax": "round(amount * 2, 2)"}
     assert baskets.defaults == {"paid_when": "now()"}
     assert baskets.foreign_keys["gift_for_buyer_id"] == "shop.buyers.buyer_id"
+
+
+def test_controls_can_look_up_columns_of_the_rows_that_foreign_keys_refer_to(
+    shop: Path, edit: Callable[[str, str, str], None]
+) -> None:
+    file, key = "tables/shop/visits.yml", "primary_key: [visit_id]"
+    edit(file, key, f"{key}\ncontrol_day: came_when\ncomputed_controls: {{rebate: 0.5 * buyer_id.discount}}")
+    file, key = "tables/shop/buyer_balances.yml", "primary_key: [buyer_id]"
+    edit("tables/shop/buyers.yml", "{type: 'numeric(5,2)', desc", "{type: date, desc")
+    edit(file, key, f"{key}\ncontrol_day: buyer_id.discount")
+    catalog = load_catalog(shop)
+    visits, balances = catalog.table("shop.visits"), catalog.table("shop.buyer_balances")
+    buyers = catalog.table("shop.buyers")
+    assert (
+        catalog.lookups(visits) == catalog.lookups(balances) == (Lookup("buyer_id", buyers, ("discount",)),)
+    )
+    assert visits.controls == {"rebate": "0.5 * buyer_id__discount"}
+    assert (visits.day, balances.day) == ("came_when", "buyer_id__discount")
+    assert visits.looked_up_controls == ("rebate",)
+    assert visits.control_columns == {"buyer_id", "came_when"}
+    assert balances.control_columns == {"buyer_id", "owed"}
 
 
 def test_an_unknown_table_is_a_key_error(shop: Path) -> None:
