@@ -113,7 +113,7 @@ def _with_days(
 def _copy_rows(reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys_file: Path) -> int:
     """Copy the window into the spool, and its keys into a file of their own. Returns the number of rows."""
     table = task.table
-    query = source_sql.select_rows(table, task.window.from_xid)
+    query = source_sql.select_rows(table, task.window.xids)
     count = 0
     with pq.ParquetWriter(keys_file, key_schema(table), compression="zstd") as keys:
         for batch in _batches(reader, query, table, table.loaded_columns):

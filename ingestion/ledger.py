@@ -20,7 +20,7 @@ from google.cloud.bigquery import Client, SchemaField
 from ingestion import bigquery
 from ingestion.bigquery import Parameter, TableLayout
 from ingestion.drift import NewColumn
-from ingestion.plan import Previous, Snapshot
+from ingestion.plan import Previous, Snapshot, ended_from_text
 from ingestion.settings import Settings
 from ingestion.spool import Manifest
 from metadata.errors import WwiError
@@ -37,7 +37,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "One row per batch of the ingestion.",
         "batch_id INT64, load_dts TIMESTAMP, applied_dts DATETIME, status STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, source_system STRING, snapshot STRING, pid INT64, host STRING, "
-        "code_version STRING, error STRING",
+        "code_version STRING, error STRING, ended_xids STRING",
     ),
     "table_loads": (
         "One row per table of a completed batch, also when nothing had changed.",
@@ -156,20 +156,22 @@ def read_state(client: Client, settings: Settings) -> LedgerState:
                 row["source_system"],
                 Snapshot.parse(row["snapshot"]),
                 int(row["source_rows"]),
+                ended_from_text(row["ended_xids"]),
             )
             for row in previous
         },
     )
 
 
-def open_batch(client: Client, settings: Settings, batch: Batch) -> None:
-    """Record a batch that begins to read."""
+def open_batch(client: Client, settings: Settings, batch: Batch, ended_xids: str | None) -> None:
+    """Record a batch that begins to read. `ended_xids`: see ingestion/plan.py."""
     row = {
         **asdict(batch),
         "status": EXTRACTING,
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "code_version": version("wwi-vault"),
+        "ended_xids": ended_xids,
     }
     bigquery.execute(client, insert(settings, "batches", [row]), timeout_s=settings.query_timeout_s)
 
@@ -310,6 +312,7 @@ order by batch_id
 _PREVIOUS = """
 select
     loads.table_name, batches.batch_id, batches.load_dts, batches.source_system, batches.snapshot,
+    batches.ended_xids,
     totals.value as source_rows
 from {table_loads} as loads
 inner join {batches} as batches

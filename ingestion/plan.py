@@ -1,12 +1,14 @@
 """Decides, without touching anything, what to read of a table and whether that can be right.
 
 A row is changed since the previous batch when the transaction that wrote it (its `xmin`) was not yet over
-when that batch took its snapshot. Every such transaction has an id of at least the snapshot's xmin, so all
-rows from that id on are read. That is a superset: it also holds rows of transactions that were over already.
-The list of running transactions in the snapshot could sort those out, but it names no subtransactions
-(savepoints), whose rows carry ids of their own; reading a row twice does no harm, missing one would.
+when that batch took its snapshot. Every such transaction has an id of at least the snapshot's xmin and less
+than the xmax of the present one. Some in that range were over already. The list of running transactions in
+the snapshot cannot tell which: it names no subtransactions (savepoints), whose rows carry ids of their own.
+But what a batch saw was over: so each batch notes the ids in that range that it met, and the next leaves
+them out. What remains is exactly what changed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,6 +17,10 @@ Mode = Literal["full", "incremental"]
 
 # Postgres compares 32-bit transaction ids on a circle: beyond half of it, older looks like newer.
 COMPARABLE_TRANSACTIONS = 2**31 - 1
+
+# More than these fit no statement; a source that ends so many beside one that stays open is read again
+MAX_ENDED = 20_000
+TOO_MANY_ENDED = "too many transactions had ended beside an open one"
 
 SHRINK_SHARE = 0.3
 SHRINK_MIN_ROWS = 100
@@ -37,22 +43,36 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Previous:
-    """The last completed batch that loaded a table: its snapshot and how many rows the source had then."""
+    """The last completed batch that loaded a table: its snapshot and how many rows the source had then.
+
+    `ended`: the transactions from the snapshot's xmin on whose rows it saw, by their low 32 bits as in a
+    row's xmin; None when they were too many to note.
+    """
 
     batch_id: int
     load_dts: datetime
     source_system: str
     snapshot: Snapshot
     rows: int
+    ended: frozenset[int] | None = frozenset()
+
+
+@dataclass(frozen=True)
+class Xids:
+    """The transactions with 64-bit ids from `first` to before `end`, less those with low 32 bits in `but`."""
+
+    first: int
+    end: int
+    but: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Window:
-    """What to read: everything, or the rows written by transactions from `from_xid` on; and why."""
+    """What to read: everything (`xids` is None), or the rows that these transactions wrote; and why."""
 
     mode: Mode
     reason: str
-    from_xid: int | None = None
+    xids: Xids | None = None
 
 
 def plan_window(previous: Previous | None, now: Snapshot, source_system: str, *, full: bool) -> Window:
@@ -70,7 +90,28 @@ def plan_window(previous: Previous | None, now: Snapshot, source_system: str, *,
         return Window("full", "the source is behind the previous batch: it was restored or failed over")
     if now.xmax - previous.snapshot.xmin >= COMPARABLE_TRANSACTIONS:
         return Window("full", "too many transactions since the previous batch")
-    return Window("incremental", "changed rows", previous.snapshot.xmin)
+    reason = "changed rows"
+    if previous.ended is None:
+        reason = f"changed rows, and some again: {TOO_MANY_ENDED}"
+    return Window(
+        "incremental", reason, Xids(previous.snapshot.xmin, now.xmax, previous.ended or frozenset())
+    )
+
+
+def unfinished_range(now: Snapshot) -> Xids | None:
+    """The range in which some transactions are over and some are not; None when all are."""
+    return Xids(now.xmin, now.xmax) if now.xmin < now.xmax else None
+
+
+def ended_to_text(ended: Iterable[int]) -> str | None:
+    """Return the ids as the ledger keeps them; None when they are too many for it."""
+    ids = sorted(set(ended))
+    return ",".join(map(str, ids)) if len(ids) <= MAX_ENDED else None
+
+
+def ended_from_text(text: str | None) -> frozenset[int] | None:
+    """Read what `ended_to_text` wrote."""
+    return None if text is None else frozenset(int(each) for each in text.split(",") if each)
 
 
 def has_shrunk(before: int, lost: int) -> bool:

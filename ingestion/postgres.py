@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ingestion import source_sql
 from ingestion.drift import LiveColumn, LiveTable
 from ingestion.errors import PermanentError, TransientError
-from ingestion.plan import Snapshot, Window
+from ingestion.plan import Snapshot, Window, Xids
 from ingestion.settings import Settings
 from metadata.spec import Catalog, Lookup, Table
 
@@ -50,20 +50,25 @@ class Picture:
 
 @dataclass(frozen=True)
 class ToCount:
-    """A table, what its control totals need of other tables, and the window whose rows are counted."""
+    """A table, what its control totals need of other tables, and the window whose rows are counted.
+
+    `unfinished`: the range of transactions to note the ended ones of.
+    """
 
     table: Table
     lookups: tuple[Lookup, ...]
     window: Window
+    unfinished: Xids | None
 
 
 @dataclass(frozen=True)
 class TableCount:
-    """What a table holds within the picture: rows, rows in the window, and its control totals."""
+    """What a table holds within the picture: rows, rows in the window, control totals, ended transactions."""
 
     rows: int
     changed: int
     controls: Mapping[str, Decimal]
+    ended: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -158,15 +163,18 @@ def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str,
     """Count these tables in one query: rows, rows in the window, control totals."""
     if not wanted:
         return {}
-    parts = [source_sql.count_rows(each.table, each.lookups, each.window.from_xid) for each in wanted]
+    parts = [
+        source_sql.count_rows(each.table, each.lookups, each.window.xids, each.unfinished) for each in wanted
+    ]
     with translated("counting the source's rows"):
         rows = connection.execute(sql.SQL(" union all ").join(parts)).fetchall()
     counts = {}
     controls = {each.table.qualified: tuple(each.table.controls) for each in wanted}
-    for name, total, changed, sums in rows:
+    for name, total, changed, sums, ended in rows:
         assert isinstance(total, int) and isinstance(changed, int) and isinstance(sums, list)  # noqa: PT018
         values = dict(zip(controls[str(name)], map(Decimal, sums), strict=True))
-        counts[str(name)] = TableCount(total, changed, values)
+        xids = frozenset(map(int, ended)) if isinstance(ended, list) else frozenset[int]()
+        counts[str(name)] = TableCount(total, changed, values, xids)
     return counts
 
 

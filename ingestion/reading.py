@@ -15,7 +15,7 @@ from ingestion.errors import PermanentError, TransientError
 from ingestion.extract import TableTask, extract_table
 from ingestion.ledger import Batch, LedgerState
 from ingestion.parallel import in_parallel
-from ingestion.plan import Window, has_shrunk, plan_window
+from ingestion.plan import Window, ended_to_text, has_shrunk, plan_window, unfinished_range
 from ingestion.postgres import Connection, Picture, TableCount, ToCount
 from ingestion.report import Progress
 from ingestion.run import Run
@@ -44,10 +44,11 @@ def read_batch(run: Run, state: LedgerState) -> tuple[Manifest, Drift]:
             _check_absent(source.drift, state)
         batch = _new_batch(state, source.picture)
         tasks = _plan(run, state, source, batch)
+        ended = ended_to_text(xid for task in tasks for xid in task.count.ended)
         if not run.allow_shrink:
             check_shrink({task.table.qualified: _lost(task) for task in tasks}, state)
         run.tell(Progress(stage="planned", total=len(tasks)))
-        ledger.open_batch(run.client, run.settings, batch)
+        ledger.open_batch(run.client, run.settings, batch, ended)
         run.tell(Progress(stage="opened", total=len(tasks)))
         try:
             manifest = _fill_spool(run, state, source, batch, tasks)
@@ -174,7 +175,11 @@ def _with_days(tasks: Sequence[TableTask]) -> list[TableTask]:
 
 def _count(run: Run, source: _Source, windows: Mapping[str, Window]) -> dict[str, TableCount]:
     """Count all tables, one query per reader."""
-    wanted = [ToCount(table, run.catalog.lookups(table), windows[table.qualified]) for table in source.tables]
+    unfinished = unfinished_range(source.picture.snapshot)
+    wanted = [
+        ToCount(table, run.catalog.lookups(table), windows[table.qualified], unfinished)
+        for table in source.tables
+    ]
     shares = [
         share for start in range(len(source.readers)) if (share := wanted[start :: len(source.readers)])
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from ingestion.plan import Xids
 from ingestion.typemap import column_type
 from metadata.spec import Catalog, Lookup, Table
 
@@ -15,14 +16,14 @@ def name_of(table: Table) -> sql.Identifier:
     return sql.Identifier(table.schema_name, table.name)
 
 
-def select_rows(table: Table, from_xid: int | None) -> sql.Composed:
-    """All loaded columns of the table, of all rows or of those written since a transaction id."""
+def select_rows(table: Table, xids: Xids | None) -> sql.Composed:
+    """All loaded columns of the table, of all rows or of those that these transactions wrote."""
     columns = sql.SQL(", ").join(
         sql.SQL(column_type(column.type).expression).format(sql.Identifier(column.name))
         for column in table.loaded_columns
     )
     query = sql.SQL("select {} from {}").format(columns, name_of(table))
-    return query if from_xid is None else query + sql.SQL(" where ") + _changed(from_xid)
+    return query if xids is None else query + sql.SQL(" where ") + written_by(xids)
 
 
 def select_keys(table: Table) -> sql.Composed:
@@ -31,12 +32,20 @@ def select_keys(table: Table) -> sql.Composed:
     return sql.SQL("select {} from {}").format(columns, name_of(table))
 
 
-def count_rows(table: Table, lookups: Sequence[Lookup], from_xid: int | None) -> sql.Composed:
-    """One row: name, rows, rows written since a transaction id (None: all), control totals as text."""
-    changed = sql.SQL("true") if from_xid is None else _changed(from_xid)
-    query = sql.SQL("select {}, count(*), count(*) filter (where {}), array[{}]::text[] from {}")
+def count_rows(
+    table: Table, lookups: Sequence[Lookup], xids: Xids | None, unfinished: Xids | None
+) -> sql.Composed:
+    """One row: name, rows, rows that `xids` wrote (None: all), control totals as text, ended transactions.
+
+    The last are those of the range `unfinished` that wrote a row which can be seen, as an array of text.
+    """
+    changed = sql.SQL("true") if xids is None else written_by(xids)
+    ended = sql.SQL("array_agg(distinct xmin::text) filter (where {})").format(
+        written_by(unfinished) if unfinished else sql.SQL("false")
+    )
+    query = sql.SQL("select {}, count(*), count(*) filter (where {}), array[{}]::text[], {} from {}")
     rows = _with_lookups(table, lookups, ["xmin"])
-    return query.format(sql.Literal(table.qualified), changed, _sums(table), rows)
+    return query.format(sql.Literal(table.qualified), changed, _sums(table), ended, rows)
 
 
 def count_days(table: Table, lookups: Sequence[Lookup]) -> sql.Composed:
@@ -87,10 +96,20 @@ def reader_grants(catalog: Catalog, role: str) -> list[sql.Composed]:
     ]
 
 
-def _changed(from_xid: int) -> sql.Composed:
-    """True for rows written by transaction `from_xid` or a later one.
+def written_by(xids: Xids) -> sql.Composed:
+    """True for rows that one of these transactions wrote.
 
-    xmin holds the low 32 bits; age() measures on the circle from the present. A row so old that the circle
-    closed looks new and is read once more: a superset again.
+    xmin holds the low 32 bits; age() measures on the circle from the present, the older the larger. A frozen
+    row is as old as it is, and its bits may come round again: as what lies ahead, which the end keeps out.
     """
-    return sql.SQL("age(xmin) <= age({}::xid)").format(sql.Literal(str(from_xid % 2**32)))
+    condition = sql.SQL("age(xmin) <= age({}::xid) and age(xmin) > age({}::xid)").format(
+        _xid(xids.first), _xid(xids.end)
+    )
+    if not xids.but:
+        return condition
+    listed = sql.Literal("{" + ",".join(map(str, sorted(xids.but))) + "}")
+    return condition + sql.SQL(" and xmin <> all({}::xid[])").format(listed)
+
+
+def _xid(number: int) -> sql.Literal:
+    return sql.Literal(str(number % 2**32))

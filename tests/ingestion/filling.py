@@ -41,3 +41,33 @@ def _value(column: Column, *, optional: bool) -> sql.Composable:
     else:
         value = _VALUES[base]
     return sql.SQL(f"case when i %% 5 = 0 then null else {value} end" if optional else value)
+
+
+def rewrite(connection: psycopg.Connection, table: Table, key: int, version: int, *, gone: bool) -> None:
+    """Delete the row that `fill` gave this key and, unless it is `gone`, put another version in its place.
+
+    The key's columns hold what they held; the others differ from version to version.
+    """
+    name = sql.Identifier(table.schema_name, table.name)
+    keys = {name: _value(table.column(name), optional=False) for name in table.primary_key}
+    matches = sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(column), value) for column, value in keys.items()
+    )
+    which = sql.SQL("(select %s::int as i) as numbered")
+    connection.execute(sql.SQL("delete from {} using {} where {}").format(name, which, matches), [key])
+    if gone:
+        return
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    values = sql.SQL(", ").join(
+        sql.SQL("key.{}").format(sql.Identifier(column.name))
+        if column.name in keys
+        else _value(column, optional=column.nullable)
+        for column in table.columns
+    )
+    keyed = sql.SQL(", ").join(
+        sql.SQL("{} as {}").format(value, sql.Identifier(column)) for column, value in keys.items()
+    )
+    statement = (
+        "insert into {} ({}) select {} from (select {} from {}) as key, (select %s::int as i) as numbered"
+    )
+    connection.execute(sql.SQL(statement).format(name, columns, values, keyed, which), [key, version])

@@ -18,7 +18,7 @@ def test_texts_and_numbers_come_back_equal(shop: World) -> None:
     layout.ensure_layout(shop.client, shop.settings, SHOP)
     moment = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     batch = Batch(1, moment, datetime(2013, 1, 1, 0, 0, 0, 7), HARD_TEXT, "1:1:", moment)
-    ledger.open_batch(shop.client, shop.settings, batch)
+    ledger.open_batch(shop.client, shop.settings, batch, "")
     ledger.set_status(shop.client, shop.settings, 1, ledger.VOID, HARD_TEXT)
     most = Decimal("12345678901234567890123456789.123456789")
     totals = [{"batch_id": 1, "table_name": HARD_TEXT, "control": None, "value": most}]

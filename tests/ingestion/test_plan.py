@@ -7,14 +7,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.plan import COMPARABLE_TRANSACTIONS, Previous, Snapshot, Window, has_shrunk, plan_window
+from ingestion.plan import (
+    COMPARABLE_TRANSACTIONS,
+    MAX_ENDED,
+    TOO_MANY_ENDED,
+    Previous,
+    Snapshot,
+    Window,
+    Xids,
+    ended_from_text,
+    ended_to_text,
+    has_shrunk,
+    plan_window,
+    unfinished_range,
+)
 
 NOW = Snapshot.parse("1000:1005:1001,1003")
-BEFORE = Previous(7, datetime(2026, 1, 1, tzinfo=UTC), "one/1/wwi", Snapshot.parse("900:910:905"), 50)
+BEFORE = Previous(
+    7, datetime(2026, 1, 1, tzinfo=UTC), "one/1/wwi", Snapshot.parse("900:910:905"), 50, frozenset({901, 907})
+)
 
 
 def test_changed_rows_are_those_since_the_oldest_transaction_then_running() -> None:
-    assert plan_window(BEFORE, NOW, "one/1/wwi", full=False) == Window("incremental", "changed rows", 900)
+    assert plan_window(BEFORE, NOW, "one/1/wwi", full=False) == Window(
+        "incremental", "changed rows", Xids(900, 1005, frozenset({901, 907}))
+    )
+
+
+def test_too_many_ended_transactions_are_read_again_and_the_reason_says_so() -> None:
+    window = plan_window(replace(BEFORE, ended=None), NOW, "one/1/wwi", full=False)
+    assert window.xids == Xids(900, 1005)
+    assert window.reason == f"changed rows, and some again: {TOO_MANY_ENDED}"
+
+
+def test_ended_transactions_are_noted_as_far_as_a_statement_can_hold_them() -> None:
+    for ended in (frozenset[int](), frozenset({7}), frozenset(range(MAX_ENDED))):
+        assert ended_from_text(ended_to_text(ended)) == ended
+    assert ended_to_text(range(MAX_ENDED + 1)) is None
+
+
+def test_nothing_is_unfinished_when_no_transaction_is_open() -> None:
+    assert unfinished_range(Snapshot.parse("1000:1000:")) is None
+    assert unfinished_range(NOW) == Xids(1000, 1005)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +65,7 @@ def test_everything_is_read_when_transactions_cannot_be_compared(
     previous: Previous | None, system: str, full: bool, reason: str
 ) -> None:
     window = plan_window(previous, NOW, system, full=full)
-    assert (window.mode, window.from_xid) == ("full", None)
+    assert (window.mode, window.xids) == ("full", None)
     assert reason in window.reason
 
 
