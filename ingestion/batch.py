@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from ingestion import bigquery, ledger
-from ingestion.drift import Drift
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.labels import label_jobs
 from ingestion.layout import ensure_layout
@@ -22,7 +21,7 @@ from ingestion.lease import Lease, hold
 from ingestion.ledger import LedgerState
 from ingestion.loading import finish
 from ingestion.lock import run_lock
-from ingestion.reading import read_batch
+from ingestion.reading import Found, read_batch
 from ingestion.recovery import Recovered, recover
 from ingestion.report import BatchReport, OnProgress, Progress, TableReport
 from ingestion.run import Run, choose_tables, log_progress
@@ -64,12 +63,13 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
         if recovered.resumed:
             state = ledger.read_state(client, settings)
         label_jobs(client, batch=str(state.last_batch_id + 1))
-        manifest, drift = read_batch(run, state)
+        found = read_batch(run, state)
+        manifest = found.manifest
         _load(run, manifest)
-        if drift.new_columns:
-            ledger.record_new_columns(client, settings, manifest.batch_id, drift.new_columns)
+        if found.changes:
+            ledger.record_schema_changes(client, settings, manifest.batch_id, found.changes)
     run.tell(Progress(stage="completed", done=len(manifest.tables), total=len(manifest.tables)))
-    return _report(manifest, drift, recovered, time.monotonic() - began)
+    return _report(found, recovered, time.monotonic() - began)
 
 
 def _guarded(tell: OnProgress, lease: Lease) -> OnProgress:
@@ -100,7 +100,8 @@ def _load(run: Run, manifest: Manifest) -> None:
         raise
 
 
-def _report(manifest: Manifest, drift: Drift, recovered: Recovered, seconds: float) -> BatchReport:
+def _report(found: Found, recovered: Recovered, seconds: float) -> BatchReport:
+    manifest = found.manifest
     return BatchReport(
         batch_id=manifest.batch_id,
         load_dts=manifest.load_dts,
@@ -113,8 +114,8 @@ def _report(manifest: Manifest, drift: Drift, recovered: Recovered, seconds: flo
             )
             for table in manifest.tables
         ),
-        absent=drift.absent,
-        new_columns=tuple(f"{new.table}.{new.column}" for new in drift.new_columns),
+        absent=found.absent,
+        schema_changes=tuple(map(str, found.changes)),
         resumed=recovered.resumed,
         voided=recovered.voided,
         seconds=seconds,

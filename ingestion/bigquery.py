@@ -210,10 +210,22 @@ def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
         table.clustering_fields = list(layout.cluster_by[:4])  # BigQuery takes four at most
     with translated(f"table {layout.table_id}"):
         live = client.create_table(table, exists_ok=True, timeout=60, retry=READ_RETRY)
-    known = {field.name for field in live.schema}
+    known = {field.name: field for field in live.schema}
+    for field in layout.schema:
+        if field.name in known and _kind(field) != _kind(known[field.name]):
+            raise PermanentError(
+                f"table {layout.table_id}: column {field.name} is {known[field.name].field_type} there and "
+                f"{field.field_type} here. A column cannot change its type: give it another name."
+            )
     new = [field for field in layout.schema if field.name not in known]
     if new:
         _add_columns(client, layout.table_id, new)
+
+
+def _kind(field: bigquery.SchemaField) -> object:
+    """The type of a column: BigQuery answers with other words (INTEGER) than it was told (INT64)."""
+    kind = field.to_standard_sql().type
+    return kind.type_kind if kind else field.field_type
 
 
 def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigquery.SchemaField]) -> None:

@@ -19,29 +19,24 @@ class LiveColumn:
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is in the source. `has_key`: a unique index guards exactly the key of the metadata."""
+    """A table as it is in the source.
+
+    `primary_key`: as declared there, None where it is not. `has_key`: a unique index guards exactly the key
+    of the metadata.
+    """
 
     columns: Mapping[str, LiveColumn]
     xmin_readable: bool
+    primary_key: frozenset[str] | None
     has_key: bool
 
 
 @dataclass(frozen=True)
-class NewColumn:
-    """A column of the source that the metadata do not know: told and recorded, not loaded."""
-
-    table: str
-    column: str
-    type: str
-
-
-@dataclass(frozen=True)
 class Drift:
-    """What differs: `problems` stop the load; `absent` (optional tables) and `new_columns` do not."""
+    """What differs: `problems` stop the load, `absent` (optional tables) do not."""
 
     problems: tuple[str, ...]
     absent: tuple[str, ...]
-    new_columns: tuple[NewColumn, ...]
 
 
 def find_drift(tables: Sequence[Table], live: Mapping[str, LiveTable]) -> Drift:
@@ -58,12 +53,6 @@ def find_drift(tables: Sequence[Table], live: Mapping[str, LiveTable]) -> Drift:
     return Drift(
         problems=tuple(problems),
         absent=tuple(table.qualified for table in absent if table.optional),
-        new_columns=tuple(
-            NewColumn(table.qualified, name, column.type)
-            for table in present
-            for name, column in live[table.qualified].columns.items()
-            if name not in table.column_names
-        ),
     )
 
 
@@ -76,6 +65,12 @@ def check_drift(drift: Drift) -> None:
 
 def _table_problems(table: Table, live: LiveTable) -> list[str]:
     problems = []
+    if live.primary_key not in {None, frozenset(table.primary_key)}:
+        problems.append(
+            f"{table.qualified}: its primary key is ({', '.join(sorted(live.primary_key or ()))}) now, "
+            f"({', '.join(table.primary_key)}) in the metadata. Change it back, or change primary_key in "
+            f"{_file(table)} and load the table under another name: its rows are no longer the same things."
+        )
     for column in table.loaded_columns:
         found = live.columns.get(column.name)
         if found is None:

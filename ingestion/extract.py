@@ -215,6 +215,7 @@ def _report(task: TableTask, started_at: datetime) -> spool.TableSpool:
         previous_load_dts=previous.load_dts if previous else None,
         source_rows=task.count.rows,
         controls=dict(task.count.controls),
+        columns={column.name: column.type for column in task.table.loaded_columns},
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )

@@ -19,7 +19,7 @@ from google.cloud.bigquery import Client, SchemaField
 
 from ingestion import bigquery
 from ingestion.bigquery import Parameter, TableLayout
-from ingestion.drift import NewColumn
+from ingestion.new_columns import SchemaChange
 from ingestion.plan import Previous, Snapshot, ended_from_text
 from ingestion.settings import Settings
 from ingestion.spool import Manifest
@@ -45,7 +45,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "window_to STRING, "
         "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
-        "finished_at TIMESTAMP, days INT64",
+        "finished_at TIMESTAMP, days INT64, columns STRING",
     ),
     "control_totals": (
         "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
@@ -71,9 +71,9 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "rejected_at TIMESTAMP",
     ),
     "schema_changes": (
-        "Columns of the source that the metadata do not know.",
+        "What became of columns that the metadata do not know, see ingestion/new_columns.py.",
         "batch_id INT64, table_name STRING, column_name STRING, change STRING, source_type STRING, "
-        "detected_at TIMESTAMP",
+        "detected_at TIMESTAMP, reason STRING",
     ),
 }
 
@@ -157,6 +157,7 @@ def read_state(client: Client, settings: Settings) -> LedgerState:
                 Snapshot.parse(row["snapshot"]),
                 int(row["source_rows"]),
                 ended_from_text(row["ended_xids"]),
+                json.loads(row["columns"]) if row["columns"] else None,
             )
             for row in previous
         },
@@ -197,25 +198,30 @@ def give_up(client: Client, settings: Settings, batch_id: int, reason: str) -> N
         logger.warning("batch %s could not be marked void; the next run will do it", batch_id)
 
 
-def record_new_columns(
-    client: Client, settings: Settings, batch_id: int, new_columns: Sequence[NewColumn]
+def record_schema_changes(
+    client: Client, settings: Settings, batch_id: int, changes: Sequence[SchemaChange]
 ) -> None:
-    """Note columns that the metadata do not know, each once."""
+    """Note what became of columns that the metadata do not know, when it is not what was noted last."""
     now = datetime.now(UTC)
     rows = [
         {
             "batch_id": batch_id,
-            "table_name": new.table,
-            "column_name": new.column,
-            "change": "new column",
-            "source_type": new.type,
+            "table_name": each.table,
+            "column_name": each.column,
+            "change": each.change,
+            "source_type": each.type,
             "detected_at": now,
+            "reason": each.reason,
         }
-        for new in new_columns
+        for each in changes
     ]
+    names = ("table_name", "column_name", "change", "source_type", "reason")
+    told = ", '|', ".join(f"json_value(line, '$.{name}')" for name in names)
     known = f"""
-        where concat(json_value(line, '$.table_name'), '.', json_value(line, '$.column_name')) not in (
-            select concat(table_name, '.', column_name) from {table_name(settings, "schema_changes")}
+        where concat({told}) not in (
+            select concat({", '|', ".join(names)})
+            from {table_name(settings, "schema_changes")}
+            qualify row_number() over (partition by table_name, column_name order by batch_id desc) = 1
         )
     """
     statement = insert(settings, "schema_changes", rows) + known
@@ -239,6 +245,7 @@ def complete(
             "checksum": table.sha256,
             "job_id": job_ids.get(table.table),
             "status": "loaded" if table.file else "unchanged",
+            "columns": json.dumps(table.columns),
         }
         for table in manifest.tables
     ]
@@ -312,7 +319,7 @@ order by batch_id
 _PREVIOUS = """
 select
     loads.table_name, batches.batch_id, batches.load_dts, batches.source_system, batches.snapshot,
-    batches.ended_xids,
+    batches.ended_xids, loads.columns,
     totals.value as source_rows
 from {table_loads} as loads
 inner join {batches} as batches

@@ -8,7 +8,7 @@ But what a batch saw was over: so each batch notes the ids in that range that it
 them out. What remains is exactly what changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -45,6 +45,7 @@ class Snapshot:
 class Previous:
     """The last completed batch that loaded a table: its snapshot and how many rows the source had then.
 
+    `columns`: those that it loaded, name -> Postgres type; None when the ledger does not tell.
     `ended`: the transactions from the snapshot's xmin on whose rows it saw, by their low 32 bits as in a
     row's xmin; None when they were too many to note.
     """
@@ -55,6 +56,7 @@ class Previous:
     snapshot: Snapshot
     rows: int
     ended: frozenset[int] | None = frozenset()
+    columns: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,27 +77,38 @@ class Window:
     xids: Xids | None = None
 
 
-def plan_window(previous: Previous | None, now: Snapshot, source_system: str, *, full: bool) -> Window:
-    """Return the window to read next; a full one whenever transaction ids cannot be trusted.
+def plan_window(
+    previous: Previous | None, now: Snapshot, source_system: str, columns: Iterable[str], *, full: bool
+) -> Window:
+    """Return the window to read next; a full one whenever transaction ids do not tell what to read.
 
-    Rule: the module's docstring.
+    `columns`: those to load. Rule: the module's docstring.
     """
     if previous is None:
         return Window("full", "first load")
-    if full:
-        return Window("full", "asked for")
-    if previous.source_system != source_system:
-        return Window("full", f"another source: {source_system} instead of {previous.source_system}")
-    if previous.snapshot.xmax > now.xmax:
-        return Window("full", "the source is behind the previous batch: it was restored or failed over")
-    if now.xmax - previous.snapshot.xmin >= COMPARABLE_TRANSACTIONS:
-        return Window("full", "too many transactions since the previous batch")
+    why_all = "asked for" if full else _why_all(previous, now, source_system, columns)
+    if why_all:
+        return Window("full", why_all)
     reason = "changed rows"
     if previous.ended is None:
         reason = f"changed rows, and some again: {TOO_MANY_ENDED}"
     return Window(
         "incremental", reason, Xids(previous.snapshot.xmin, now.xmax, previous.ended or frozenset())
     )
+
+
+def _why_all(previous: Previous, now: Snapshot, source_system: str, columns: Iterable[str]) -> str | None:
+    """Why the whole table must be read; None when the changed rows will do."""
+    if previous.source_system != source_system:
+        return f"another source: {source_system} instead of {previous.source_system}"
+    if previous.snapshot.xmax > now.xmax:
+        return "the source is behind the previous batch: it was restored or failed over"
+    if now.xmax - previous.snapshot.xmin >= COMPARABLE_TRANSACTIONS:
+        return "too many transactions since the previous batch"
+    if previous.columns is not None and (new := [name for name in columns if name not in previous.columns]):
+        # a column comes with values in rows that nobody wrote: its default, or what it held all along
+        return f"new columns: {', '.join(new)}"
+    return None
 
 
 def unfinished_range(now: Snapshot) -> Xids | None:

@@ -117,7 +117,12 @@ def live_tables(connection: Connection, tables: Sequence[Table]) -> dict[str, Li
     with translated("reading the source's catalog"):
         columns = connection.execute(_LIVE_COLUMNS, [[table.qualified for table in tables]]).fetchall()
         keys = connection.execute(_LIVE_KEYS, [[table.qualified for table in tables]]).fetchall()
-    unique = {(str(table), frozenset(map(str, key))) for table, key in keys if isinstance(key, list)}
+    unique = {
+        (str(table), frozenset(map(str, key))): bool(is_primary)
+        for table, is_primary, key in keys
+        if isinstance(key, list)
+    }
+    primary = {table: key for (table, key), is_primary in unique.items() if is_primary}
     found: dict[str, dict[str, LiveColumn]] = {}
     for name, column, kind, readable in columns:
         found.setdefault(str(name), {})[str(column)] = LiveColumn(str(kind), bool(readable))
@@ -126,6 +131,7 @@ def live_tables(connection: Connection, tables: Sequence[Table]) -> dict[str, Li
         name: LiveTable(
             columns={column: live for column, live in live_columns.items() if column != "xmin"},
             xmin_readable="xmin" in live_columns and live_columns["xmin"].readable,
+            primary_key=primary.get(name),
             has_key=(name, key_of[name]) in unique,
         )
         for name, live_columns in found.items()
@@ -283,7 +289,7 @@ order by c.oid, a.attnum
 """
 
 _LIVE_KEYS = """
-select n.nspname || '.' || c.relname, array_agg(a.attname::text)
+select n.nspname || '.' || c.relname, i.indisprimary, array_agg(a.attname::text)
 from pg_catalog.pg_index as i
 inner join pg_catalog.pg_class as c on c.oid = i.indrelid
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -291,8 +297,9 @@ inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = any
 where
     n.nspname || '.' || c.relname = any(%s)
     and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
-group by n.nspname, c.relname, i.indexrelid
+group by n.nspname, c.relname, i.indexrelid, i.indisprimary
 having bool_and(a.attnotnull)
+order by i.indisprimary
 """
 
 # The timeline tells a source that failed over to a standby, which may have lost its last transactions.

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingestion import daily, key_cache, ledger, postgres, spool
+from ingestion import bigquery, daily, key_cache, ledger, postgres, spool
 from ingestion.drift import Drift, LiveTable, check_drift, find_drift
 from ingestion.errors import PermanentError, TransientError
 from ingestion.extract import TableTask, extract_table
 from ingestion.ledger import Batch, LedgerState
+from ingestion.new_columns import SchemaChange, with_new_columns
 from ingestion.parallel import in_parallel
 from ingestion.plan import Window, ended_to_text, has_shrunk, plan_window, unfinished_range
 from ingestion.postgres import Connection, Picture, TableCount, ToCount
+from ingestion.raw_layout import raw_layout
 from ingestion.report import Progress
 from ingestion.run import Run
 from ingestion.spool import DailySpool, Manifest, TableSpool
@@ -30,16 +32,28 @@ class _Source:
     tables: tuple[Table, ...]
     live: Mapping[str, LiveTable]
     drift: Drift
+    changes: tuple[SchemaChange, ...]
     picture: Picture
     readers: tuple[Connection, ...]
 
 
-def read_batch(run: Run, state: LedgerState) -> tuple[Manifest, Drift]:
+@dataclass(frozen=True)
+class Found:
+    """A batch in the spool, and how the source differs from the metadata: optional tables that it lacks, and
+    what became of columns that the metadata do not know.
+    """
+
+    manifest: Manifest
+    absent: tuple[str, ...]
+    changes: tuple[SchemaChange, ...]
+
+
+def read_batch(run: Run, state: LedgerState) -> Found:
     """Read what changed into a whole spool, and tell how the source differs from the metadata.
 
     Raises PermanentError for drift, shrunken tables and broken values. The source is free when this returns.
     """
-    with _open_source(run) as source:
+    with _open_source(run, state) as source:
         if not run.allow_shrink:
             _check_absent(source.drift, state)
         batch = _new_batch(state, source.picture)
@@ -51,12 +65,13 @@ def read_batch(run: Run, state: LedgerState) -> tuple[Manifest, Drift]:
         ledger.open_batch(run.client, run.settings, batch, ended)
         run.tell(Progress(stage="opened", total=len(tasks)))
         try:
+            _make_room(run, state, source.tables)
             manifest = _fill_spool(run, state, source, batch, tasks)
         except Exception as error:
             ledger.give_up(run.client, run.settings, batch.batch_id, str(error))
             raise
     run.tell(Progress(stage="spooled", total=len(tasks)))
-    return manifest, source.drift
+    return Found(manifest, source.drift.absent, source.changes)
 
 
 def check_shrink(lost: Mapping[str, int], state: LedgerState) -> None:
@@ -85,7 +100,7 @@ def _check_absent(drift: Drift, state: LedgerState) -> None:
 
 
 @contextmanager
-def _open_source(run: Run) -> Iterator[_Source]:
+def _open_source(run: Run, state: LedgerState) -> Iterator[_Source]:
     """Check the source against the metadata, hold its tables still, and open readers of one snapshot."""
     with ExitStack() as stack:
         coordinator = stack.enter_context(_closing(postgres.connect(run.settings)))
@@ -102,7 +117,38 @@ def _open_source(run: Run) -> Iterator[_Source]:
             stack.enter_context(_closing(postgres.open_reader(run.settings, picture)))
             for _ in range(run.settings.readers)
         ]
-        yield _Source(present, live, drift, picture, tuple(readers))
+        tables, changes = _with_new_columns(run, state, present, live)
+        yield _Source(tables, live, drift, changes, picture, tuple(readers))
+
+
+def _with_new_columns(
+    run: Run, state: LedgerState, present: Sequence[Table], live: Mapping[str, LiveTable]
+) -> tuple[tuple[Table, ...], tuple[SchemaChange, ...]]:
+    """Return the tables as they are to be loaded, and what becomes of columns that the metadata lack."""
+    tables: list[Table] = []
+    changes: list[SchemaChange] = []
+    for table in present:
+        previous = state.previous.get(table.qualified)
+        whole, found = with_new_columns(
+            table,
+            live[table.qualified],
+            previous.columns if previous else None,
+            load=run.settings.load_new_columns,
+        )
+        tables.append(whole)
+        changes += found
+    return tuple(tables), tuple(changes)
+
+
+def _make_room(run: Run, state: LedgerState, tables: Sequence[Table]) -> None:
+    """Add to raw the columns that the metadata lack, before the first batch that brings them."""
+    for table in tables:
+        previous = state.previous.get(table.qualified)
+        known = set(run.catalog.table(table.qualified).column_names)
+        if previous and previous.columns and not run.full:
+            known |= previous.columns.keys()
+        if not known.issuperset(table.column_names):
+            bigquery.ensure_table(run.client, raw_layout(run.settings, table))
 
 
 @contextmanager
@@ -134,6 +180,7 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
             state.previous.get(table.qualified),
             source.picture.snapshot,
             source.picture.source_system,
+            [column.name for column in table.loaded_columns],
             full=run.full,
         )
         for table in source.tables

@@ -55,8 +55,8 @@ class BatchReport(BaseModel):
     """A completed batch.
 
     `load_dts` is UTC, `applied_dts` the source's own clock. `absent`: optional tables that the source lacks.
-    `new_columns`: schema.table.column that the metadata do not know; they are not loaded. `resumed` and
-    `voided`: batches of earlier runs that this run finished or gave up. `seconds`: the whole run.
+    `schema_changes`: a sentence on each column that the metadata do not know. `resumed` and `voided`:
+    batches of earlier runs that this run finished or gave up. `seconds`: the whole run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,7 +67,7 @@ class BatchReport(BaseModel):
     source_system: str
     tables: tuple[TableReport, ...]
     absent: tuple[str, ...] = ()
-    new_columns: tuple[str, ...] = ()
+    schema_changes: tuple[str, ...] = ()
     resumed: tuple[int, ...] = ()
     voided: tuple[int, ...] = ()
     seconds: float

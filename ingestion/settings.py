@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     dbt_threads: int | None = Field(
         None, ge=1, description="Models that dbt builds at the same time; default: see vault/profiles.yml."
     )
+    load_new_columns: bool = Field(
+        True, description="Load columns that the metadata do not know, guarded as personal data."
+    )
     readers: int = Field(2, ge=1, le=32, description="Parallel connections that read the source.")
     query_timeout_s: int = Field(120, ge=1, description="Limit of one query, in seconds, on either side.")
     copy_timeout_s: int = Field(3600, ge=1, description="Limit of reading one table, in seconds.")

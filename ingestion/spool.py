@@ -23,7 +23,8 @@ class TableSpool(BaseModel):
 
     Both are names within the spool's folder; None: nothing to load, the same keys as before. `source_rows`
     and `controls` are of the whole table, `rows_*` of this batch. `previous_load_dts`: of the batch that it
-    was compared with. `days`: how many days its control totals were taken of; None when they were not.
+    was compared with. `columns`: those that are loaded, name -> Postgres type. `days`: how many days its
+    control totals were taken of; None when they were not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +44,7 @@ class TableSpool(BaseModel):
     bytes: int = 0
     sha256: str | None = None
     controls: dict[str, Decimal]
+    columns: dict[str, str]
     days: int | None = None
     days_file: str | None = None
     started_at: datetime

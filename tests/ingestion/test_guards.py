@@ -62,14 +62,10 @@ def test_a_wider_text_is_no_drift(loaded: World) -> None:
     assert loaded.load().rows_loaded == 0
 
 
-def test_a_new_column_is_told_and_recorded_once(loaded: World) -> None:
-    loaded.source.execute("alter table shop.visits add remark text")
-    assert loaded.load().new_columns == ("shop.visits.remark",)
-    loaded.load()
-    changes = loaded.ask("select batch_id, table_name, column_name, source_type from {audit}.schema_changes")
-    assert changes == [
-        {"batch_id": 2, "table_name": "shop.visits", "column_name": "remark", "source_type": "text"}
-    ]
+def test_a_changed_key_stops_the_load(loaded: World) -> None:
+    loaded.source.execute("alter table shop.visits drop constraint visits_pkey")
+    loaded.source.execute("alter table shop.visits add primary key (visit_id, account_id)")
+    refused(loaded, r"shop\.visits: its primary key is \(account_id, visit_id\) now, \(visit_id\) in")
 
 
 def test_a_missing_optional_table_is_no_drift(loaded: World) -> None:

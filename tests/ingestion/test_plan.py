@@ -24,18 +24,25 @@ from ingestion.plan import (
 
 NOW = Snapshot.parse("1000:1005:1001,1003")
 BEFORE = Previous(
-    7, datetime(2026, 1, 1, tzinfo=UTC), "one/1/wwi", Snapshot.parse("900:910:905"), 50, frozenset({901, 907})
+    7,
+    datetime(2026, 1, 1, tzinfo=UTC),
+    "one/1/wwi",
+    Snapshot.parse("900:910:905"),
+    50,
+    frozenset({901, 907}),
+    {"a": "integer"},
 )
+COLUMNS = ["a"]
 
 
 def test_changed_rows_are_those_since_the_oldest_transaction_then_running() -> None:
-    assert plan_window(BEFORE, NOW, "one/1/wwi", full=False) == Window(
+    assert plan_window(BEFORE, NOW, "one/1/wwi", COLUMNS, full=False) == Window(
         "incremental", "changed rows", Xids(900, 1005, frozenset({901, 907}))
     )
 
 
 def test_too_many_ended_transactions_are_read_again_and_the_reason_says_so() -> None:
-    window = plan_window(replace(BEFORE, ended=None), NOW, "one/1/wwi", full=False)
+    window = plan_window(replace(BEFORE, ended=None), NOW, "one/1/wwi", COLUMNS, full=False)
     assert window.xids == Xids(900, 1005)
     assert window.reason == f"changed rows, and some again: {TOO_MANY_ENDED}"
 
@@ -59,12 +66,13 @@ def test_nothing_is_unfinished_when_no_transaction_is_open() -> None:
         (BEFORE, "two/1/wwi", False, "another source: two/1/wwi instead of one/1/wwi"),
         (BEFORE, "one/2/wwi", False, "another source: one/2/wwi instead of one/1/wwi"),
         (replace(BEFORE, snapshot=Snapshot.parse("1000:1006:")), "one/1/wwi", False, "restored"),
+        (BEFORE, "one/1/wwi", False, "new columns: b"),
     ],
 )
 def test_everything_is_read_when_transactions_cannot_be_compared(
     previous: Previous | None, system: str, full: bool, reason: str
 ) -> None:
-    window = plan_window(previous, NOW, system, full=full)
+    window = plan_window(previous, NOW, system, [*COLUMNS, "b"], full=full)
     assert (window.mode, window.xids) == ("full", None)
     assert reason in window.reason
 
@@ -73,7 +81,7 @@ def test_everything_is_read_when_transactions_cannot_be_compared(
 def test_half_the_circle_of_transaction_ids_is_the_limit(xmin: int, distance: int) -> None:
     previous = replace(BEFORE, snapshot=Snapshot(f"{xmin}:{xmin}:", xmin, xmin))
     now = Snapshot(f"{xmin + distance}:{xmin + distance}:", xmin + distance, xmin + distance)
-    mode = plan_window(previous, now, BEFORE.source_system, full=False).mode
+    mode = plan_window(previous, now, BEFORE.source_system, COLUMNS, full=False).mode
     assert mode == ("incremental" if distance < COMPARABLE_TRANSACTIONS else "full")
 
 
