@@ -267,11 +267,18 @@ class LoadRequest:
 
 @dataclass(frozen=True)
 class LoadJob:
-    """What became of a load job: "absent", "running", "done" or "failed" (then with its error)."""
+    """What became of a load job: "absent", "done" or "failed" (then with its error).
+
+    `rows` and `bytes` are what it wrote, `slot_ms` the time of BigQuery's workers that it took, in
+    milliseconds; None where the engine does not tell.
+    """
 
     job_id: str
     state: str
     error: str | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    slot_ms: int | None = None
 
 
 def load_parquet(client: bigquery.Client, settings: Settings, request: LoadRequest) -> LoadJob:
@@ -295,7 +302,7 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
             config.schema = told_types(table.schema, column_names(request.path))
             job = _upload(client, settings, request, config)
         job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
-    return LoadJob(request.job_id, "done")
+    return _done(settings, request.job_id, job)
 
 
 def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> LoadJob:
@@ -311,7 +318,20 @@ def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> L
             if not job.error_result:
                 raise  # it is the question that failed, not the job
             return LoadJob(job_id, "failed", brief(error))
-    return LoadJob(job_id, "done")
+    return _done(settings, job_id, job)
+
+
+def _done(settings: Settings, job_id: str, job: Any) -> LoadJob:
+    if settings.target == "local":  # engine: load-statistics
+        return LoadJob(job_id, "done")
+    slot_ms = job.to_api_repr().get("statistics", {}).get("totalSlotMs")
+    return LoadJob(
+        job_id,
+        "done",
+        rows=job.output_rows,
+        bytes=job.output_bytes,
+        slot_ms=int(slot_ms) if slot_ms is not None else None,
+    )
 
 
 def told_types(fields: Sequence[bigquery.SchemaField], names: Collection[str]) -> list[bigquery.SchemaField]:

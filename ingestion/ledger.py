@@ -18,7 +18,7 @@ from typing import Any
 from google.cloud.bigquery import Client, SchemaField
 
 from ingestion import bigquery
-from ingestion.bigquery import Parameter, TableLayout
+from ingestion.bigquery import LoadJob, Parameter, TableLayout
 from ingestion.new_columns import SchemaChange
 from ingestion.plan import Previous, Snapshot, ended_from_text
 from ingestion.settings import Settings
@@ -45,7 +45,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "window_to STRING, "
         "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
-        "finished_at TIMESTAMP, days INT64, columns STRING",
+        "finished_at TIMESTAMP, days INT64, columns STRING, bytes_written INT64, slot_ms INT64",
     ),
     "control_totals": (
         "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
@@ -232,7 +232,7 @@ def complete(
     client: Client,
     settings: Settings,
     manifest: Manifest,
-    job_ids: Mapping[str, str],
+    jobs: Mapping[str, LoadJob],
     finished_at: datetime,
 ) -> None:
     """Write what each table brought, its control totals, and that the batch is completed: all or nothing."""
@@ -243,7 +243,7 @@ def complete(
             "table_name": table.table,
             "rows_loaded": table.rows,
             "checksum": table.sha256,
-            "job_id": job_ids.get(table.table),
+            **_work(jobs.get(table.table)),
             "status": "loaded" if table.file else "unchanged",
             "columns": json.dumps(table.columns),
         }
@@ -263,6 +263,13 @@ def complete(
         "commit transaction",
     ]
     bigquery.execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
+
+
+def _work(job: LoadJob | None) -> Row:
+    """What the engine says of the load job; nothing for a table that had none."""
+    if job is None:
+        return {}
+    return {"job_id": job.job_id, "bytes_written": job.bytes, "slot_ms": job.slot_ms}
 
 
 def insert(settings: Settings, name: str, rows: Sequence[Row]) -> str:

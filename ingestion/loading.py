@@ -8,7 +8,7 @@ from pathlib import Path
 from google.cloud.bigquery import Client
 
 from ingestion import bigquery, key_cache, ledger, spool
-from ingestion.bigquery import LoadRequest
+from ingestion.bigquery import LoadJob, LoadRequest
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.parallel import in_parallel
 from ingestion.raw_layout import raw_table_id
@@ -34,7 +34,7 @@ class _Piece:
     is_raw: bool = True
 
 
-Loaded = tuple[_Piece, str]
+Loaded = tuple[_Piece, LoadJob]
 
 
 def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
@@ -50,15 +50,13 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
     if pieces and not resuming:
         ledger.set_status(client, settings, manifest.batch_id, ledger.LOADING)
     run.tell(Progress(stage="loading", total=total))
-    job_ids: dict[str, str] = {}
+    jobs: dict[str, LoadJob] = {}
 
     def done(loaded: Loaded) -> None:
-        piece, job_id = loaded
+        piece, job = loaded
         if piece.is_raw:
-            job_ids[piece.name] = job_id
-            run.tell(
-                Progress(stage="loaded", table=piece.name, rows=piece.rows, done=len(job_ids), total=total)
-            )
+            jobs[piece.name] = job
+            run.tell(Progress(stage="loaded", table=piece.name, rows=piece.rows, done=len(jobs), total=total))
 
     in_parallel(
         [client] * min(LOADERS, max(len(pieces), 1)),
@@ -68,7 +66,7 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
         stop=lambda _: None,  # a load job cannot be half done: it is left to end
     )
     run.confirm()
-    ledger.complete(client, settings, manifest, job_ids, datetime.now(UTC))
+    ledger.complete(client, settings, manifest, jobs, datetime.now(UTC))
     key_cache.adopt(settings, manifest)
     spool.discard(settings)
 
@@ -94,7 +92,7 @@ def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:
 
 
 def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client, _Piece], Loaded]:
-    """Return the function that loads one file, and returns it with the id of the job that did it."""
+    """Return the function that loads one file, and returns it with the job that did it."""
     settings = run.settings
 
     def load(client: Client, piece: _Piece) -> Loaded:
@@ -109,23 +107,28 @@ def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client
         )
         try:
             if resuming:
-                request = _resume(client, settings, request, manifest, piece)
+                job = _resume(client, settings, request, manifest, piece)
             else:
-                bigquery.load_parquet(client, settings, request)
+                job = bigquery.load_parquet(client, settings, request)
         except MissingInWarehouseError as error:
             raise PermanentError(
                 f"{piece.name}: its table is gone ({error}), and the history with it. "
                 "`wwi ingest --full` makes it anew and loads what the source holds now."
             ) from error
-        return piece, request.job_id
+        if job.rows not in {None, piece.rows}:
+            raise PermanentError(
+                f"{piece.name}: the warehouse says that it loaded {job.rows} rows instead of {piece.rows}. "
+                "The batch is given up; run again for a new one."
+            )
+        return piece, job
 
     return load
 
 
 def _resume(
     client: Client, settings: Settings, request: LoadRequest, manifest: Manifest, piece: _Piece
-) -> LoadRequest:
-    """Load a file of which it is not known whether it is loaded. Returns the request that did it.
+) -> LoadJob:
+    """Load a file of which it is not known whether it is loaded. Returns the job that did it.
 
     The job is asked first. When the warehouse knows no such job, its rows are counted: the emulator can have
     loaded them without remembering the job. A failed job's id cannot be used again, so the next is numbered.
@@ -133,19 +136,14 @@ def _resume(
     # engine: upload
     for attempt in range(ATTEMPTS):
         numbered = _numbered(request, attempt)
-        state = bigquery.find_load_job(client, settings, numbered.job_id).state
-        if state == "done":
-            return numbered
-        if state == "absent":
+        job = bigquery.find_load_job(client, settings, numbered.job_id)
+        if job.state == "done":
+            return job
+        if job.state == "absent":
             loaded = _count_loaded(client, settings, request.table_id, manifest)
             if loaded == 0:
-                bigquery.load_parquet(client, settings, numbered)
-            elif loaded != piece.rows:
-                raise PermanentError(
-                    f"{piece.name}: its table holds {loaded} rows of batch {manifest.batch_id} instead of "
-                    f"{piece.rows}. The batch is given up; run again for a new one."
-                )
-            return numbered
+                return bigquery.load_parquet(client, settings, numbered)
+            return LoadJob(numbered.job_id, "done", rows=loaded)
     raise PermanentError(f"{piece.name}: {ATTEMPTS} load jobs of batch {manifest.batch_id} failed.")
 
 

@@ -1,0 +1,36 @@
+"""Whatever is killed, and whenever: raw, vault and marts end as if nothing had happened."""
+
+import os
+
+import pytest
+
+from tests.chaos.content import differences
+from tests.chaos.story import among_accidents, in_peace
+
+pytestmark = [pytest.mark.services, pytest.mark.local("it kills the warehouse")]
+
+SEED = int(os.environ.get("WWI_CHAOS_SEED", "1"))
+
+
+@pytest.mark.timeout(900)
+def test_a_few_accidents_leave_no_trace() -> None:
+    """Two days and a part of the vault, for every run of the tests."""
+    select = ["+hub_customer_is_whole", "+bridge_order_line", "+dim_payment_method"]
+    peace = in_peace(2, select)
+    disturbed = among_accidents(2, select, peace, hits=8, seed=SEED)
+    assert differences(peace.tables, disturbed.tables) == [], f"seed {SEED}: {disturbed.hits}"
+    assert len(disturbed.hits) == 8
+    assert any(hit.exit_code for hit in disturbed.hits), "no run was hit before it had ended"
+    assert {name.partition(".")[0] for name in peace.tables} >= {"raw", "raw_vault", "marts"}
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(7200)
+def test_fifty_accidents_leave_no_trace() -> None:
+    """Five days and everything: `make chaos`."""
+    peace = in_peace(5, [])
+    disturbed = among_accidents(5, [], peace, hits=50, seed=SEED)
+    for hit in disturbed.hits:
+        print(hit)
+    assert differences(peace.tables, disturbed.tables) == [], f"seed {SEED}: {disturbed.hits}"
+    assert len(disturbed.hits) == 50
