@@ -61,6 +61,9 @@ build: setup ## dbt: staging to marts, with tests
 year: setup ## A year of business in twelve batches, proven row by row (7 minutes)
 	@$(BIN)/pytest tests/acceptance -m year
 
+chaos: setup ## Fifty accidents: runs, source and warehouse killed at random moments (an hour)
+	@$(BIN)/pytest tests/chaos -m chaos -s
+
 bench: setup ## Measure: simulator, extraction, load, build
 	@$(BIN)/python -m tests.bench
 
@@ -71,4 +74,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix up down build year bench pin clean
+.PHONY: help demo test setup deps generate lint fix up down build year chaos bench pin clean

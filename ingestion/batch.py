@@ -10,8 +10,10 @@ later leaves a batch that the next run finishes.
 """
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import duckdb
 
 from ingestion import bigquery, ledger
 from ingestion.errors import MissingInWarehouseError, PermanentError
@@ -52,6 +54,7 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
     began = time.monotonic()
     chosen = choose_tables(catalog, tables)
     with ExitStack() as stack:
+        stack.enter_context(_home_told(settings))
         stack.enter_context(run_lock(settings.home))
         client = bigquery.connect(settings, "ingest")
         lease = stack.enter_context(hold(client, settings, "ingest"))
@@ -70,6 +73,18 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
             ledger.record_schema_changes(client, settings, manifest.batch_id, found.changes)
     run.tell(Progress(stage="completed", done=len(manifest.tables), total=len(manifest.tables)))
     return _report(found, recovered, time.monotonic() - began)
+
+
+@contextmanager
+def _home_told(settings: Settings) -> Iterator[None]:
+    """Say of an error of the disk which folder it is about and what to do."""
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        raise PermanentError(
+            f"{settings.home} cannot be read or written: {error}. Make room there, or name another folder by "
+            "WWI_HOME; what was not loaded comes with the next run."
+        ) from error
 
 
 def _guarded(tell: OnProgress, lease: Lease) -> OnProgress:

@@ -14,13 +14,13 @@ SEED = int(os.environ.get("WWI_CHAOS_SEED", "1"))
 
 @pytest.mark.timeout(900)
 def test_a_few_accidents_leave_no_trace() -> None:
-    """Two days and a part of the vault, for every run of the tests."""
-    select = ["+hub_customer_is_whole", "+bridge_order_line", "+dim_payment_method"]
+    """Two days, and a small part of the vault: for every run of the tests."""
+    select = ["+hub_customer", "+dim_payment_method"]
     peace = in_peace(2, select)
-    disturbed = among_accidents(2, select, peace, hits=8, seed=SEED)
+    disturbed = among_accidents(2, select, peace, hits=6, seed=SEED)
     assert differences(peace.tables, disturbed.tables) == [], f"seed {SEED}: {disturbed.hits}"
-    assert len(disturbed.hits) == 8
-    assert any(hit.exit_code for hit in disturbed.hits), "no run was hit before it had ended"
+    assert len(disturbed.hits) == 6
+    assert any(hit.exit_code for hit in disturbed.hits), "every run had ended before it was hit"
     assert {name.partition(".")[0] for name in peace.tables} >= {"raw", "raw_vault", "marts"}
 
 

@@ -1,6 +1,7 @@
 """A run may end at any point: nothing is lost, nothing doubled, nothing half visible, no thread left."""
 
 import json
+import resource
 import subprocess
 import sys
 import threading
@@ -225,3 +226,24 @@ def test_a_source_lost_in_mid_copy_is_one_clear_error(shop: World) -> None:
         shop.load(on_progress=cut)
     assert shop.statuses() == ["completed", "void"]
     assert shop.load().tables[1].rows_upserted == 299903
+
+
+@pytest.mark.parametrize("room", [0, 20_000])
+def test_a_full_disk_is_told_and_the_next_run_brings_everything(shop: World, room: int) -> None:
+    """A limit on the size of files stops the spool as a full disk does: the write fails."""
+    shop.load()
+    change(shop)
+    shop.source.execute(
+        "insert into shop.visits select i, 1, now() - i * interval '7 ms' "
+        "from generate_series(10, 30000) as i"
+    )
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, old[1]))
+    try:
+        with pytest.raises(PermanentError, match=r"cannot be read or written: .*WWI_HOME"):
+            shop.load()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert visible_changes(shop) == 0
+    assert shop.load().tables[1].rows_upserted == 29_992
+    assert [row["account_id"] for row in shop.latest("shop.accounts")] == ACCOUNTS
