@@ -1,7 +1,7 @@
 """Reads one table into the spool: changed rows, then records of the keys that are gone."""
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from ingestion import daily, key_sets, source_sql, spool
 from ingestion.csv_arrow import read_block
 from ingestion.errors import PermanentError
+from ingestion.parallel import one_ahead
+from ingestion.parquet import open_writer
 from ingestion.plan import Previous, Window
 from ingestion.postgres import Connection, TableCount, copy_out, count_days, translated
-from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, record_source
+from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, plumbing_names, record_source
 from metadata.spec import Column, Lookup, Table
 
 # What one reader holds of a table at a time, as CSV text. Its Arrow form is about as large again.
@@ -75,7 +77,7 @@ def extract_table(
     table = task.table
     rows_file = folder / f"{table.raw_name}.parquet"
     with ExitStack() as stack:
-        rows = stack.enter_context(pq.ParquetWriter(rows_file, arrow_schema(table), compression="zstd"))
+        rows = stack.enter_context(open_writer(rows_file, arrow_schema(table), plumbing_names()))
         upserts = folder / f"{table.raw_name}.upserts.keys.parquet"
         rows_read = _copy_rows(reader, task, rows, upserts)
         keys = _compare_keys(reader, task, upserts, known_keys)
@@ -115,8 +117,11 @@ def _copy_rows(reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys
     table = task.table
     query = source_sql.select_rows(table, task.window.xids)
     count = 0
-    with pq.ParquetWriter(keys_file, key_schema(table), compression="zstd") as keys:
-        for batch in _batches(reader, query, table, table.loaded_columns):
+    with (
+        open_writer(keys_file, key_schema(table)) as keys,
+        closing(_batches(reader, query, table, table.loaded_columns)) as batches,
+    ):
+        for batch in batches:
             rows.write_batch(_stamped(batch, task, UPSERT))
             keys.write_batch(batch.select(list(table.primary_key)))
             count += batch.num_rows
@@ -146,8 +151,11 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
         key_sets.write_union(before, upserts, now)
         return _Keys(now, None)
     columns = tuple(table.column(name) for name in table.primary_key)
-    with pq.ParquetWriter(now, key_schema(table), compression="zstd") as keys:
-        for batch in _batches(reader, source_sql.select_keys(table), table, columns):
+    with (
+        open_writer(now, key_schema(table)) as keys,
+        closing(_batches(reader, source_sql.select_keys(table), table, columns)) as batches,
+    ):
+        for batch in batches:
             keys.write_batch(batch)
     _check_keys(task, now)
     return _Keys(now, before)
@@ -170,9 +178,10 @@ def _write_deletes(task: TableTask, rows: pq.ParquetWriter, keys: _Keys) -> int:
 
 def _batches(
     reader: Connection, query: source_sql.Query, table: Table, columns: tuple[Column, ...]
-) -> Iterable[pa.RecordBatch]:
-    with translated(f"reading {table.qualified}"):
-        for block in copy_out(reader, query, BLOCK_BYTES):
+) -> Generator[pa.RecordBatch, None, None]:
+    blocks = one_ahead(copy_out(reader, query, BLOCK_BYTES))
+    with translated(f"reading {table.qualified}"), closing(blocks):
+        for block in blocks:
             yield read_block(block, table, columns)
 
 

@@ -14,6 +14,7 @@ from google.cloud.bigquery import Client
 
 from ingestion import bigquery
 from ingestion.errors import PermanentError
+from ingestion.parquet import open_writer
 from ingestion.plan import Previous
 from ingestion.raw_layout import key_schema, raw_table_id
 from ingestion.settings import Settings
@@ -86,7 +87,7 @@ def _rebuild(client: Client, settings: Settings, table: Table, previous: Previou
     schema = key_schema(table)
     path = _folder(settings) / f"{table.qualified}.rebuilt.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(path, schema, compression="zstd") as keys:
+    with open_writer(path, schema) as keys:
         for batch in bigquery.query_arrow(client, query, timeout_s=settings.load_timeout_s):
             keys.write_table(batch.cast(schema))
     return path

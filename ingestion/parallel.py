@@ -1,7 +1,8 @@
-"""Runs tasks on a fixed set of workers (connections), and stops all of them at the first trouble."""
+"""Work side by side: tasks on a fixed set of workers (connections), and a stream that is read ahead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from queue import SimpleQueue
 from threading import Event
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 Worker = TypeVar("Worker")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 def in_parallel(
@@ -58,3 +60,15 @@ def in_parallel(
                 stop(worker)
             raise first from first.__cause__
     return [result for future in futures if (result := future.result()) is not None]
+
+
+def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
+    """Yield the items; while the caller works on one, a thread fetches the next: two are held at most.
+
+    An error of either side ends both. `items` is closed at the end, whatever it was.
+    """
+    with closing(items), ThreadPoolExecutor(max_workers=1) as fetcher:
+        coming = fetcher.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = fetcher.submit(next, items, None)
+            yield item

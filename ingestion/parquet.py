@@ -7,6 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
+def open_writer(path: Path, schema: pa.Schema, repetitive: Sequence[str] = ()) -> pq.ParquetWriter:
+    """Return a writer of a new file; the caller closes it. `repetitive` columns hold few different values.
+
+    Only those are written through a dictionary: for all others looking up every value costs a third of the
+    writing, and makes the file larger, too.
+    """
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=list(repetitive))
+
+
 def column_names(path: Path) -> list[str]:
     """Return the names of the columns of a file."""
     return list(pq.read_schema(path).names)

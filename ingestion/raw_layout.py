@@ -62,6 +62,11 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema(source + plumbing)
 
 
+def plumbing_names() -> list[str]:
+    """The columns that the platform adds: one or two different values in a delivery."""
+    return [field.name for field in _PLUMBING]
+
+
 def key_schema(table: Table) -> pa.Schema:
     """The key columns alone."""
     return pa.schema([(name, column_type(table.column(name).type).arrow) for name in table.primary_key])

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Generator
+from contextlib import closing
 
 import pytest
 
-from ingestion.parallel import in_parallel
+from ingestion.parallel import in_parallel, one_ahead
 
 
 def ignore(_: object) -> None:
@@ -69,4 +71,46 @@ def test_ctrl_c_stops_the_workers_and_leaves_no_thread() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         in_parallel(["a", "b"], range(10), work, on_done=interrupt, stop=lambda _: broken_off.set())
+    assert threading.active_count() == threads
+
+
+def test_items_are_read_one_ahead_and_in_order() -> None:
+    fetched: list[int] = []
+
+    def items() -> Generator[int, None, None]:
+        for number in range(5):
+            fetched.append(number)
+            yield number
+
+    seen = []
+    for number in one_ahead(items()):
+        seen.append(number)
+        assert len(fetched) <= number + 2, "the one in hand and the next one, no more"
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_an_error_of_the_items_comes_after_those_before_it() -> None:
+    def items() -> Generator[int, None, None]:
+        yield 1
+        raise ValueError("no more")
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(ValueError, match="no more"):
+        next(ahead)
+
+
+def test_items_are_closed_and_no_thread_is_left_when_their_user_stops() -> None:
+    threads = threading.active_count()
+    ended = []
+
+    def items() -> Generator[int, None, None]:
+        try:
+            yield from range(100)
+        finally:
+            ended.append(True)
+
+    with closing(one_ahead(items())) as ahead:
+        next(ahead)
+    assert ended == [True]
     assert threading.active_count() == threads

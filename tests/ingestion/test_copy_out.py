@@ -1,0 +1,86 @@
+"""COPY in blocks: whole rows whatever they hold, the server's errors, and a connection that survives."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ingestion.errors import PermanentError
+from ingestion.parallel import one_ahead
+from ingestion.postgres import Connection, break_off, connect, copy_out, translated
+from ingestion.settings import Settings
+
+pytestmark = pytest.mark.services
+
+TEXT = """select i, repeat(E'a"b,\\n', i % 50) from generate_series(1, 5000) as i"""
+ENDLESS = "select generate_series(1, 1000000000)"  # in the select list it is made row by row
+
+
+@pytest.fixture
+def reader(settings: Settings) -> Iterator[Connection]:
+    with closing(connect(settings)) as connection:
+        yield connection
+
+
+def query(text: str) -> sql.Composed:
+    return sql.SQL("{}").format(sql.SQL(text))
+
+
+@pytest.mark.parametrize("block_bytes", [1, 100, 4096, 10**9])
+def test_blocks_end_with_a_row_and_make_the_whole_together(reader: Connection, block_bytes: int) -> None:
+    with reader.cursor() as cursor, cursor.copy(f"copy ({TEXT}) to stdout (format csv)".encode()) as copy:
+        rows = [bytes(row) for row in copy]
+    blocks = [bytes(block) for block in copy_out(reader, query(TEXT), block_bytes)]
+    assert b"".join(blocks) == b"".join(rows)
+    ends = set()
+    position = 0
+    for row in rows:
+        position += len(row)
+        ends.add(position)
+    position = 0
+    for block in blocks:
+        position += len(block)
+        assert position in ends
+    assert all(len(block) < block_bytes + max(map(len, rows)) for block in blocks)
+
+
+def test_a_query_without_rows_gives_no_block(reader: Connection) -> None:
+    assert list(copy_out(reader, query("select 1 where false"), 100)) == []
+    assert reader.execute("select 1").fetchone() == (1,)
+
+
+def test_an_error_in_the_midst_of_the_rows_is_told_as_the_server_tells_it(reader: Connection) -> None:
+    blocks = copy_out(reader, query("select 1 / (i - 90000) from generate_series(1, 100000) as i"), 1000)
+    with pytest.raises(PermanentError, match="reading it: division by zero"), translated("reading it"):
+        for _ in one_ahead(blocks):
+            pass
+    assert reader.execute("select 1").fetchone() == (1,)
+
+
+def test_who_stops_in_the_midst_of_the_rows_can_use_the_connection_again(reader: Connection) -> None:
+    with closing(one_ahead(copy_out(reader, query(ENDLESS), 1000))) as blocks:
+        assert next(blocks).startswith(b"1\n2\n")
+    assert reader.execute("select 1").fetchone() == (1,)
+
+
+def test_a_copy_is_broken_off_from_another_thread(reader: Connection) -> None:
+    blocks = one_ahead(copy_out(reader, query(ENDLESS), 1000))
+    next(blocks)
+    break_off(reader)
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        for _ in blocks:
+            pass
+
+
+def test_a_session_that_the_server_ends_in_the_midst_of_the_rows_is_an_error(
+    reader: Connection, source_dsn: str
+) -> None:
+    blocks = one_ahead(copy_out(reader, query(ENDLESS), 1000))
+    next(blocks)
+    with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as admin:
+        admin.execute("select pg_terminate_backend(%s)", [reader.info.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        for _ in blocks:
+            pass
