@@ -167,12 +167,15 @@ def _write_deletes(task: TableTask, rows: pq.ParquetWriter, keys: _Keys) -> int:
         return 0
     count = 0
     source_columns = arrow_schema(task.table).names[: len(task.table.loaded_columns)]
-    for gone in key_sets.missing(keys.before, keys.now, key_schema(task.table)):
-        nulls = {name: pa.nulls(gone.num_rows) for name in source_columns if name not in gone.schema.names}
-        columns = {**nulls, **{name: gone.column(name) for name in gone.schema.names}}
-        batch = pa.RecordBatch.from_arrays([columns[name] for name in source_columns], source_columns)
-        rows.write_batch(_stamped(batch, task, DELETE))
-        count += gone.num_rows
+    with closing(key_sets.missing(keys.before, keys.now, key_schema(task.table))) as missing:
+        for gone in missing:
+            nulls = {
+                name: pa.nulls(gone.num_rows) for name in source_columns if name not in gone.schema.names
+            }
+            columns = {**nulls, **{name: gone.column(name) for name in gone.schema.names}}
+            batch = pa.RecordBatch.from_arrays([columns[name] for name in source_columns], source_columns)
+            rows.write_batch(_stamped(batch, task, DELETE))
+            count += gone.num_rows
     return count
 
 

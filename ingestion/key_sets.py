@@ -1,65 +1,98 @@
-"""Sets of keys as Parquet files, compared by DuckDB in bounded memory: which are new, which are gone."""
+"""Sets of keys as Parquet files, compared by DuckDB in bounded memory: which are new, which are gone.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+A key is compared only with those that have the same hash, so a large set is taken in parts, one after the
+other; and one comparison runs at a time, however many readers there are.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-MEMORY_LIMIT = "256MB"
+from ingestion.parquet import open_writer
+
+MEMORY_LIMIT = "64MB"  # DuckDB takes twice that; a part of long keys needs half of it
+PART_ROWS = 2_000_000
 BATCH_ROWS = 100_000
+
+_one_at_a_time = Lock()
 
 
 def count_missing(keys: Path, other: Path) -> int:
     """Return how many of `keys` are not in `other`."""
     with _session(keys.parent) as session:
-        difference = "select * from read_parquet(?) except select * from read_parquet(?)"
-        row = session.execute(f"select count(*) from ({difference})", [str(keys), str(other)]).fetchone()
-    assert row is not None
-    return int(row[0])
+        return sum(
+            _count(session, f"select count(*) from ({_difference(part)})", [keys, other])
+            for part in _parts(keys, other)
+        )
 
 
-def missing(keys: Path, other: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield those of `keys` that are not in `other`, in the order of the key."""
+def missing(keys: Path, other: Path, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
+    """Yield those of `keys` that are not in `other`; each part in the order of the key.
+
+    No other comparison can begin before the generator ends or is closed.
+    """
     order = ", ".join(str(number + 1) for number in range(len(schema)))
     with _session(keys.parent) as session:
-        found = session.execute(
-            f"select * from read_parquet(?) except select * from read_parquet(?) order by {order}",
-            [str(keys), str(other)],
-        ).to_arrow_reader(BATCH_ROWS)
-        for batch in found:
-            yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+        for part in _parts(keys, other):
+            query = f"{_difference(part)} order by {order}"
+            found = session.execute(query, [str(keys), str(other)]).to_arrow_reader(BATCH_ROWS)
+            for batch in found:
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
 
 
 def write_union(keys: Path, other: Path, target: Path) -> None:
     """Write the keys of both files to `target`, each once."""
-    with _session(target.parent) as session:
-        session.execute(
-            "copy (select * from read_parquet(?) union select * from read_parquet(?)) "
-            f"to '{_quoted(target)}' (format parquet, compression zstd)",
-            [str(keys), str(other)],
-        )
+    with (
+        pq.ParquetFile(keys) as first,
+        closing(missing(other, keys, first.schema_arrow)) as rest,
+        open_writer(target, first.schema_arrow) as file,
+    ):
+        for batch in chain(first.iter_batches(BATCH_ROWS), rest):
+            file.write_batch(batch)
 
 
 def count_faulty(keys: Path, columns: tuple[str, ...]) -> int:
     """Return how many rows of the file repeat a key or lack a part of it."""
-    names = ", ".join(f'"{column}"' for column in columns)
-    whole = " and ".join(f'"{column}" is not null' for column in columns)
-    query = f"""
-        with rows as (select {names} from read_parquet(?)),
-        sound as (select distinct {names} from rows where {whole})
-        select (select count(*) from rows) - (select count(*) from sound)
-    """
+    whole = " and ".join(f"{_quoted_name(column)} is not null" for column in columns)
     with _session(keys.parent) as session:
-        row = session.execute(query, [str(keys)]).fetchone()
+        sound = sum(
+            _count(
+                session,
+                f"select count(*) from (select distinct * from read_parquet(?) where {whole} and {part})",
+                [keys],
+            )
+            for part in _parts(keys)
+        )
+    return int(pq.read_metadata(keys).num_rows) - sound
+
+
+def _difference(part: str) -> str:
+    return f"select * from read_parquet(?) where {part} except select * from read_parquet(?) where {part}"
+
+
+def _parts(*files: Path) -> list[str]:
+    """Conditions that cut the files alike, into parts small enough to be held in memory."""
+    names = ", ".join(map(_quoted_name, pq.read_schema(files[0]).names))
+    rows = max(pq.read_metadata(file).num_rows for file in files)
+    count = rows // PART_ROWS + 1
+    return [f"hash({names}) % {count} = {part}" for part in range(count)] if count > 1 else ["true"]
+
+
+def _count(session: duckdb.DuckDBPyConnection, query: str, files: Sequence[Path]) -> int:
+    row = session.execute(query, [str(file) for file in files]).fetchone()
     assert row is not None
     return int(row[0])
 
 
 @contextmanager
 def _session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(":memory:") as session:
+    with _one_at_a_time, duckdb.connect(":memory:") as session:
         session.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         session.execute("set threads = 1")  # the readers run in parallel already
         session.execute("set preserve_insertion_order = false")
@@ -69,3 +102,7 @@ def _session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+def _quoted_name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
