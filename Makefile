@@ -64,14 +64,21 @@ year: setup ## A year of business in twelve batches, proven row by row (7 minute
 chaos: setup ## Fifty accidents: runs, source and warehouse killed at random moments (an hour)
 	@$(BIN)/pytest tests/chaos -m chaos -s
 
-bench: setup ## Measure: simulator, extraction, load, build
-	@$(BIN)/python -m tests.bench
+bench: setup .venv-bench/.installed ## Measure: ways out of Postgres, memory, the main line (PARTS=readers: one part)
+	@$(BIN)/python -m tests.bench $(PARTS)
 
-pin: $(INSTALLED) ## Compile requirements.txt again from the two requirements*.in
+.venv-bench/.installed: requirements-bench.txt
+	@echo "Installing what the benchmark compares with into .venv-bench ..."
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --requirement requirements-bench.txt
+	@touch $@
+
+pin: $(INSTALLED) ## Compile requirements.txt and requirements-bench.txt again from their .in files
 	@$(BIN)/uv pip compile requirements-dev.in --universal --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.txt
+	@$(BIN)/uv pip compile requirements-bench.in --universal --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-bench.txt
 
 clean: ## Stop the local services and delete their data, the environment and all build output
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
-	@rm -rf .venv .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
 .PHONY: help demo test setup deps generate lint fix up down build year chaos bench pin clean

@@ -1,0 +1,56 @@
+"""Our own ways, run as a program of their own like everybody else's: `python -m tests.bench.ours WAY FOLDER`.
+
+Settings come from the environment. Prints the seconds that the way took, without the start of Python.
+"""
+
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from ingestion import postgres
+from ingestion.batch import run_batch
+from ingestion.extract import TableTask, extract_table
+from ingestion.plan import Window
+from ingestion.postgres import TableCount
+from ingestion.settings import Settings
+from tests.bench.lines import CATALOG, LINES, ROWS
+
+
+def to_parquet(settings: Settings, folder: Path) -> None:
+    """Read the table into the spool: typed, stamped, with a file of its keys and a checksum."""
+    with (
+        closing(postgres.connect(settings)) as coordinator,
+        postgres.open_picture(coordinator, [LINES]) as picture,
+    ):
+        task = TableTask(
+            table=LINES,
+            window=Window("full", "benchmark"),
+            window_to=picture.snapshot.text,
+            previous=None,
+            count=TableCount(rows=ROWS, changed=ROWS, controls={}),
+            has_key=True,
+            batch_id=1,
+            load_dts=datetime.now(UTC),
+        )
+        with closing(postgres.open_reader(settings, picture)) as reader:
+            extract_table(reader, task, folder, _no_keys)
+
+
+def to_warehouse(settings: Settings, _: Path) -> None:
+    """A whole batch: look, count, read, load, complete."""
+    run_batch(settings, CATALOG)
+
+
+def _no_keys(*_: object) -> NoReturn:
+    raise AssertionError("a first load asks for no keys")
+
+
+if __name__ == "__main__":
+    way = {"parquet": to_parquet, "warehouse": to_warehouse}[sys.argv[1]]
+    settings = Settings(_env_file=None)
+    started = time.monotonic()
+    way(settings, Path(sys.argv[2]))
+    print(time.monotonic() - started)
