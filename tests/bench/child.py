@@ -34,13 +34,15 @@ def run(command: Sequence[object], env: Mapping[str, str] | None = None, timeout
             [str(word) for word in command], stdout=out, stderr=complaints, env={**inherited, **(env or {})}
         )
         peak_kb = 0
-        while process.poll() is None:
-            peak_kb = max(peak_kb, _peak_kb(process.pid))
-            if time.monotonic() - started > timeout_s:
-                process.kill()
-                process.wait()
-                raise BenchError(f"{command[0]} took longer than {timeout_s:.0f} s.")
-            time.sleep(POLL_S)
+        try:
+            while process.poll() is None:
+                peak_kb = max(peak_kb, _peak_kb(process.pid))
+                if time.monotonic() - started > timeout_s:
+                    raise BenchError(f"{command[0]} took longer than {timeout_s:.0f} s.")
+                time.sleep(POLL_S)
+        finally:
+            process.kill()  # nothing is left of it when this one is interrupted
+            process.wait()
         seconds = time.monotonic() - started
         out.seek(0)
         complaints.seek(0)

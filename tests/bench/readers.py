@@ -38,7 +38,7 @@ class Way:
 
 
 def measure(console: Console) -> None:
-    """Measure, and print a row for each way; the ratios are those of the best rounds."""
+    """Measure, and print a row for each way."""
     with tempfile.TemporaryDirectory(prefix="wwi-bench-") as home:
         settings = Settings(home=Path(home), _env_file=None)
         try:
@@ -103,7 +103,7 @@ def _rounds(ways: list[Way]) -> dict[str, list[tuple[float, float]]]:
 
 
 def _print(console: Console, ways: list[Way], taken: dict[str, list[tuple[float, float]]]) -> None:
-    table = Table("way", "best s", "median s", "x floor", "peak MB")
+    table = Table("way", "best s", "median s", "best x floor", "median x floor", "peak MB")
     best = {name: min(seconds for seconds, _ in rounds) for name, rounds in taken.items()}
     median = {name: statistics.median(seconds for seconds, _ in rounds) for name, rounds in taken.items()}
     floor = ways[0].name
@@ -113,6 +113,12 @@ def _print(console: Console, ways: list[Way], taken: dict[str, list[tuple[float,
             f"{best[way.name]:.2f}",
             f"{median[way.name]:.2f}",
             f"{best[way.name] / best[floor]:.2f}",
+            f"{_times(taken[way.name], taken[floor]):.2f}",
             f"{max(peak for _, peak in taken[way.name]):.0f}",
         )
     console.print(table)
+
+
+def _times(rounds: list[tuple[float, float]], floor: list[tuple[float, float]]) -> float:
+    """The median over the rounds of how many times the floor of the same round it took."""
+    return statistics.median(mine[0] / least[0] for mine, least in zip(rounds, floor, strict=True))
