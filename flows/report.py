@@ -29,12 +29,13 @@ class DailyReport:
         """Name, seconds and outcome of each step."""
         changed = sum(table.rows_upserted for table in self.batch.tables)
         deleted = sum(table.rows_deleted for table in self.batch.tables)
+        rejected = f", {self.batch.rejected} values rejected" if self.batch.rejected else ""
         build, compared = self.build, len(self.reconciliation.comparisons)
         return (
             (
                 "ingest",
                 self.seconds["ingest"],
-                f"{len(self.batch.tables)} tables, {changed} rows changed, {deleted} deleted",
+                f"{len(self.batch.tables)} tables, {changed} rows changed, {deleted} deleted{rejected}",
             ),
             (
                 "build",

@@ -1,50 +1,54 @@
-"""Turns a block of COPY's CSV into typed Arrow columns: exactly, or an error that names table and column."""
+"""Turns a block of COPY's CSV into typed Arrow columns; values that BigQuery cannot hold are set apart.
+
+Arrow's reader converts a block in one go and ends at the first value that does not fit. Only such a block is
+read again, as text, and looked through column by column; without a loop over its rows either way.
+"""
 
 import binascii
-import re
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ingestion.errors import PermanentError
-from ingestion.typemap import column_type
+from ingestion.typemap import ColumnType, Limits, column_type
+from metadata.postgres_types import NUMERIC_INTEGER_DIGITS
 from metadata.spec import Column, Table
 
-_COLUMN_ERROR = re.compile(r"In CSV column #(\d+): (.*)", re.DOTALL)
+
+@dataclass(frozen=True)
+class Unfit:
+    """Values of one column that BigQuery cannot hold: their rows within the block, their texts, and why."""
+
+    column: str
+    rows: pa.Int64Array
+    texts: pa.StringArray
+    reason: str
 
 
-def read_block(block: bytes | bytearray, table: Table, columns: tuple[Column, ...]) -> pa.RecordBatch:
+@dataclass(frozen=True)
+class Block:
+    """The rows of a block, with null in place of each unfit value."""
+
+    rows: pa.RecordBatch
+    unfit: tuple[Unfit, ...] = ()
+
+
+def read_block(block: bytes | bytearray, table: Table, columns: tuple[Column, ...]) -> Block:
     """Return the rows of the block, which holds whole rows of these columns of the table.
 
-    NULL is an empty field, '' a quoted one, as COPY writes them. Raises PermanentError for a value that the
-    column's type cannot hold ('infinity', the year 10000, NaN in a numeric, text that is no UTF-8).
+    NULL is an empty field, '' a quoted one, as COPY writes them. What does not fit ('infinity', the year
+    10000, NaN in a numeric, text that is no UTF-8) comes apart. Raises PermanentError for what is no CSV.
     """
     types = {column.name: column_type(column.type) for column in columns}
     try:
-        rows = pa_csv.read_csv(
-            pa.py_buffer(block),
-            read_options=pa_csv.ReadOptions(
-                column_names=list(types), block_size=len(block) + 1, use_threads=False
-            ),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(
-                column_types={name: kind.csv for name, kind in types.items()},
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                true_values=["t"],
-                false_values=["f"],
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise _value_error(error, table, columns) from None
-    batch = rows.combine_chunks().to_batches()[0]
-    for index, kind in enumerate(types.values()):
-        if pa.types.is_binary(kind.arrow):
-            name = batch.schema.names[index]
-            batch = batch.set_column(index, pa.field(name, kind.arrow), unhex(batch.column(index)))
-    return batch
+        batch = _read(block, {name: kind.csv for name, kind in types.items()})
+        arrays = [_arrow(array, kind) for array, kind in zip(batch.columns, types.values(), strict=True)]
+    except pa.ArrowInvalid:
+        return _read_with_care(block, table, types)
+    return Block(pa.RecordBatch.from_arrays(arrays, names=list(types)))
 
 
 def unhex(texts: pa.StringArray) -> pa.BinaryArray:
@@ -60,15 +64,97 @@ def unhex(texts: pa.StringArray) -> pa.BinaryArray:
     )
 
 
-def _value_error(error: pa.ArrowInvalid, table: Table, columns: tuple[Column, ...]) -> PermanentError:
-    found = _COLUMN_ERROR.match(str(error))
-    if found is None:
-        return PermanentError(f"{table.qualified}: what the source sent cannot be read ({error}).")
-    column, reason = columns[int(found[1])], found[2]
-    if column.sensitivity != "none":
-        reason = "the value is not shown"  # personal data must not end in a log
-    kind = column_type(column.type)
-    return PermanentError(
-        f"{table.qualified}.{column.name}: a value does not fit BigQuery's {kind.bigquery} ({reason}). "
-        "Correct the row in the source; nothing of this batch was loaded."
+def _read(block: bytes | bytearray, types: dict[str, pa.DataType]) -> pa.RecordBatch:
+    rows = pa_csv.read_csv(
+        pa.py_buffer(block),
+        read_options=pa_csv.ReadOptions(
+            column_names=list(types), block_size=len(block) + 1, use_threads=False
+        ),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=types,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
     )
+    return rows.combine_chunks().to_batches()[0]
+
+
+def _arrow(array: pa.Array, kind: ColumnType) -> pa.Array:
+    """Bring a column from what CSV is read as to what Parquet keeps. ArrowInvalid when a value is unfit."""
+    if array.type == kind.arrow:
+        return array
+    if pa.types.is_binary(kind.arrow):
+        return unhex(array)
+    if pa.types.is_decimal(kind.arrow):
+        longest = pc.max(pc.binary_length(array)).as_py() or 0
+        if longest > NUMERIC_INTEGER_DIGITS:  # Arrow's cast overflows without a word beyond 38 digits
+            raise pa.ArrowInvalid("a number may have too many digits")
+    return array.cast(kind.arrow)
+
+
+def _read_with_care(block: bytes | bytearray, table: Table, types: dict[str, ColumnType]) -> Block:
+    as_text = {name: pa.binary() if _can_be_unfit(kind) else kind.csv for name, kind in types.items()}
+    try:
+        batch = _read(block, as_text)
+    except pa.ArrowInvalid as error:
+        raise PermanentError(f"{table.qualified}: what the source sent cannot be read ({error}).") from None
+    arrays, unfit = [], []
+    for (name, kind), array in zip(types.items(), batch.columns, strict=True):
+        if not _can_be_unfit(kind):
+            arrays.append(_arrow(array, kind))
+            continue
+        held, texts, is_unfit = _decoded(array)
+        reason = "the text is not UTF-8"
+        if kind.limits:
+            held, is_unfit = _within(held, kind.limits)
+            reason = f"{kind.bigquery} holds {kind.limits.says}"
+        arrays.append(_cast(held, kind))
+        rows = pc.indices_nonzero(is_unfit).cast(pa.int64())
+        if len(rows):
+            unfit.append(Unfit(name, rows, texts.take(rows), reason))
+    return Block(pa.RecordBatch.from_arrays(arrays, names=list(types)), tuple(unfit))
+
+
+def _can_be_unfit(kind: ColumnType) -> bool:
+    return kind.limits is not None or kind.bigquery == "STRING"
+
+
+def _decoded(array: pa.BinaryArray) -> tuple[pa.StringArray, pa.StringArray, pa.BooleanArray]:
+    """Return the texts with null for those that are no UTF-8, all texts as far as they show, and the mask."""
+    try:
+        texts = array.cast(pa.string())
+        return texts, texts, pa.repeat(pa.scalar(False), len(array))
+    except pa.ArrowInvalid:  # a database whose encoding is SQL_ASCII takes any bytes
+        values = array.to_pylist()
+        shown = [value if value is None else value.decode(errors="backslashreplace") for value in values]
+        held = pa.array([_strict(value) for value in values], pa.string())
+        return held, pa.array(shown, pa.string()), pc.and_(held.is_null(), array.is_valid())
+
+
+def _strict(value: bytes | None) -> str | None:
+    try:
+        return value.decode() if value is not None else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _within(texts: pa.StringArray, limits: Limits) -> tuple[pa.StringArray, pa.BooleanArray]:
+    """Put null for the texts that are not within the limits; return the mask of those, too."""
+    is_unfit = pc.fill_null(pc.invert(pc.match_substring_regex(texts, limits.text)), False)
+    return pc.if_else(is_unfit, pa.scalar(None, pa.string()), texts), is_unfit
+
+
+def _cast(texts: pa.StringArray, kind: ColumnType) -> pa.Array:
+    """Convert texts that are known to fit."""
+    if pa.types.is_decimal(kind.arrow):
+        # the zeros that end a fraction count as digits to Arrow
+        texts = pc.replace_substring_regex(texts, r"(\.\d*?)0+$", r"\1")
+        texts = pc.replace_substring_regex(texts, r"\.$", "")
+    elif pa.types.is_time(kind.arrow):  # Arrow casts no text to a time
+        stamps = pc.binary_join_element_wise("1970-01-01", texts, " ").cast(pa.timestamp("us"))
+        return stamps.cast(kind.arrow)
+    return texts.cast(kind.arrow)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingestion.parquet import join_files
 from ingestion.postgres import DayTotals
 
 FILE = "daily_totals.parquet"
@@ -45,11 +46,7 @@ def write(path: Path, table: str, totals: Sequence[DayTotals], batch_id: int, lo
 
 def join(folder: Path, files: Sequence[str]) -> tuple[Path, int] | None:
     """Put the files of a spool's tables together; return the one file and its rows, or None."""
-    whole = pa.concat_tables([SCHEMA.empty_table(), *(pq.read_table(folder / name) for name in files)])
-    if not whole.num_rows:
-        return None
-    pq.write_table(whole, folder / FILE, compression="zstd")
-    return folder / FILE, whole.num_rows
+    return join_files(folder, files, SCHEMA, FILE)
 
 
 def _scaled(value: Decimal) -> Decimal:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ingestion.errors import PermanentError
 from ingestion.typemap import ColumnType, column_type, normalise
 from metadata.errors import did_you_mean
+from metadata.postgres_types import AS_TEXT
 from metadata.spec import Table
 
 
@@ -110,7 +111,10 @@ def _privilege_problems(table: Table, live: LiveTable) -> list[str]:
 
 def _same_road(live_type: str, known_type: str) -> bool:
     """Tell whether values of both types land in the same raw column: varchar(50) and varchar(100) do."""
-    return _road(live_type) == _road(known_type)
+    if known_type.endswith(AS_TEXT):
+        return normalise(live_type) + AS_TEXT == normalise(known_type)
+    road = _road(live_type)
+    return road is not None and road == _road(known_type)
 
 
 def _road(postgres_type: str) -> ColumnType | None:

@@ -1,6 +1,6 @@
 """Reads one table into the spool: changed rows, then records of the keys that are gone."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,14 +9,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion import daily, key_sets, source_sql, spool
-from ingestion.csv_arrow import read_block
+from ingestion import daily, key_sets, rejected, source_sql, spool
+from ingestion.csv_arrow import Block, read_block
 from ingestion.errors import PermanentError
 from ingestion.parallel import one_ahead
 from ingestion.parquet import open_writer
 from ingestion.plan import Previous, Window
 from ingestion.postgres import Connection, TableCount, copy_out, count_days, translated
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, plumbing_names, record_source
+from ingestion.rejected import Rejected
 from metadata.spec import Column, Lookup, Table
 
 # What one reader holds of a table at a time, as CSV text. Its Arrow form is about as large again.
@@ -30,7 +31,7 @@ class TableTask:
     """What to read of a table, and what is known of it.
 
     `has_key`: the source itself keeps its key unique. `lookups`: what its control totals need of other
-    tables; `by_day`: take them by day, too.
+    tables; `by_day`: take them by day, too. `rejected_limit`: how many values may be set apart.
     """
 
     table: Table
@@ -43,6 +44,7 @@ class TableTask:
     load_dts: datetime
     lookups: tuple[Lookup, ...] = ()
     by_day: bool = False
+    rejected_limit: int = 0
 
     @property
     def is_idle(self) -> bool:
@@ -68,8 +70,8 @@ def extract_table(
 ) -> spool.TableSpool:
     """Write the table's changes to the spool and return what was written; an idle table writes nothing.
 
-    Raises PermanentError for a value that BigQuery cannot hold and for a key that is not unique,
-    TransientError when the source is lost.
+    Raises PermanentError for a key that BigQuery cannot hold or that is not unique and for too many rejected
+    values, TransientError when the source is lost.
     """
     started_at = datetime.now(UTC)
     if task.is_idle:
@@ -79,7 +81,7 @@ def extract_table(
     with ExitStack() as stack:
         rows = stack.enter_context(open_writer(rows_file, arrow_schema(table), plumbing_names()))
         upserts = folder / f"{table.raw_name}.upserts.keys.parquet"
-        rows_read = _copy_rows(reader, task, rows, upserts)
+        rows_read, unfit = _copy_rows(reader, task, rows, upserts)
         keys = _compare_keys(reader, task, upserts, known_keys)
         deleted = _write_deletes(task, rows, keys)
     written = rows_read + deleted
@@ -92,6 +94,8 @@ def extract_table(
             "keys_file": keys.now.name,
             "bytes": rows_file.stat().st_size if written else 0,
             "sha256": spool.checksum(rows_file) if written else None,
+            "rejected": len(unfit),
+            "rejected_file": _write_rejected(task, folder, unfit),
             "finished_at": datetime.now(UTC),
         }
     )
@@ -112,16 +116,33 @@ def _with_days(
     )
 
 
-def _copy_rows(reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys_file: Path) -> int:
-    """Copy the window into the spool, and its keys into a file of their own. Returns the number of rows."""
+def _write_rejected(task: TableTask, folder: Path, unfit: Sequence[Rejected]) -> str | None:
+    if not unfit:
+        return None
+    file = folder / f"{task.table.raw_name}.rejected.parquet"
+    rejected.write(file, task.table.qualified, unfit, task.batch_id, task.load_dts)
+    return file.name
+
+
+def _copy_rows(
+    reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys_file: Path
+) -> tuple[int, list[Rejected]]:
+    """Copy the window into the spool, and its keys into a file of their own.
+
+    Returns the number of rows, and the values in them that had to be set apart.
+    """
     table = task.table
     query = source_sql.select_rows(table, task.window.xids)
     count = 0
+    unfit: list[Rejected] = []
     with (
         open_writer(keys_file, key_schema(table)) as keys,
-        closing(_batches(reader, query, table, table.loaded_columns)) as batches,
+        closing(_blocks(reader, query, table, table.loaded_columns)) as blocks,
     ):
-        for batch in batches:
+        for block in blocks:
+            batch = block.rows
+            unfit += rejected.set_apart(block, table)
+            rejected.check_limit(unfit, task.rejected_limit, table)
             rows.write_batch(_stamped(batch, task, UPSERT))
             keys.write_batch(batch.select(list(table.primary_key)))
             count += batch.num_rows
@@ -131,7 +152,7 @@ def _copy_rows(reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys
             "This must not happen: please report it, with the versions of Postgres and of this program."
         )
     _check_keys(task, keys_file)
-    return count
+    return count, unfit
 
 
 def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys: KnownKeys) -> _Keys:
@@ -153,10 +174,11 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
     columns = tuple(table.column(name) for name in table.primary_key)
     with (
         open_writer(now, key_schema(table)) as keys,
-        closing(_batches(reader, source_sql.select_keys(table), table, columns)) as batches,
+        closing(_blocks(reader, source_sql.select_keys(table), table, columns)) as blocks,
     ):
-        for batch in batches:
-            keys.write_batch(batch)
+        for block in blocks:
+            rejected.set_apart(block, table)
+            keys.write_batch(block.rows)
     _check_keys(task, now)
     return _Keys(now, before)
 
@@ -179,9 +201,9 @@ def _write_deletes(task: TableTask, rows: pq.ParquetWriter, keys: _Keys) -> int:
     return count
 
 
-def _batches(
+def _blocks(
     reader: Connection, query: source_sql.Query, table: Table, columns: tuple[Column, ...]
-) -> Generator[pa.RecordBatch, None, None]:
+) -> Generator[Block, None, None]:
     blocks = one_ahead(copy_out(reader, query, BLOCK_BYTES))
     with translated(f"reading {table.qualified}"), closing(blocks):
         for block in blocks:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from google.cloud.bigquery import Client, SchemaField
+from google.cloud.bigquery import Client, PolicyTagList, SchemaField
 
 from ingestion import bigquery
 from ingestion.bigquery import LoadJob, Parameter, TableLayout
@@ -45,7 +45,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "window_to STRING, "
         "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
-        "finished_at TIMESTAMP, days INT64, columns STRING, bytes_written INT64, slot_ms INT64",
+        "finished_at TIMESTAMP, days INT64, columns STRING, bytes_written INT64, slot_ms INT64, "
+        "rejected INT64",
     ),
     "control_totals": (
         "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
@@ -66,9 +67,10 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "started_at FLOAT64, acquired_at TIMESTAMP, expires_at TIMESTAMP",
     ),
     "rejected_values": (
-        "Values that BigQuery cannot hold, kept apart with their key.",
+        "Values that BigQuery cannot hold: null in raw, kept here as text with the key of their row (JSON); "
+        "those of completed batches count.",
         "batch_id INT64, table_name STRING, key STRING, column_name STRING, value STRING, reason STRING, "
-        "rejected_at TIMESTAMP",
+        "rejected_at TIMESTAMP, load_dts TIMESTAMP",
     ),
     "schema_changes": (
         "What became of columns that the metadata do not know, see ingestion/new_columns.py.",
@@ -77,6 +79,9 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
+
+# Columns that can hold anything, also personal data.
+_PERSONAL = {("rejected_values", "key"), ("rejected_values", "value")}
 
 # The tables that grow by more than a few rows a batch are read by partition.
 _PARTITIONS = {"daily_totals": ("load_dts", ("table_name",))}
@@ -124,9 +129,13 @@ def layouts(settings: Settings) -> list[TableLayout]:
 def layout(settings: Settings, name: str) -> TableLayout:
     """One table of the ledger."""
     partition_by, cluster_by = _PARTITIONS.get(name, (None, ()))
+    tag = PolicyTagList([settings.policy_tag]) if settings.policy_tag else None
     return TableLayout(
         table_id=f"{settings.project}.{settings.dataset('audit')}.{name}",
-        schema=tuple(SchemaField(column, kind) for column, kind in _columns(name)),
+        schema=tuple(
+            SchemaField(column, kind, policy_tags=tag if (name, column) in _PERSONAL else None)
+            for column, kind in _columns(name)
+        ),
         description=_TABLES[name][0],
         partition_by=partition_by,
         cluster_by=cluster_by,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery, key_cache, ledger, spool
+from ingestion import bigquery, key_cache, ledger, rejected, spool
 from ingestion.bigquery import LoadJob, LoadRequest
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.parallel import in_parallel
@@ -72,7 +72,7 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
 
 
 def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:
-    """The files of the spool: one per table that has something to load, and the control totals by day."""
+    """The files of the spool: one per table that has something to load, and those for the ledger."""
     folder = spool.batch_folder(run.settings, manifest.batch_id)
     pieces = [
         _Piece(
@@ -85,9 +85,10 @@ def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:
         for table in manifest.tables
         if table.file and table.sha256
     ]
-    if daily := manifest.daily:
-        table_id = ledger.layout(run.settings, DAILY).table_id
-        pieces.append(_Piece(DAILY, folder / daily.file, table_id, daily.rows, daily.sha256, is_raw=False))
+    for name, file in ((DAILY, manifest.daily), (rejected.TABLE, manifest.rejected)):
+        if file:
+            table_id = ledger.layout(run.settings, name).table_id
+            pieces.append(_Piece(name, folder / file.file, table_id, file.rows, file.sha256, is_raw=False))
     return pieces
 
 

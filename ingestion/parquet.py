@@ -40,3 +40,12 @@ def in_column_order(path: Path, names: Sequence[str]) -> Path:
                     rows = rows.append_column(field, pa.nulls(len(rows)))
                 target.write_table(rows.select(list(names)))
     return ordered
+
+
+def join_files(folder: Path, files: Sequence[str], schema: pa.Schema, name: str) -> tuple[Path, int] | None:
+    """Put small files of one schema together as `name`; return the file and its rows, None for no row."""
+    whole = pa.concat_tables([schema.empty_table(), *(pq.read_table(folder / file) for file in files)])
+    if not whole.num_rows:
+        return None
+    pq.write_table(whole, folder / name, compression="zstd")
+    return folder / name, whole.num_rows

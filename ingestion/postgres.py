@@ -36,6 +36,7 @@ KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count"
 SESSION = (
     "set client_encoding = 'UTF8'",
     "set datestyle = 'ISO, YMD'",
+    "set intervalstyle = 'iso_8601'",
     "set bytea_output = 'hex'",
     "set extra_float_digits = 1",
     "set idle_in_transaction_session_timeout = 0",
@@ -299,15 +300,45 @@ def _brief(error: psycopg.Error) -> str:
     return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
 
 
+# `type` is what column_type() understands: a domain is followed to its base type, an array to its elements,
+# and the types of the source's own go by their kind, for their names say nothing.
 _LIVE_COLUMNS = """
 select
     n.nspname || '.' || c.relname,
     a.attname,
-    format_type(a.atttypid, a.atttypmod),
+    road.type,
     has_column_privilege(c.oid, a.attnum, 'select')
 from pg_catalog.pg_class as c
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid
+cross join lateral (
+    with recursive steps as (
+        select t.*, a.atttypmod as mod, '' as brackets
+        from pg_catalog.pg_type as t
+        where t.oid = a.atttypid
+        union all
+        select
+            t.*,
+            case steps.typtype when 'd' then steps.typtypmod else steps.mod end,
+            steps.brackets || case steps.typtype when 'd' then '' else '[]' end
+        from steps
+        inner join pg_catalog.pg_type as t
+            on (steps.typtype = 'd' and t.oid = steps.typbasetype)
+            or (steps.typtype != 'd' and t.oid = steps.typelem and t.typarray = steps.oid)
+    )
+    select
+        case
+            when typtype = 'e' then 'enum'
+            when typtype = 'c' then 'composite'
+            when typnamespace = 'pg_catalog'::regnamespace then format_type(oid, mod)
+            when typtype = 'r' then 'range'
+            when typtype = 'm' then 'multirange'
+            else regexp_replace(format_type(oid, mod), '^([^".(]+|"[^"]*")[.]', '')
+        end || brackets as type
+    from steps
+    order by length(brackets) desc, typtype = 'd'
+    limit 1
+) as road
 where
     n.nspname || '.' || c.relname = any(%s)
     and (a.attnum > 0 or a.attname = 'xmin')

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingestion import bigquery, daily, key_cache, ledger, postgres, spool
+from ingestion import bigquery, daily, key_cache, ledger, postgres, rejected, spool
 from ingestion.drift import Drift, LiveTable, check_drift, find_drift
 from ingestion.errors import PermanentError, TransientError
 from ingestion.extract import TableTask, extract_table
@@ -21,7 +21,7 @@ from ingestion.postgres import Connection, Picture, TableCount, ToCount
 from ingestion.raw_layout import raw_layout
 from ingestion.report import Progress
 from ingestion.run import Run
-from ingestion.spool import DailySpool, Manifest, TableSpool
+from ingestion.spool import LedgerFile, Manifest, TableSpool
 from metadata.spec import Table
 
 
@@ -198,6 +198,7 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
                 batch_id=batch.batch_id,
                 load_dts=batch.load_dts,
                 lookups=run.catalog.lookups(table),
+                rejected_limit=run.settings.rejected_limit,
             )
             for table in source.tables
         ],
@@ -268,19 +269,20 @@ def _fill_spool(
         applied_dts=batch.applied_dts,
         source_system=batch.source_system,
         tables=tuple(sorted(tables, key=lambda table: table.table)),
-        daily=_daily(folder, tables),
+        daily=_ledger_file(daily.join(folder, sorted(each.days_file for each in tables if each.days_file))),
+        rejected=_ledger_file(
+            rejected.join(folder, sorted(each.rejected_file for each in tables if each.rejected_file))
+        ),
     )
     spool.write_manifest(folder, manifest)
     return manifest
 
 
-def _daily(folder: Path, tables: Sequence[TableSpool]) -> DailySpool | None:
-    files = sorted(table.days_file for table in tables if table.days_file)
-    joined = daily.join(folder, files)
+def _ledger_file(joined: tuple[Path, int] | None) -> LedgerFile | None:
     if joined is None:
         return None
     path, rows = joined
-    return DailySpool(file=path.name, rows=rows, sha256=spool.checksum(path))
+    return LedgerFile(file=path.name, rows=rows, sha256=spool.checksum(path))
 
 
 def _lost(task: TableTask) -> int:

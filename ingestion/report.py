@@ -36,7 +36,10 @@ OnProgress = Callable[[Progress], None]
 
 
 class TableReport(BaseModel):
-    """One table of a batch. `source_rows`: rows of the whole table. `seconds`: reading it."""
+    """One table of a batch. `source_rows`: rows of the whole table. `seconds`: reading it.
+
+    `rejected`: values that BigQuery cannot hold, null in raw and kept in the ledger's rejected_values.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,6 +51,7 @@ class TableReport(BaseModel):
     rows_upserted: int
     rows_deleted: int
     bytes: int
+    rejected: int = 0
     seconds: float
 
 
@@ -76,3 +80,8 @@ class BatchReport(BaseModel):
     def rows_loaded(self) -> int:
         """Rows that the batch brought to raw, delete records included."""
         return sum(table.rows_upserted + table.rows_deleted for table in self.tables)
+
+    @property
+    def rejected(self) -> int:
+        """Values that the batch set apart."""
+        return sum(table.rejected for table in self.tables)

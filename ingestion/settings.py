@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     query_timeout_s: int = Field(120, ge=1, description="Limit of one query, in seconds, on either side.")
     copy_timeout_s: int = Field(3600, ge=1, description="Limit of reading one table, in seconds.")
     load_timeout_s: int = Field(1800, ge=1, description="Limit of one load job, in seconds.")
+    rejected_limit: int = Field(
+        1000,
+        ge=0,
+        description="Values of one table that a batch may set apart because BigQuery cannot hold them.",
+    )
     lease_s: int = Field(300, ge=3, description="Seconds by which the lease of a run outlives its machine.")
     price_per_tib: Decimal = Field(
         Decimal("6.25"), ge=0, description="What BigQuery charges for a TiB read, for `wwi build --dry-run`."

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from ingestion.plan import Xids
 from ingestion.typemap import column_type
-from metadata.spec import Catalog, Lookup, Table
+from metadata.spec import Catalog, Column, Lookup, Table
 
 Query = sql.Composed
 
@@ -18,17 +18,13 @@ def name_of(table: Table) -> sql.Identifier:
 
 def select_rows(table: Table, xids: Xids | None) -> sql.Composed:
     """All loaded columns of the table, of all rows or of those that these transactions wrote."""
-    columns = sql.SQL(", ").join(
-        sql.SQL(column_type(column.type).expression).format(sql.Identifier(column.name))
-        for column in table.loaded_columns
-    )
-    query = sql.SQL("select {} from {}").format(columns, name_of(table))
+    query = sql.SQL("select {} from {}").format(_copied(table.loaded_columns), name_of(table))
     return query if xids is None else query + sql.SQL(" where ") + written_by(xids)
 
 
 def select_keys(table: Table) -> sql.Composed:
     """The key columns of all rows."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.primary_key))
+    columns = _copied([table.column(name) for name in table.primary_key])
     return sql.SQL("select {} from {}").format(columns, name_of(table))
 
 
@@ -55,25 +51,44 @@ def count_days(table: Table, lookups: Sequence[Lookup]) -> sql.Composed:
 
 
 def _with_lookups(table: Table, lookups: Sequence[Lookup], more: Sequence[str]) -> sql.Composable:
-    """The rows of the table with all columns that its controls need, looked up in the same snapshot."""
-    if not lookups:
-        return name_of(table)
+    """The rows of the table with all columns that its controls need, looked up in the same snapshot.
+
+    What BigQuery cannot hold is null here, as it is in raw: it is in `rejected_values` instead.
+    """
     own = sql.Identifier("own")
-    columns = [
-        sql.SQL("{}.{}").format(own, sql.Identifier(name)) for name in [*more, *sorted(table.control_columns)]
-    ]
+    columns = [sql.SQL("{}.{}").format(own, sql.Identifier(name)) for name in more]
+    columns += [_held(table.column(name), "own", name) for name in sorted(table.control_columns)]
+    if not columns:
+        return name_of(table)
     joins = sql.SQL("{} as own").format(name_of(table))
     for lookup in lookups:
         (key,) = lookup.table.primary_key
         found = sql.Identifier(f"{lookup.through}_row")
         columns += [
-            sql.SQL("{}.{} as {}").format(found, sql.Identifier(name), sql.Identifier(lookup.name(name)))
+            _held(lookup.table.column(name), f"{lookup.through}_row", lookup.name(name))
             for name in lookup.columns
         ]
         joins += sql.SQL(" left join {} as {} on {}.{} = {}.{}").format(
             name_of(lookup.table), found, found, sql.Identifier(key), own, sql.Identifier(lookup.through)
         )
     return sql.SQL("(select {} from {}) as line").format(sql.SQL(", ").join(columns), joins)
+
+
+def _copied(columns: Sequence[Column]) -> sql.Composed:
+    """The columns as COPY is to write them."""
+    return sql.SQL(", ").join(
+        _expression(column_type(column.type).expression, sql.Identifier(column.name)) for column in columns
+    )
+
+
+def _held(column: Column, alias: str, name: str) -> sql.Composed:
+    """The column of that table as `name`, with null for the values that BigQuery cannot hold."""
+    value = _expression(column_type(column.type).held, sql.Identifier(alias, column.name))
+    return sql.SQL("{} as {}").format(value, sql.Identifier(name))
+
+
+def _expression(template: str, column: sql.Identifier) -> sql.Composed:
+    return sql.SQL(template).format(*[column] * template.count("{}"))
 
 
 def _sums(table: Table) -> sql.Composed:

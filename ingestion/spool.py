@@ -24,7 +24,8 @@ class TableSpool(BaseModel):
     Both are names within the spool's folder; None: nothing to load, the same keys as before. `source_rows`
     and `controls` are of the whole table, `rows_*` of this batch. `previous_load_dts`: of the batch that it
     was compared with. `columns`: those that are loaded, name -> Postgres type. `days`: how many days its
-    control totals were taken of; None when they were not.
+    control totals were taken of; None when they were not. `rejected`: values that BigQuery cannot hold, each
+    null in `file` and kept in `rejected_file`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +48,8 @@ class TableSpool(BaseModel):
     columns: dict[str, str]
     days: int | None = None
     days_file: str | None = None
+    rejected: int = 0
+    rejected_file: str | None = None
     started_at: datetime
     finished_at: datetime
 
@@ -56,8 +59,8 @@ class TableSpool(BaseModel):
         return self.rows_upserted + self.rows_deleted
 
 
-class DailySpool(BaseModel):
-    """The control totals by day of all tables of a batch, as one file of the spool's folder."""
+class LedgerFile(BaseModel):
+    """What all tables of a batch bring for one table of the ledger, as one file of the spool's folder."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,7 +70,7 @@ class DailySpool(BaseModel):
 
 
 class Manifest(BaseModel):
-    """One batch, read completely. `daily` is None when no table's totals were taken by day."""
+    """One batch. `daily`: control totals by day, `rejected`: values; None: there are none."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,7 +79,8 @@ class Manifest(BaseModel):
     applied_dts: datetime
     source_system: str
     tables: tuple[TableSpool, ...]
-    daily: DailySpool | None = None
+    daily: LedgerFile | None = None
+    rejected: LedgerFile | None = None
 
 
 def state_folder(settings: Settings, part: str) -> Path:
@@ -130,8 +134,9 @@ def read_manifest(folder: Path) -> Manifest | None:
                 return None
             if table.keys_file and not (folder / table.keys_file).exists():
                 return None
-        if manifest.daily and checksum(folder / manifest.daily.file) != manifest.daily.sha256:
-            return None
+        for file in filter(None, (manifest.daily, manifest.rejected)):
+            if checksum(folder / file.file) != file.sha256:
+                return None
     except (FileNotFoundError, ValueError):
         return None
     return manifest

@@ -59,8 +59,9 @@ def _keys(table: Table) -> Iterator[Mistake]:
         if column.name in naming.RESERVED_COLUMNS:
             mend = "Ingestion and the vault add a column of that name; load the table under another one."
             yield Mistake(file, f"columns.{column.name}", "the name is reserved", mend)
-        if column.measure and column.kind not in {"integer", "numeric", "float"}:
-            mend = "Only numbers add up: remove `measure`."
+        if column.measure and column.kind not in {"integer", "numeric"}:
+            # the sum of floats depends on the order in which they are added
+            mend = "Only exact numbers add up to the same in every layer: remove `measure`."
             yield Mistake(file, f"columns.{column.name}", f"a measure of type {column.type}", mend)
     measures = {column.name for column in table.columns if column.measure}
     for name in sorted(measures & set(table.computed_controls)):

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
-from metadata import naming
+from metadata import naming, postgres_types
+from metadata.postgres_types import Kind
 
-Kind = Literal["text", "integer", "numeric", "float", "boolean", "date", "datetime", "timestamp", "bytes"]
 Sensitivity = Literal["none", "personal", "secret"]
 
 SnakeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
@@ -23,18 +23,7 @@ Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9][^\n]*\.$")]
 Reference = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")]
 DayPath = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
 
-_KINDS: dict[str, Kind] = {
-    r"smallint|integer|bigint": "integer",
-    r"numeric(\(\d+,\d+\))?": "numeric",
-    r"real|double precision": "float",
-    r"(varchar|char)(\(\d+\))?|text|jsonb?|uuid": "text",
-    r"boolean": "boolean",
-    r"date": "date",
-    r"timestamp": "datetime",
-    r"timestamptz": "timestamp",
-    r"bytea": "bytes",
-}
-PostgresType = Annotated[str, Field(pattern="^(" + "|".join(_KINDS) + ")$")]
+PostgresType = Annotated[str, Field(pattern=postgres_types.PATTERN)]
 
 
 # `order_id.order_date` in a control: the foreign key, and the column of the row that it refers to
@@ -51,9 +40,9 @@ class Spec(BaseModel):
 class Column(Spec):
     """One column of a source table.
 
-    `type` is the Postgres type. `nullable` is what the business means: the Postgres port declares no
-    NOT NULL at all. A `measure` is a number whose sum over the table means something. `references` is
-    schema.table.column, `default` the SQL of the column's default in the source.
+    `type` is the Postgres type, see docs/types.md. `nullable` is what the business means: the Postgres port
+    declares no NOT NULL at all. A `measure` is a number whose sum over the table means something.
+    `references` is schema.table.column, `default` the SQL of the column's default in the source.
     """
 
     name: SnakeName
@@ -68,7 +57,7 @@ class Column(Spec):
     @property
     def kind(self) -> Kind:
         """The kind of value in the warehouse, as the vault's `encode` macros name it."""
-        return next(kind for pattern, kind in _KINDS.items() if re.fullmatch(pattern, self.type))
+        return postgres_types.kind_of(self.type)
 
     @property
     def is_personal(self) -> bool:

@@ -32,6 +32,7 @@ from questions.layers import (
     statement,
     vault_totals,
 )
+from questions.rejected import RejectedValues, standing
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +109,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """All comparisons of one time. `vault_is_behind`: completed batches that no build has loaded yet."""
+    """All comparisons of one time. `vault_is_behind`: completed batches that no build has loaded yet.
+
+    `rejected`: values of the source that BigQuery cannot hold. They count as null in every total, also in those
+    of the source.
+    """
 
     reconciled_at: datetime
     comparisons: tuple[Comparison, ...]
     vault_is_behind: tuple[int, ...] = ()
+    rejected: tuple[RejectedValues, ...] = ()
 
     @property
     def differences(self) -> tuple[Comparison, ...]:
@@ -146,10 +152,11 @@ def reconcile(
             found = query(client, statement(selects, taken, settings), timeout_s=settings.query_timeout_s)
             comparisons += compare(layer, selects, source, taken, found)
         behind = _batches_outside_vault(client, settings)
+        rejected = standing(client, settings, catalog)
     except MissingInWarehouseError as error:
         raise WwiError(f"the vault is not built yet ({error}). Run `wwi build`.") from error
     ordered = sorted(comparisons, key=lambda each: (each.table, each.control, each.layer))
-    result = Reconciliation(now or datetime.now(UTC), tuple(ordered), behind)
+    result = Reconciliation(now or datetime.now(UTC), tuple(ordered), behind, rejected)
     record(client, settings, result)
     logger.info("reconcile totals=%d differences=%d", len(comparisons), len(result.differences))
     return result

@@ -10,11 +10,16 @@ from google.cloud import bigquery
 from ingestion.bigquery import connect, query
 from ingestion.errors import MissingInWarehouseError
 from ingestion.settings import Settings
+from metadata.spec import Catalog
+from questions.rejected import RejectedValues, standing
 
 
 @dataclass(frozen=True)
 class BatchState:
-    """One batch of the ledger. `is_in_vault`: a build has loaded it; `applied_dts` is the source's clock."""
+    """One batch of the ledger. `is_in_vault`: a build has loaded it; `applied_dts` is the source's clock.
+
+    `rejected`: values of its rows that BigQuery cannot hold.
+    """
 
     batch_id: int
     status: str
@@ -26,6 +31,7 @@ class BatchState:
     rows_deleted: int
     is_in_vault: bool
     error: str | None
+    rejected: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,13 +48,17 @@ class TableState:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the platform at `asked_at` (UTC). The newest batch comes first."""
+    """The state of the platform at `asked_at` (UTC). The newest batch comes first.
+
+    `rejected`: what the source still holds and BigQuery cannot.
+    """
 
     asked_at: datetime
     batches: tuple[BatchState, ...]
     tables: tuple[TableState, ...]
     reconciled_at: datetime | None = None
     differences: int = 0
+    rejected: tuple[RejectedValues, ...] = ()
 
     @property
     def loaded_to(self) -> datetime | None:
@@ -71,7 +81,7 @@ class Status:
         return tuple(b.batch_id for b in self.batches if b.status not in ("completed", "void"))
 
 
-def status(settings: Settings, *, batches: int = 10, now: datetime | None = None) -> Status:
+def status(settings: Settings, catalog: Catalog, *, batches: int = 10, now: datetime | None = None) -> Status:
     """Return the newest `batches` batches and the state of every table, as the ledger has them.
 
     `now` is the time to measure freshness at. An empty status means that nothing was ever loaded.
@@ -81,10 +91,11 @@ def status(settings: Settings, *, batches: int = 10, now: datetime | None = None
     try:
         found = _batches(client, settings, batches)
         tables = _tables(client, settings)
+        rejected = standing(client, settings, catalog)
     except MissingInWarehouseError:
         return Status(asked_at, (), ())
     reconciled_at, differences = _last_reconciliation(client, settings)
-    return Status(asked_at, found, tables, reconciled_at, differences)
+    return Status(asked_at, found, tables, reconciled_at, differences, rejected)
 
 
 def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[BatchState, ...]:
@@ -100,6 +111,14 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
                 sum(rows_deleted) as rows_deleted
             from {_audit(settings, "table_loads")}
             group by batch_id
+        ),
+
+        set_apart as (
+            select
+                batch_id,
+                count(*) as rejected
+            from {_audit(settings, "rejected_values")}
+            group by batch_id
         )
         select
             batches.batch_id,
@@ -113,10 +132,13 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
             batches.batch_id in (
                 select batch_id from {_audit(settings, "vault_loads")}
             ) as is_in_vault,
-            batches.error
+            batches.error,
+            coalesce(set_apart.rejected, 0) as rejected
         from {_audit(settings, "batches")} as batches
         left join loads
             on batches.batch_id = loads.batch_id
+        left join set_apart
+            on batches.batch_id = set_apart.batch_id
         order by batches.batch_id desc
         limit {limit:d}
         """,

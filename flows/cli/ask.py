@@ -25,9 +25,10 @@ def status(
 ) -> None:
     """Show the newest batches, what waits or was left over, and when each table last changed."""
     from flows.cli import pages
+    from metadata.load import load_catalog
     from questions.status import status as ask
 
-    found = ask(options.settings(), batches=batches)
+    found = ask(options.settings(), load_catalog(), batches=batches)
     if as_json:
         print_json(dataclasses.asdict(found) | {"waiting": found.waiting, "open": found.open})
     else:

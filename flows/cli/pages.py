@@ -1,7 +1,7 @@
 """What people see of each result. Scripts take `--json`."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from flows.cli.output import print_table
@@ -11,6 +11,7 @@ from flows.report import DailyReport
 from ingestion.report import BatchReport
 from questions.cost import Cost
 from questions.reconcile import Comparison, Reconciliation, days_text, plain
+from questions.rejected import RejectedValues
 from questions.status import Status
 
 NAMED = 3
@@ -24,9 +25,11 @@ def show_batch(report: BatchReport) -> None:
     print_table(
         f"batch {report.batch_id}: {len(changed)} of {len(report.tables)} tables changed, "
         f"{report.seconds:.1f} s",
-        ("table", "mode", "read", "changed", "deleted"),
-        ((t.table, t.mode, t.rows_read, t.rows_upserted, t.rows_deleted) for t in changed),
+        ("table", "mode", "read", "changed", "deleted", "rejected"),
+        ((t.table, t.mode, t.rows_read, t.rows_upserted, t.rows_deleted, t.rejected) for t in changed),
     )
+    if report.rejected:
+        print(f"{report.rejected} values do not fit BigQuery: null in raw, kept in rejected_values.")
 
 
 def show_build(report: BuildReport) -> None:
@@ -83,6 +86,17 @@ def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
     if found.vault_is_behind:
         waiting = ", ".join(map(str, found.vault_is_behind))
         print(f"Not in the vault yet: batch {waiting}. `wwi build` loads it.")
+    _show_rejected(found.rejected)
+
+
+def _show_rejected(found: Sequence[RejectedValues]) -> None:
+    """Print what no layer can hold; nothing when there is no such value."""
+    if found:
+        print_table(
+            "values that do not fit BigQuery: null in every layer and total, kept in rejected_values",
+            ("table", "column", "values", "since batch", "reason"),
+            ((each.table, each.column, each.values, each.since_batch, each.reason) for each in found),
+        )
 
 
 def _lines(comparisons: Iterable[Comparison]) -> Iterable[tuple[object, ...]]:
@@ -133,10 +147,11 @@ def show_status(found: Status) -> None:
         print(f"Last reconciled {found.reconciled_at:%Y-%m-%d %H:%M:%S} UTC: {verdict}.")
     print_table(
         "batches",
-        ("batch", "status", "source's clock", "seconds", "tables", "changed", "deleted", "in vault", "error"),
+        ("batch", "status", "source's clock", "seconds", "tables", "changed", "deleted", "rejected",
+         "in vault", "error"),
         (
             (b.batch_id, b.status, b.applied_dts, _tenths(b.seconds), b.tables, b.rows_upserted,
-             b.rows_deleted, b.is_in_vault, b.error)
+             b.rows_deleted, b.rejected, b.is_in_vault, b.error)
             for b in found.batches
         ),
     )  # fmt: skip
@@ -149,6 +164,7 @@ def show_status(found: Status) -> None:
             for t in found.tables
         ),
     )  # fmt: skip
+    _show_rejected(found.rejected)
 
 
 def _listed(numbers: Iterable[int]) -> str:

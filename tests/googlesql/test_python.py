@@ -129,9 +129,9 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
     assert "reconciled_days" in platform.warehouse.sent[-1].sql
 
 
-def test_the_status_and_the_sizes(platform: Platform) -> None:
+def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
     before = len(platform.warehouse.sent)
-    status(platform.settings)
+    status(platform.settings, catalog)
     sizes.layer_sizes(platform.settings)
     sizes.dimensions(platform.settings)
     assert not platform.warehouse.refused()

@@ -53,8 +53,8 @@ def loaded(empty: Settings, catalog: Catalog) -> Settings:
 
 
 @pytest.mark.services
-def test_the_newest_batches_come_first_with_what_they_brought(loaded: Settings) -> None:
-    found = status(loaded, batches=3, now=NOW)
+def test_the_newest_batches_come_first_with_what_they_brought(loaded: Settings, catalog: Catalog) -> None:
+    found = status(loaded, catalog, batches=3, now=NOW)
     assert [batch.batch_id for batch in found.batches] == [4, 3, 2]
     third = found.batches[1]
     assert (third.tables, third.rows_upserted, third.rows_deleted) == (2, 2, 1)
@@ -63,29 +63,29 @@ def test_the_newest_batches_come_first_with_what_they_brought(loaded: Settings) 
 
 
 @pytest.mark.services
-def test_freshness_counts_from_the_newest_completed_batch(loaded: Settings) -> None:
-    found = status(loaded, now=NOW)
+def test_freshness_counts_from_the_newest_completed_batch(loaded: Settings, catalog: Catalog) -> None:
+    found = status(loaded, catalog, now=NOW)
     assert found.loaded_to == datetime(2026, 1, 3, tzinfo=UTC)
     assert found.behind_s == 2 * 24 * 3600
 
 
 @pytest.mark.services
-def test_what_waits_and_what_was_left_over_is_named(loaded: Settings) -> None:
-    found = status(loaded, now=NOW)
+def test_what_waits_and_what_was_left_over_is_named(loaded: Settings, catalog: Catalog) -> None:
+    found = status(loaded, catalog, now=NOW)
     assert (found.waiting, found.open) == ((3,), (4,))
 
 
 @pytest.mark.services
-def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings) -> None:
-    customers, orders = status(loaded, now=NOW).tables
+def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings, catalog: Catalog) -> None:
+    customers, orders = status(loaded, catalog, now=NOW).tables
     assert (customers.table, customers.batch_id, customers.mode) == ("sales.customers", 3, "incremental")
     assert customers.changed_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert orders.changed_at == datetime(2026, 1, 3, tzinfo=UTC)
 
 
 @pytest.mark.services
-def test_before_the_first_load_there_is_nothing(empty: Settings) -> None:
-    found = status(empty, now=NOW)
+def test_before_the_first_load_there_is_nothing(empty: Settings, catalog: Catalog) -> None:
+    found = status(empty, catalog, now=NOW)
     assert found == Status(NOW, (), ())
     assert found.behind_s is None
 

@@ -54,6 +54,8 @@
         {%- set text = "to_hex(" ~ name ~ ")" -%}
     {%- elif kind == 'date' -%}
         {{ return("format('10:%s,', cast(" ~ name ~ " as string))") }}
+    {%- elif kind == 'time' -%}
+        {{ return("format('15:%s,', format_time('%H:%M:%E6S', " ~ name ~ "))") }}
     {%- elif kind == 'datetime' -%}
         {{ return("format('26:%s%s,', " ~ date_and_time(name) ~ ")") }}
     {%- elif kind == 'timestamp' -%}
@@ -61,7 +63,7 @@
     {%- else -%}
         {{ exceptions.raise_compiler_error(
             "encode: column '" ~ name ~ "' is of kind '" ~ kind ~ "', which has no text. Use text, "
-            ~ "integer, numeric, float, boolean, date, datetime, timestamp or bytes."
+            ~ "integer, numeric, float, boolean, date, datetime, timestamp, time or bytes."
         ) }}
     {%- endif -%}
     {#- all but text is ASCII: characters are bytes, and length costs less than byte_length -#}
