@@ -5,6 +5,7 @@ read again, as text, and looked through column by column; without a loop over it
 """
 
 import binascii
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from ingestion.errors import PermanentError
 from ingestion.typemap import ColumnType, Limits, column_type
 from metadata.postgres_types import NUMERIC_INTEGER_DIGITS
 from metadata.spec import Column, Table
+
+_REASON = re.compile(r"(:|'|\bvalue\b).*", re.DOTALL)  # what follows can quote a value
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def read_block(block: bytes | bytearray, table: Table, columns: tuple[Column, ..
     """Return the rows of the block, which holds whole rows of these columns of the table.
 
     NULL is an empty field, '' a quoted one, as COPY writes them. What does not fit ('infinity', the year
-    10000, NaN in a numeric, text that is no UTF-8) comes apart. Raises PermanentError for what is no CSV.
+    10000, NaN in a numeric) comes apart. Raises PermanentError for what is no CSV.
     """
     types = {column.name: column_type(column.type) for column in columns}
     try:
@@ -97,49 +100,26 @@ def _arrow(array: pa.Array, kind: ColumnType) -> pa.Array:
 
 
 def _read_with_care(block: bytes | bytearray, table: Table, types: dict[str, ColumnType]) -> Block:
-    as_text = {name: pa.binary() if _can_be_unfit(kind) else kind.csv for name, kind in types.items()}
+    as_text = {name: pa.string() if kind.limits else kind.csv for name, kind in types.items()}
+    arrays, unfit = [], []
     try:
         batch = _read(block, as_text)
+        for (name, kind), array in zip(types.items(), batch.columns, strict=True):
+            if kind.limits is None:
+                arrays.append(_arrow(array, kind))
+                continue
+            held, is_unfit = _within(array, kind.limits)
+            arrays.append(_cast(held, kind))
+            rows = pc.indices_nonzero(is_unfit).cast(pa.int64())
+            if len(rows):
+                reason = f"{kind.bigquery} holds {kind.limits.says}"
+                unfit.append(Unfit(name, rows, array.take(rows), reason))
     except pa.ArrowInvalid as error:
-        raise PermanentError(f"{table.qualified}: what the source sent cannot be read ({error}).") from None
-    arrays, unfit = [], []
-    for (name, kind), array in zip(types.items(), batch.columns, strict=True):
-        if not _can_be_unfit(kind):
-            arrays.append(_arrow(array, kind))
-            continue
-        held, texts, is_unfit = _decoded(array)
-        reason = "the text is not UTF-8"
-        if kind.limits:
-            held, is_unfit = _within(held, kind.limits)
-            reason = f"{kind.bigquery} holds {kind.limits.says}"
-        arrays.append(_cast(held, kind))
-        rows = pc.indices_nonzero(is_unfit).cast(pa.int64())
-        if len(rows):
-            unfit.append(Unfit(name, rows, texts.take(rows), reason))
+        raise PermanentError(
+            f"{table.qualified}: what the source sent cannot be read ({_REASON.sub('', str(error))}). "
+            "This must not happen: please report it."
+        ) from None
     return Block(pa.RecordBatch.from_arrays(arrays, names=list(types)), tuple(unfit))
-
-
-def _can_be_unfit(kind: ColumnType) -> bool:
-    return kind.limits is not None or kind.bigquery == "STRING"
-
-
-def _decoded(array: pa.BinaryArray) -> tuple[pa.StringArray, pa.StringArray, pa.BooleanArray]:
-    """Return the texts with null for those that are no UTF-8, all texts as far as they show, and the mask."""
-    try:
-        texts = array.cast(pa.string())
-        return texts, texts, pa.repeat(pa.scalar(False), len(array))
-    except pa.ArrowInvalid:  # a database whose encoding is SQL_ASCII takes any bytes
-        values = array.to_pylist()
-        shown = [value if value is None else value.decode(errors="backslashreplace") for value in values]
-        held = pa.array([_strict(value) for value in values], pa.string())
-        return held, pa.array(shown, pa.string()), pc.and_(held.is_null(), array.is_valid())
-
-
-def _strict(value: bytes | None) -> str | None:
-    try:
-        return value.decode() if value is not None else None
-    except UnicodeDecodeError:
-        return None
 
 
 def _within(texts: pa.StringArray, limits: Limits) -> tuple[pa.StringArray, pa.BooleanArray]:

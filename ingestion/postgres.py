@@ -255,6 +255,11 @@ def translated(what: str) -> Iterator[None]:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise PermanentError(f"{what}: {_brief(error)}. Ask the source's owner for that right.") from error
+    except (psycopg.errors.CharacterNotInRepertoire, psycopg.errors.UntranslatableCharacter) as error:
+        raise PermanentError(
+            f"{what}: a text cannot be sent as UTF-8 ({_brief(error)}). Correct it in the source, where "
+            "convert_to(column, 'SQL_ASCII') shows its bytes."
+        ) from error
     except psycopg.errors.QueryCanceled as error:
         raise PermanentError(
             f"{what}: {_brief(error)}. Raise WWI_QUERY_TIMEOUT_S or WWI_COPY_TIMEOUT_S (seconds)."

@@ -111,8 +111,8 @@ class Comparison:
 class Reconciliation:
     """All comparisons of one time. `vault_is_behind`: completed batches that no build has loaded yet.
 
-    `rejected`: values of the source that BigQuery cannot hold. They count as null in every total, also in those
-    of the source.
+    `rejected`: values of the source that BigQuery cannot hold. They count as null in every total, also in
+    those of the source.
     """
 
     reconciled_at: datetime

@@ -9,6 +9,7 @@ from ingestion.settings import Settings
 from ingestion.typemap import column_type
 from metadata import naming
 from metadata.spec import Catalog, Table
+from questions.layers import TOTAL
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def _key_part(table: Table, name: str) -> str:
     """A part of the key out of its JSON, as the type that it has in raw."""
     text = f"json_value(rejected.key, '$.{name}')"
     kind = column_type(table.column(name).type).bigquery
-    return f"from_hex({text})" if kind == "BYTES" else f"safe_cast({text} as {kind})"
+    if kind == "BYTES":
+        return f"from_hex({text})"
+    return f"safe_cast({text} as {TOTAL if kind == 'NUMERIC' else kind})"
 
 
 def _completed(settings: Settings) -> str:
