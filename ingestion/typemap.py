@@ -103,7 +103,7 @@ _PLAIN_NUMERIC = ColumnType(
         f"no NaN, no infinity, {NUMERIC_INTEGER_DIGITS} digits before the point and {NUMERIC_SCALE} after it",
     ),
 )
-_PLAIN = {
+ROADS = {
     "smallint": _INTEGER,
     "integer": _INTEGER,
     "bigint": _INTEGER,
@@ -195,13 +195,13 @@ def column_type(postgres_type: str) -> ColumnType:
     if digits:
         return _numeric(*digits)
     bare = name.partition("(")[0]
-    if bare not in _PLAIN:
+    if bare not in ROADS:
         raise PermanentError(
             f"Postgres type '{postgres_type}' has no BigQuery type here. Write "
             f"`type: {postgres_type}{AS_TEXT}` in the metadata to load what Postgres shows of it, or add it "
             "to ingestion/typemap.py."
         )
-    return _PLAIN[bare]
+    return ROADS[bare]
 
 
 def _numeric(precision: int, scale: int) -> ColumnType:
