@@ -187,3 +187,31 @@ def test_a_raw_table_that_was_dropped_is_told_and_made_again_by_a_full_load(load
         loaded.load()
     loaded.load(full=True)
     assert len(loaded.latest("shop.visits")) == 2
+
+
+def test_types_that_the_source_made_are_followed_to_what_they_are_made_of(loaded: World) -> None:
+    """A domain over the same type, and an enum where text was, land in the same column of raw."""
+    loaded.source.execute("create domain shop.money_of as numeric(18,2)")
+    loaded.source.execute("create type shop.name_of as enum ('Ann', '')")
+    loaded.source.execute("alter table shop.accounts alter balance type shop.money_of")
+    loaded.source.execute("alter table shop.accounts alter owner type shop.name_of using owner::shop.name_of")
+    loaded.load()
+    assert [row["owner"] for row in loaded.latest("shop.accounts")] == ["Ann", None, ""]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("create domain shop.d as numeric(18,3); alter table shop.accounts alter balance type shop.d",
+         r"balance: its type is numeric\(18,3\) now, numeric\(18,2\)"),
+        ("alter table shop.accounts alter owner type text[] using array[owner]",
+         r"owner: its type is text\[\] now, varchar\(50\)"),
+        ("alter table shop.accounts alter owner type xid8 using null",
+         r"owner: its type is xid8 now, varchar\(50\)"),
+    ],
+)  # fmt: skip
+def test_another_road_is_drift_whatever_the_type_is_called(loaded: World, change: str, message: str) -> None:
+    loaded.source.execute(change.encode())
+    with pytest.raises(PermanentError, match=message):
+        loaded.load()
+    assert loaded.statuses() == ["completed"]
