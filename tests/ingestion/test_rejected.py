@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from flows.cli import pages
 from ingestion import bigquery, ledger
 from ingestion.errors import PermanentError
 from ingestion.report import Progress
@@ -97,13 +98,18 @@ def test_the_row_is_loaded_without_the_value_which_is_kept_with_its_key(rates: W
     assert [tuple(row.values()) for row in counted] == [("shop.calm", 0), ("shop.rates", 4)]
 
 
-def test_the_status_shows_what_stands_and_what_each_batch_set_apart(rates: World) -> None:
-    rates.load()
+def test_the_status_shows_what_stands_and_what_each_batch_set_apart(
+    rates: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages.show_batch(rates.load())
+    assert "4 values do not fit BigQuery" in capsys.readouterr().out
     rates.load()
     found = status(rates.settings, rates.catalog)
     assert [(each.batch_id, each.rejected) for each in found.batches] == [(2, 0), (1, 4)]
     assert RejectedValues("shop.rates", "rate", "NUMERIC holds no NaN", 1, 1) in found.rejected
     assert [each.values for each in found.rejected] == [2, 1, 1]
+    pages.show_status(found)
+    assert "kept in rejected_values" in capsys.readouterr().out
 
 
 def test_a_value_that_was_corrected_stands_no_longer_but_its_history_does(rates: World) -> None:
