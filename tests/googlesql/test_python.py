@@ -130,8 +130,10 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
 
 
 def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
+    platform.warehouse.rows["table_name",] = [[table.qualified] for table in catalog.tables]
     before = len(platform.warehouse.sent)
     status(platform.settings, catalog)
+    assert "json_value(rejected.key, '$.order_id')" in sent_since(platform, before)
     sizes.layer_sizes(platform.settings)
     sizes.dimensions(platform.settings)
     assert not platform.warehouse.refused()
