@@ -129,11 +129,13 @@ def layouts(settings: Settings) -> list[TableLayout]:
 def layout(settings: Settings, name: str) -> TableLayout:
     """One table of the ledger."""
     partition_by, cluster_by = _PARTITIONS.get(name, (None, ()))
-    tag = PolicyTagList([settings.policy_tag]) if settings.policy_tag else None
+    tagged: dict[str, Any] = (
+        {"policy_tags": PolicyTagList([settings.policy_tag])} if settings.policy_tag else {}
+    )
     return TableLayout(
         table_id=f"{settings.project}.{settings.dataset('audit')}.{name}",
         schema=tuple(
-            SchemaField(column, kind, policy_tags=tag if (name, column) in _PERSONAL else None)
+            SchemaField(column, kind, **(tagged if (name, column) in _PERSONAL else {}))
             for column, kind in _columns(name)
         ),
         description=_TABLES[name][0],
