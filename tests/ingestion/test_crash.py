@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -151,8 +152,9 @@ def test_an_error_in_a_row_gives_the_batch_up_and_the_next_brings_everything(sho
     shop.load()
     change(shop)
     shop.source.execute("insert into shop.visits values (10, 4, 'infinity')")
-    with pytest.raises(PermanentError, match=r"shop\.visits\.at: a value does not fit BigQuery's DATETIME"):
-        shop.load()
+    strict = shop.settings.model_copy(update={"rejected_limit": 0})
+    with pytest.raises(PermanentError, match=r"shop\.visits: values do not fit BigQuery in at"):
+        replace(shop, settings=strict).load()
     assert shop.statuses() == ["completed", "void"]
     shop.source.execute("delete from shop.visits where visit_id = 10")
     shop.load()
