@@ -110,10 +110,11 @@ def spare() -> None:
     SnapshotManager.capture = _capture_when_asked  # type: ignore[assignment, method-assign]
     DuckDBCatalogRepository._write_job = _write_job_of_data  # type: ignore[method-assign]
     sqlglot.parse_one = _parse_once  # type: ignore[assignment]
-    Dialect.generator = _writer_of_kept_fragments  # type: ignore[method-assign]
+    Dialect.generator = _writer_of_kept_fragments
     SQLTranslator._apply_first_matching_rule = _apply_rule_where_one_may_be  # type: ignore[method-assign]
     SQLTranslator.translate = _translate_once  # type: ignore[assignment, method-assign]
-    executor.rewrite_table_refs = lru_cache(maxsize=TRANSLATIONS)(table_rewriter.rewrite_table_refs)
+    kept = lru_cache(maxsize=TRANSLATIONS)(table_rewriter.rewrite_table_refs)
+    executor.rewrite_table_refs = kept  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
