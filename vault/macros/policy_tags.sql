@@ -4,11 +4,16 @@
     loses its tag, so the table follows the YAML in both directions.
 -#}
 {% macro bigquery__alter_column_comment(relation, column_dict) -%}
+    {%- do adapter.update_columns(relation, with_policy_tags(column_dict)) -%}
+{%- endmacro %}
+
+{#- The columns of a model, each with its policy tags. -#}
+{% macro with_policy_tags(columns) -%}
     {%- set tag = env_var('WWI_PERSONAL_POLICY_TAG', '') -%}
-    {%- set columns = {} -%}
-    {%- for name, column in column_dict.items() -%}
+    {%- set tagged = {} -%}
+    {%- for name, column in columns.items() -%}
         {%- set personal = column.get('meta', {}).get('sensitivity') == 'personal' -%}
-        {%- do columns.update({name: dict(column, policy_tags=[tag] if tag and personal else [])}) -%}
+        {%- do tagged.update({name: dict(column, policy_tags=[tag] if tag and personal else [])}) -%}
     {%- endfor -%}
-    {%- do adapter.update_columns(relation, columns) -%}
+    {{ return(tagged) }}
 {%- endmacro %}
