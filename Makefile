@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+# each has a Postgres and an emulator of its own, about 2 GB
+WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -14,7 +16,7 @@ demo: setup ## Set up and run the main job: Postgres to a tested, reconciled sta
 	@$(BIN)/wwi demo
 
 test: setup lint ## Set up and run every check and test
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) $(TESTS)
 
 setup: $(INSTALLED) deps ## Make .venv with the pinned dependencies
 

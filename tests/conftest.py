@@ -7,8 +7,10 @@ project, in which everything that a test makes lies in throw-away datasets (test
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,7 +20,7 @@ from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
-from tests import throw_away
+from tests import throw_away, workers
 
 GOOGLESQL = Path(__file__).parent / "googlesql"
 REAL_PROJECT_TIMEOUT_S = 3600  # a statement takes seconds there, and a module's fixture has hundreds of them
@@ -26,15 +28,32 @@ REAL_PROJECT_TIMEOUT_S = 3600  # a statement takes seconds there, and a module's
 _numbers = itertools.count(1)
 
 
-def pytest_configure() -> None:
+_held = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """On a real project: have no test end up in somebody's datasets because it named no prefix of its own."""
     settings = Settings(_env_file=None)
     if settings.target == "bigquery":
         os.environ["WWI_DATASET_PREFIX"] = throw_away.new_prefix(settings, "unnamed")
+    if config.getoption("numprocesses", None):
+        _held.enter_context(workers.usual_ports_taken())
+
+
+def pytest_unconfigure() -> None:
+    """Give back what was held for the workers."""
+    _held.close()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByPlatform:
+    """Share the tests out by the platform that they have loaded."""
+    config.option.loadscopereorder = False  # it would put files of many tests before long ones
+    return workers.ByPlatform(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On a real project: leave out what is about the local warehouse, and be more patient."""
+    """Long tests first. On a real project: leave out what is about the local warehouse, be more patient."""
+    workers.longest_first(items)
     if Settings(_env_file=None).target == "local":
         return
     for item in items:

@@ -1,0 +1,56 @@
+"""How the tests are shared out when pytest runs several workers (`-n`), each with services of its own.
+
+A file stays whole, for its tests share what a fixture has loaded; so does a folder whose fixture lives for
+the session. Long ones go first, or at the end all workers but one would be idle.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from sandbox import postgres, warehouse
+
+WHOLE_FOLDERS = ("tests/googlesql/",)
+# longest first; what is not named keeps its order behind them
+LONG = (
+    "tests/flows/test_main_line.py",
+    "tests/googlesql/",
+    "tests/marts/test_business.py",
+    "tests/vault/test_delivery.py",
+    "tests/vault/",
+    "tests/business_vault/",
+    "tests/ingestion/test_crash.py",
+)
+USUAL_PORTS = (postgres.USUAL_PORT, warehouse.USUAL_REST_PORT, warehouse.USUAL_GRPC_PORT)
+
+
+class ByPlatform(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a worker all tests that share a loaded platform."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = nodeid.split("::", 1)[0]
+        return next((folder for folder in WHOLE_FOLDERS if file.startswith(folder)), file)
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Sort the tests of long files to the front."""
+    items.sort(
+        key=lambda item: next(
+            (place for place, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG)
+        )
+    )
+
+
+@contextlib.contextmanager
+def usual_ports_taken() -> Iterator[None]:
+    """Hold the services' usual ports, where two workers would meet: each asks the system for one instead."""
+    with contextlib.ExitStack() as held:
+        for port in USUAL_PORTS:
+            listener = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):  # somebody else holds it, which is as good
+                listener.bind(("127.0.0.1", port))
+                listener.listen()
+        yield
