@@ -50,6 +50,8 @@ def usual_ports_taken() -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for port in USUAL_PORTS:
             listener = held.enter_context(socket.socket())
+            # as the services do, or a port that was used a minute ago could not be held
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):  # somebody else holds it, which is as good
                 listener.bind(("127.0.0.1", port))
                 listener.listen()

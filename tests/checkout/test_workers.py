@@ -1,9 +1,15 @@
-"""The files that go first are there: a renamed one would fall back to the end, unnoticed."""
+"""How the tests are shared out: what is named is there, and two workers do not meet at a port."""
 
 from pathlib import Path
 
-from tests.workers import LONG, WHOLE_FOLDERS
+from sandbox.services import free_port
+from tests.workers import LONG, USUAL_PORTS, WHOLE_FOLDERS, usual_ports_taken
 
 
 def test_what_is_named_to_go_first_or_to_stay_whole_is_there(project_root: Path) -> None:
     assert [name for name in (*LONG, *WHOLE_FOLDERS) if not (project_root / name).exists()] == []
+
+
+def test_services_started_by_workers_keep_off_the_usual_ports() -> None:
+    with usual_ports_taken():
+        assert not {free_port(port) for port in USUAL_PORTS} & set(USUAL_PORTS)
