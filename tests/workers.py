@@ -19,6 +19,7 @@ LONG = (
     "tests/flows/test_main_line.py",
     "tests/googlesql/",
     "tests/marts/test_business.py",
+    "tests/chaos/",
     "tests/vault/test_delivery.py",
     "tests/vault/",
     "tests/business_vault/",
