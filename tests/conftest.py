@@ -54,6 +54,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByPl
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first. On a real project: leave out what is about the local warehouse, be more patient."""
     workers.longest_first(items)
+    for item in items:
+        if item.path.is_relative_to(GOOGLESQL):  # the first test waits for two builds of everything
+            item.add_marker(pytest.mark.timeout(1500))
     if Settings(_env_file=None).target == "local":
         return
     for item in items:
