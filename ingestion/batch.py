@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import duckdb
-
 from ingestion import bigquery, ledger
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.labels import label_jobs
@@ -80,7 +78,7 @@ def _home_told(settings: Settings) -> Iterator[None]:
     """Say of an error of the disk which folder it is about and what to do."""
     try:
         yield
-    except (OSError, duckdb.IOException) as error:
+    except OSError as error:
         raise PermanentError(
             f"{settings.home} cannot be read or written: {error}. Make room there, or name another folder by "
             "WWI_HOME; what was not loaded comes with the next run."

@@ -97,7 +97,10 @@ def _session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         session.execute("set threads = 1")  # the readers run in parallel already
         session.execute("set preserve_insertion_order = false")
         session.execute(f"set temp_directory = '{_quoted(scratch / 'duckdb')}'")
-        yield session
+        try:
+            yield session
+        except duckdb.IOException as error:
+            raise OSError(str(error)) from error  # a full disk is the same trouble, whoever meets it
 
 
 def _quoted(path: Path) -> str:

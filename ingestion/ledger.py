@@ -18,7 +18,8 @@ from typing import Any
 from google.cloud.bigquery import Client, PolicyTagList, SchemaField
 
 from ingestion import bigquery
-from ingestion.bigquery import LoadJob, Parameter, TableLayout
+from ingestion.bigquery import Parameter, TableLayout
+from ingestion.load_jobs import LoadJob
 from ingestion.new_columns import SchemaChange
 from ingestion.plan import Previous, Snapshot, ended_from_text
 from ingestion.settings import Settings

@@ -8,8 +8,8 @@ from pathlib import Path
 from google.cloud.bigquery import Client
 
 from ingestion import bigquery, key_cache, ledger, rejected, spool
-from ingestion.bigquery import LoadJob, LoadRequest
 from ingestion.errors import MissingInWarehouseError, PermanentError
+from ingestion.load_jobs import LoadJob, LoadRequest, find_load_job, load_parquet
 from ingestion.parallel import in_parallel
 from ingestion.raw_layout import raw_table_id
 from ingestion.report import Progress
@@ -110,7 +110,7 @@ def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client
             if resuming:
                 job = _resume(client, settings, request, manifest, piece)
             else:
-                job = bigquery.load_parquet(client, settings, request)
+                job = load_parquet(client, settings, request)
         except MissingInWarehouseError as error:
             raise PermanentError(
                 f"{piece.name}: its table is gone ({error}), and the history with it. "
@@ -137,13 +137,13 @@ def _resume(
     # engine: upload
     for attempt in range(ATTEMPTS):
         numbered = _numbered(request, attempt)
-        job = bigquery.find_load_job(client, settings, numbered.job_id)
+        job = find_load_job(client, settings, numbered.job_id)
         if job.state == "done":
             return job
         if job.state == "absent":
             loaded = _count_loaded(client, settings, request.table_id, manifest)
             if loaded == 0:
-                return bigquery.load_parquet(client, settings, numbered)
+                return load_parquet(client, settings, numbered)
             return LoadJob(numbered.job_id, "done", rows=loaded)
     raise PermanentError(f"{piece.name}: {ATTEMPTS} load jobs of batch {manifest.batch_id} failed.")
 

@@ -10,7 +10,8 @@ from tests.checkout.tracked import ROOT, tracked_files
 
 # Where the engine may be known, and why. A folder ends with a slash.
 ALLOWED = {
-    "ingestion/bigquery.py": "the one module that hides the difference",
+    "ingestion/bigquery.py": "with the next one the place that hides the difference",
+    "ingestion/load_jobs.py": "how a file gets into a table",
     "ingestion/settings.py": "finds the address and the project of either",
     "ingestion/cloud/": "sets up a real project, which the local warehouse is not",
     "sandbox/": "it is the local service",
@@ -63,7 +64,13 @@ def test_every_difference_is_in_the_documents_and_nothing_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["ingestion/bigquery.py", "vault/profiles.yml", "vault/macros/local_engine.sql"]
+    "path",
+    [
+        "ingestion/bigquery.py",
+        "ingestion/load_jobs.py",
+        "vault/profiles.yml",
+        "vault/macros/local_engine.sql",
+    ],
 )
 def test_where_the_engine_is_asked_for_its_name_the_difference_is_named(path: str) -> None:
     """The marker stands in the line that asks, or above it."""

@@ -13,6 +13,7 @@ from ingestion.errors import (
     PermanentError,
     TransientError,
 )
+from ingestion.load_jobs import find_load_job
 from ingestion.settings import Settings
 from metadata.errors import WwiError
 from tests.loopback import ROWS, Answer, answering, job, refusal
@@ -133,7 +134,7 @@ def test_a_load_job_that_failed_for_a_passing_reason_counts_as_failed(tmp_path: 
     content["statistics"] = {}
     settings = Settings(home=tmp_path, _env_file=None)
     with answering([(status, content)]) as (url, _):
-        found = bigquery.find_load_job(client_of(url, tmp_path), settings, "job")
+        found = find_load_job(client_of(url, tmp_path), settings, "job")
     assert (found.state, found.error) == ("failed", "too many table update operations")
 
 
@@ -143,7 +144,7 @@ def test_a_question_about_a_load_job_that_gets_no_answer_tells_nothing_of_the_jo
     monkeypatch.setattr(bigquery, "READ_RETRY", bigquery.READ_RETRY.with_timeout(0.5))
     settings = Settings(home=tmp_path, _env_file=None)
     with answering([refusal(503, "backendError")]) as (url, _), pytest.raises(TransientError):
-        bigquery.find_load_job(client_of(url, tmp_path), settings, "job")
+        find_load_job(client_of(url, tmp_path), settings, "job")
 
 
 def test_many_reads_share_one_client(tmp_path: Path) -> None:

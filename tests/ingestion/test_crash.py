@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from ingestion import bigquery, postgres
+from ingestion import postgres
 from ingestion.errors import PermanentError
+from ingestion.load_jobs import find_load_job
 from ingestion.lock import run_lock
 from ingestion.report import Progress
 from ingestion.spool import state_folder
@@ -99,9 +100,9 @@ def test_rows_that_the_warehouse_loaded_without_knowing_the_job_are_not_loaded_t
     for spooled in manifest["tables"]:
         raw_name = spooled["table"].replace(".", "__")
         job_id = f"wwi_{shop.settings.dataset_prefix}_2_{raw_name}_{spooled['sha256'][:12]}"
-        if bigquery.find_load_job(shop.client, shop.settings, job_id).state == "done":
+        if find_load_job(shop.client, shop.settings, job_id).state == "done":
             shop.client.delete_job_metadata(job_id, timeout=10)
-        assert bigquery.find_load_job(shop.client, shop.settings, job_id).state == "absent"
+        assert find_load_job(shop.client, shop.settings, job_id).state == "absent"
     assert shop.load().resumed == (2,)
     assert visible_changes(shop) == 3
 

@@ -14,7 +14,8 @@ from google.cloud.bigquery import Client
 
 from flows import dbt, packages
 from ingestion import bigquery, ledger
-from ingestion.bigquery import LoadRequest, TableLayout
+from ingestion.bigquery import TableLayout
+from ingestion.load_jobs import LoadRequest, load_parquet
 from ingestion.settings import Layer, Settings
 
 Row = dict[str, Any]
@@ -63,7 +64,7 @@ class Sandbox:
         path = self.spool / f"{job_id}.parquet"
         pq.write_table(rows, path)
         table_id = f"{self.settings.project}.{self.settings.dataset('raw')}.{name}"
-        bigquery.load_parquet(self.client, self.settings, LoadRequest(path, table_id, job_id, {}))
+        load_parquet(self.client, self.settings, LoadRequest(path, table_id, job_id, {}))
 
     def build(self, *select: str, full_refresh: bool = False) -> dbt.BuildReport:
         """`dbt build`."""
