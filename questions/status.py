@@ -47,10 +47,22 @@ class TableState:
 
 
 @dataclass(frozen=True)
+class ColumnChange:
+    """What became last of a column that the metadata do not know, see ingestion/new_columns.py."""
+
+    table: str
+    column: str
+    type: str
+    change: str
+    reason: str
+    batch_id: int
+
+
+@dataclass(frozen=True)
 class Status:
     """The state of the platform at `asked_at` (UTC). The newest batch comes first.
 
-    `rejected`: what the source still holds and BigQuery cannot.
+    `rejected`: what the source still holds and BigQuery cannot. `changes`: of columns not described yet.
     """
 
     asked_at: datetime
@@ -59,6 +71,7 @@ class Status:
     reconciled_at: datetime | None = None
     differences: int = 0
     rejected: tuple[RejectedValues, ...] = ()
+    changes: tuple[ColumnChange, ...] = ()
 
     @property
     def loaded_to(self) -> datetime | None:
@@ -92,10 +105,11 @@ def status(settings: Settings, catalog: Catalog, *, batches: int = 10, now: date
         found = _batches(client, settings, batches)
         tables = _tables(client, settings)
         rejected = standing(client, settings, catalog)
+        changes = _changes(client, settings, catalog)
     except MissingInWarehouseError:
         return Status(asked_at, (), ())
     reconciled_at, differences = _last_reconciliation(client, settings)
-    return Status(asked_at, found, tables, reconciled_at, differences, rejected)
+    return Status(asked_at, found, tables, reconciled_at, differences, rejected, changes)
 
 
 def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[BatchState, ...]:
@@ -183,6 +197,30 @@ def _tables(client: bigquery.Client, settings: Settings) -> tuple[TableState, ..
         """,
     )
     return tuple(TableState(**row) for row in rows)
+
+
+def _changes(client: bigquery.Client, settings: Settings, catalog: Catalog) -> tuple[ColumnChange, ...]:
+    """The newest note of each column, unless the metadata have come to know it."""
+    rows = _ask(
+        client,
+        settings,
+        f"""
+        select
+            table_name as `table`,
+            column_name as `column`,
+            source_type as type,
+            change,
+            coalesce(reason, '') as reason,
+            batch_id
+        from {_audit(settings, "schema_changes")}
+        where true
+        qualify row_number() over (partition by table_name, column_name order by batch_id desc) = 1
+        order by `table`, `column`
+        """,
+    )
+    described = {(table.qualified, name) for table in catalog.tables for name in table.column_names}
+    found = (ColumnChange(**row) for row in rows)
+    return tuple(each for each in found if (each.table, each.column) not in described)
 
 
 def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[datetime | None, int]:

@@ -30,6 +30,8 @@ def show_batch(report: BatchReport) -> None:
     )
     if report.rejected:
         print(f"{report.rejected} values do not fit BigQuery: null in raw, kept in rejected_values.")
+    for change in report.schema_changes:
+        print(change)
 
 
 def show_build(report: BuildReport) -> None:
@@ -165,6 +167,12 @@ def show_status(found: Status) -> None:
         ),
     )  # fmt: skip
     _show_rejected(found.rejected)
+    if found.changes:
+        print_table(
+            "columns that the metadata do not know",
+            ("table", "column", "type", "what became of it", "since batch", "why"),
+            ((c.table, c.column, c.type, c.change, c.batch_id, c.reason) for c in found.changes),
+        )
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -9,7 +9,7 @@ from ingestion.bigquery import connect, execute
 from ingestion.layout import ensure_layout
 from ingestion.settings import Settings
 from metadata.spec import Catalog
-from questions.status import BatchState, Status, status
+from questions.status import BatchState, ColumnChange, Status, status
 from tests import throw_away
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -29,6 +29,10 @@ insert into {audit}.table_loads (batch_id, table_name, mode, rows_upserted, rows
 (1, 'sales.orders', 'full', 10, 0), (1, 'sales.customers', 'full', 5, 0),
 (3, 'sales.orders', 'incremental', 2, 1), (3, 'sales.customers', 'incremental', 0, 0);
 insert into {audit}.vault_loads (batch_id) values (1);
+insert into {audit}.schema_changes (batch_id, table_name, column_name, change, source_type, reason) values
+(1, 'sales.orders', 'channel', 'new column, not loaded', 'text', 'the login may not read it'),
+(3, 'sales.orders', 'channel', 'new column, loaded', 'text', ''),
+(1, 'sales.orders', 'order_date', 'new column, loaded', 'date', '');
 """
 
 
@@ -81,6 +85,16 @@ def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings, ca
     assert (customers.table, customers.batch_id, customers.mode) == ("sales.customers", 3, "incremental")
     assert customers.changed_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert orders.changed_at == datetime(2026, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.services
+def test_a_column_shows_what_became_of_it_until_the_metadata_know_it(
+    loaded: Settings, catalog: Catalog
+) -> None:
+    """channel came late; order_date was new once and is described now."""
+    assert status(loaded, catalog, now=NOW).changes == (
+        ColumnChange("sales.orders", "channel", "text", "new column, loaded", "", 3),
+    )
 
 
 @pytest.mark.services
