@@ -16,6 +16,7 @@ AUDIT_TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "host": "Machine it ran on.",
             "code_version": "Version of this project that ran it.",
             "error": "Why it was given up; null otherwise.",
+            "ended_xids": "Transactions that were over beside one that was not, see ADR 0004.",
         },
     ),
     "vault_loads": (
