@@ -71,26 +71,21 @@ def in_peace(days: int, select: Sequence[str]) -> Lived:
         return Lived(contents(settings), seconds)
 
 
-def among_accidents(days: int, select: Sequence[str], peace: Lived, *, hits: int, seed: int) -> Lived:
-    """Live it again with so many accidents at moments that `seed` chooses."""
+def among_accidents(
+    days: int, select: Sequence[str], peace: Lived, *, hits: Mapping[Step, int], seed: int
+) -> Lived:
+    """Live it again with so many accidents on each step of each day, at moments that `seed` chooses."""
     choice = random.Random(seed)
     with _world() as settings:
         lived = Lived({}, peace.seconds)
         for day in range(days):
             _live(settings, day)
             for step in ("ingest", "build"):
-                for _ in range(_share(hits, days, day, step)):
+                for _ in range(hits[step]):
                     lived.hits.append(_hit(settings, day, step, select, peace.seconds[step], choice))
                 _finish(settings, step, select, lived.hits)
         lived.tables = contents(settings)
         return lived
-
-
-def _share(hits: int, days: int, day: int, step: Step) -> int:
-    """How many of all accidents fall on this step of this day: evenly, the first ones one more."""
-    slots = days * 2
-    slot = day * 2 + (step == "build")
-    return hits // slots + (slot < hits % slots)
 
 
 @contextmanager
