@@ -2,24 +2,34 @@
 -- metadata/tables/warehouse/stock_item_transactions.yml
 {{ config(cluster_by=["load_dts"]) }}
 
-{{ automate_dv.nh_link(
-    src_pk="stock_movement_hk",
-    src_fk=[
-        "stock_item_hk",
-        "customer_hk",
-        "invoice_hk",
-        "supplier_hk",
-        "purchase_order_hk",
-    ],
-    src_payload=[
-        "stock_item_transaction_id",
-        "transaction_type_id",
-        "quantity",
-        "last_edited_by",
-        "last_edited_when",
-    ],
-    src_eff="transaction_occurred_when",
-    src_ldts="load_dts",
-    src_source="record_source",
-    source_model="stg_wwi__stock_item_transactions",
-) }}
+with
+
+events as (
+    {{ automate_dv.nh_link(
+        src_pk="stock_movement_hk",
+        src_fk=[
+            "stock_item_hk",
+            "customer_hk",
+            "invoice_hk",
+            "supplier_hk",
+            "purchase_order_hk",
+        ],
+        src_payload=[
+            "stock_item_transaction_id",
+            "transaction_type_id",
+            "quantity",
+            "last_edited_by",
+            "last_edited_when",
+        ],
+        src_eff="transaction_occurred_when",
+        src_ldts="load_dts",
+        src_source="record_source",
+        source_model="stg_wwi__stock_item_transactions",
+    ) }}
+)
+
+-- an event that several pending batches bring is one event
+select *
+from events
+where true
+qualify row_number() over (partition by stock_movement_hk order by load_dts) = 1

@@ -3,19 +3,29 @@
 -- metadata/hubs.yml
 {{ config(cluster_by=["load_dts"]) }}
 
-{{ automate_dv.nh_link(
-    src_pk="vehicle_temperature_hk",
-    src_fk=[
-        "vehicle_hk",
-        "chiller_sensor_hk",
-    ],
-    src_payload=[
-        "vehicle_temperature_id",
-        "temperature",
-        "is_compressed",
-    ],
-    src_eff="recorded_when",
-    src_ldts="load_dts",
-    src_source="record_source",
-    source_model="stg_wwi__vehicle_temperatures",
-) }}
+with
+
+events as (
+    {{ automate_dv.nh_link(
+        src_pk="vehicle_temperature_hk",
+        src_fk=[
+            "vehicle_hk",
+            "chiller_sensor_hk",
+        ],
+        src_payload=[
+            "vehicle_temperature_id",
+            "temperature",
+            "is_compressed",
+        ],
+        src_eff="recorded_when",
+        src_ldts="load_dts",
+        src_source="record_source",
+        source_model="stg_wwi__vehicle_temperatures",
+    ) }}
+)
+
+-- an event that several pending batches bring is one event
+select *
+from events
+where true
+qualify row_number() over (partition by vehicle_temperature_hk order by load_dts) = 1

@@ -3,18 +3,28 @@
 -- metadata/hubs.yml
 {{ config(cluster_by=["load_dts"]) }}
 
-{{ automate_dv.nh_link(
-    src_pk="visit_hk",
-    src_fk=[
-        "buyer_hk",
-        "door_hk",
-    ],
-    src_payload=[
-        "visit_id",
-        "stayed_minutes",
-    ],
-    src_eff="came_when",
-    src_ldts="load_dts",
-    src_source="record_source",
-    source_model="stg_wwi__visits",
-) }}
+with
+
+events as (
+    {{ automate_dv.nh_link(
+        src_pk="visit_hk",
+        src_fk=[
+            "buyer_hk",
+            "door_hk",
+        ],
+        src_payload=[
+            "visit_id",
+            "stayed_minutes",
+        ],
+        src_eff="came_when",
+        src_ldts="load_dts",
+        src_source="record_source",
+        source_model="stg_wwi__visits",
+    ) }}
+)
+
+-- an event that several pending batches bring is one event
+select *
+from events
+where true
+qualify row_number() over (partition by visit_hk order by load_dts) = 1
