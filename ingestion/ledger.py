@@ -60,7 +60,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     ),
     "vault_loads": (
         "One row per batch that the raw vault has taken up.",
-        "batch_id INT64, load_dts TIMESTAMP, invocation_id STRING, loaded_at TIMESTAMP",
+        "batch_id INT64, load_dts TIMESTAMP, invocation_id STRING, loaded_at TIMESTAMP, hash_version INT64",
     ),
     "leases": (
         "Who may write to the warehouse now, see ingestion/lease.py: one row, free when it has expired.",

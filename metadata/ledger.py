@@ -26,6 +26,7 @@ AUDIT_TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "load_dts": "Time of the batch (UTC).",
             "invocation_id": "dbt run that loaded it.",
             "loaded_at": "When it was loaded (UTC).",
+            "hash_version": "Version of the hash rules it was loaded by; null for the first.",
         },
     ),
 }

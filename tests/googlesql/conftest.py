@@ -92,5 +92,13 @@ def first(typed: Typed) -> Build:
 
 @pytest.fixture(scope="session")
 def second(first: Build, typed: Typed) -> Build:
-    """A later load: every raw vault table is there and merged into. Tests say the same SQL as before."""
+    """A later load: every raw vault table is there and merged into. Tests say the same SQL as before.
+
+    Two batches are pending, and a hub holds newer rows than the first of them: it is taken back to before it.
+    """
+    typed.warehouse.rows["batch_id", "load_time"] = [
+        ("1", "2026-01-01 00:00:00.000000"),
+        ("2", "2026-01-02 00:00:00.000000"),
+    ]
+    typed.warehouse.rows["relation", "n"] = [(f"`{PROJECT}`.`wwi_raw_vault`.`hub_city`", "3")]
     return typed.dbt("run")

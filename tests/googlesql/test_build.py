@@ -58,6 +58,10 @@ def test_the_hooks_were_analysed(first: Build, second: Build) -> None:
     assert any(asked in each.sql for each in second.sent), "check_vault_is_whole asks for the columns"
     for build in (first, second):
         assert any("insert into" in each.sql and "`vault_loads`" in each.sql for each in build.sent)
+    late = "load_dts >= timestamp '2026-01-01 00:00:00.000000+00:00'"
+    assert any(each.sql.count("count(*) as n") > 100 and late in each.sql for each in second.sent)
+    taken_back = [each.kinds for each in second.sent if "delete from" in each.sql and late in each.sql]
+    assert taken_back == [("Delete",)]
 
 
 def test_the_columns_of_every_mart_are_those_of_its_contract(first: Build, typed: Typed) -> None:

@@ -46,13 +46,21 @@ class Sandbox:
 
     def deliver(self, batch: int, tables: Mapping[str, pa.Table]) -> None:
         """Load a batch, {raw table: its rows without plumbing but with change_type}, and complete it."""
+        self.bring(batch, tables)
+        self.complete(batch)
+
+    def bring(self, batch: int, tables: Mapping[str, pa.Table], part: str = "") -> None:
+        """Load rows of a batch, or a further part of them, that nobody sees before it is completed."""
         for name, rows in tables.items():
-            self._load(batch, name, rows)
+            self._load(batch, name, rows, part)
+
+    def complete(self, batch: int) -> None:
+        """Let the vault see a batch."""
         done = {"batch_id": batch, "load_dts": load_time(batch), "status": ledger.COMPLETED,
                 "finished_at": load_time(batch)}  # fmt: skip
         bigquery.execute(self.client, ledger.insert(self.settings, "batches", [done]))
 
-    def _load(self, batch: int, name: str, rows: pa.Table) -> None:
+    def _load(self, batch: int, name: str, rows: pa.Table, part: str) -> None:
         plumbing = {
             "batch_id": pa.array([batch] * len(rows), pa.int64()),
             "load_dts": pa.array([load_time(batch)] * len(rows), pa.timestamp("us", tz="UTC")),
@@ -60,7 +68,7 @@ class Sandbox:
         }
         for column, values in plumbing.items():
             rows = rows.append_column(column, values)
-        job_id = f"{self.settings.dataset_prefix}-{batch}-{name}"
+        job_id = f"{self.settings.dataset_prefix}-{batch}{part}-{name}"
         path = self.spool / f"{job_id}.parquet"
         pq.write_table(rows, path)
         table_id = f"{self.settings.project}.{self.settings.dataset('raw')}.{name}"

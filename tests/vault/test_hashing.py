@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ingestion import bigquery
 from ingestion.settings import Settings
 
-from .conftest import Row, Sandbox, make_project
+from .conftest import VAULT, Row, Sandbox, make_project
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "hashing.md"
 LINE = re.compile(
@@ -44,6 +45,25 @@ def read_vectors() -> list[Vector]:
 
 
 VECTORS = read_vectors()
+# version of the rules -> how many vectors it began with, and the SHA-256 of these
+FROZEN = {1: (40, "4144e73a4191adcaf20fcce0cf66ce5c556ba8b174dc80a57e6d9b728bd8df00")}
+
+
+def test_the_document_speaks_of_the_version_that_builds_use() -> None:
+    settings = yaml.safe_load((VAULT / "dbt_project.yml").read_text())
+    (stated,) = re.findall(
+        r"^These are the rules of \*\*version (\d+)\*\*", DOCUMENT.read_text(), re.MULTILINE
+    )
+    assert settings["vars"]["hash_version"] == int(stated) == max(FROZEN)
+
+
+def test_the_vectors_of_a_version_never_change() -> None:
+    """A vault of this version holds such hashes. New vectors go to the end; a new version freezes its own."""
+    count, fingerprint = FROZEN[max(FROZEN)]
+    frozen = [f"{vector.kinds} {vector.values} {vector.text!r} {vector.md5}" for vector in VECTORS[:count]]
+    assert hashlib.sha256("\n".join(frozen).encode()).hexdigest() == fingerprint, (
+        "hashes of a version have changed: raise hash_version in vault/dbt_project.yml, freeze the new"
+    )
 
 
 def test_the_document_has_vectors_for_every_kind() -> None:

@@ -6,23 +6,34 @@ One warehouse for all tests, since each build costs seconds: every test delivers
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from google.cloud.bigquery import SchemaField
 
 from flows.dbt import BuildFailedError
 from ingestion import bigquery, ledger
+from ingestion.bigquery import TableLayout
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 
-from .conftest import Sandbox, make_project
-from .test_history import RAW_SCHEMA as SCHEMA
-from .test_history import RAW_TABLE, Thing, raw_layout
+from .conftest import Sandbox, load_time, make_project
 
 pytestmark = pytest.mark.services
 
-MODELS = Path(__file__).parent / "history_project"
+MODELS = Path(__file__).parent / "loading_project"
+RAW_TABLE = "test__things"
+SCHEMA = pa.schema(
+    {
+        "region": pa.string(), "code": pa.string(), "name": pa.string(), "note": pa.string(),
+        "amount": pa.decimal128(18, 2), "seen": pa.timestamp("us"), "photo": pa.binary(),
+        "is_active": pa.bool_(), "place_id": pa.int64(), "change_type": pa.string(),
+    }
+)  # fmt: skip
+THING = {"region": "a", "code": "b", "amount": Decimal("1.50"), "is_active": True, "place_id": 1}
 NEW_SATELLITE = (MODELS / "raw_vault" / "sat_thing__details.sql").read_text()
 
 numbers = itertools.count(1)
@@ -42,12 +53,30 @@ def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathF
     return sandbox
 
 
+def raw_layout(settings: Settings) -> TableLayout:
+    """The raw table as ingestion would make it."""
+    kinds = {"region": "STRING", "code": "STRING", "name": "STRING", "note": "STRING", "amount": "NUMERIC",
+             "seen": "DATETIME", "photo": "BYTES", "is_active": "BOOL", "place_id": "INT64",
+             "change_type": "STRING", "batch_id": "INT64", "load_dts": "TIMESTAMP",
+             "record_source": "STRING"}  # fmt: skip
+    digits: dict[str, dict[str, Any]] = {"amount": {"precision": 18, "scale": 2}}
+    fields = tuple(SchemaField(name, kind, **digits.get(name, {})) for name, kind in kinds.items())
+    table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
+    return TableLayout(table_id, fields, partition_by="load_dts", cluster_by=("region", "code"))
+
+
 def deliver(sandbox: Sandbox) -> int:
     """Bring one key in a state of its own and return the number of the batch."""
     batch = next(numbers)
-    row = {"region": "a", "code": "b", **vars(Thing(f"batch {batch}")), "change_type": "upsert"}
-    sandbox.deliver(batch, {RAW_TABLE: pa.Table.from_pylist([row], schema=SCHEMA)})
+    bring(sandbox, batch)
+    sandbox.complete(batch)
     return batch
+
+
+def bring(sandbox: Sandbox, batch: int) -> None:
+    """Put that key into raw, for a batch that is not complete yet."""
+    row = {**THING, "name": f"batch {batch}", "change_type": "upsert"}
+    sandbox.bring(batch, {RAW_TABLE: pa.Table.from_pylist([row], schema=SCHEMA)})
 
 
 def marked(sandbox: Sandbox) -> list[int]:
@@ -141,3 +170,46 @@ def test_a_new_table_is_refused_until_it_can_get_its_history(loaded: Sandbox) ->
             loaded.build()
         loaded.build(full_refresh=True)
     assert held(loaded, "raw_vault", "sat_thing__copy") == marked(loaded) == [*before, batch]
+
+
+def test_a_late_batch_takes_the_vault_back_and_all_after_it_in_order(loaded: Sandbox) -> None:
+    before = marked(loaded)
+    late = next(numbers)
+    bring(loaded, late)
+    newer = deliver(loaded)
+    loaded.build()
+    assert marked(loaded) == [*before, newer]
+    loaded.complete(late)
+    with pytest.raises(
+        PermanentError, match=rf"Batch {late} is not in the vault yet, and \d tables .*without --select"
+    ):
+        loaded.build("stg_wwi__things+")
+    assert held(loaded, "raw_vault", "sat_thing__details") == [*before, newer]
+    loaded.build()
+    assert held(loaded, "staging", "stg_wwi__things") == [late, newer]
+    assert held(loaded, "raw_vault", "sat_thing__details") == marked(loaded) == [*before, late, newer]
+    late_time = [row["load_dts"] for row in loaded.rows("audit", "vault_loads") if row["batch_id"] == late]
+    assert late_time == [load_time(late)]
+
+
+def test_a_vault_of_another_hash_version_is_refused_until_all_is_hashed_anew(loaded: Sandbox) -> None:
+    batch = deliver(loaded)
+    before = loaded.snapshot("raw_vault")
+    settings_file = loaded.project / "dbt_project.yml"
+    with changed(settings_file, settings_file.read_text().replace("hash_version: 1", "hash_version: 2")):
+        message = r"hashed by version 1 of the rules, this build hashes by version 2.*`wwi rebuild`"
+        with pytest.raises(PermanentError, match=message):
+            loaded.build()
+        assert loaded.snapshot("raw_vault") == before
+        loaded.build(full_refresh=True)
+        assert hash_versions(loaded) == {2}
+        assert batch in marked(loaded)
+    with pytest.raises(PermanentError, match=r"version 2 of the rules, this build hashes by version 1"):
+        loaded.build()
+    loaded.build(full_refresh=True)
+    assert hash_versions(loaded) == {1}
+
+
+def hash_versions(sandbox: Sandbox) -> set[int]:
+    """The versions of the hash rules that the ledger names."""
+    return {row["hash_version"] for row in sandbox.rows("audit", "vault_loads")}

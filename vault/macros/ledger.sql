@@ -12,18 +12,27 @@
 {#-
     Query for the batches this run loads, batch_id and load_time as text: completed before the run
     began, so that every model of the run sees the same ones, and not in the vault yet; with
-    --full-refresh all that are completed.
+    --full-refresh all that are completed. A batch that comes late brings all after it along, for what
+    they add depends on it: see rewind.sql.
 -#}
 {% macro pending_batches() -%}
     {%- set time_format = '%Y-%m-%d %H:%M:%S.%f' -%}
+    with completed as (
+        select batch_id, load_dts
+        from {{ ledger_table('batches') }}
+        where status = 'completed'
+            and finished_at <= {{ timestamp_literal(run_started_at.strftime(time_format)) }}
+    )
     select
         batch_id,
         format_datetime('%Y-%m-%d %H:%M:%E6S', datetime(load_dts, 'UTC')) as load_time
-    from {{ ledger_table('batches') }}
-    where status = 'completed'
-        and finished_at <= {{ timestamp_literal(run_started_at.strftime(time_format)) }}
+    from completed
     {%- if not flags.FULL_REFRESH %}
-        and batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
+    where load_dts >= (
+        select min(load_dts)
+        from completed
+        where batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
+    )
     {%- endif %}
     order by load_time
 {%- endmacro %}

@@ -91,9 +91,8 @@
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set needed = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
-    {%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node')
-        | selectattr('unique_id', 'in', needed) | list -%}
+    {%- set needed = vault_models(['staging', 'raw_vault']) -%}
+    {%- set done = vault_models_built(results) -%}
     {%- if not done or not has_ledger() -%}
         {{ return('') }}
     {%- elif done | length < needed | length -%}
@@ -105,12 +104,21 @@
     {%- endif -%}
     {%- set loaded = batches_in_every_stage(done) -%}
     {%- if loaded -%}
-        insert into {{ ledger_table('vault_loads') }} (batch_id, load_dts, invocation_id, loaded_at)
-        select batch_id, load_dts, '{{ invocation_id }}', current_timestamp()
+        insert into {{ ledger_table('vault_loads') }} (batch_id, load_dts, invocation_id, loaded_at, hash_version)
+        select batch_id, load_dts, '{{ invocation_id }}', current_timestamp(), {{ var('hash_version') }}
         from {{ ledger_table('batches') }}
         where batch_id in ({{ loaded | join(', ') }})
             and batch_id not in (select batch_id from {{ ledger_table('vault_loads') }})
     {%- endif -%}
+{%- endmacro %}
+
+{#- The staging and raw vault models that succeeded in a run. -#}
+{% macro vault_models_built(results) -%}
+    {%- set needed = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
+    {{ return(
+        results | selectattr('status', 'equalto', 'success') | map(attribute='node')
+        | selectattr('unique_id', 'in', needed) | list
+    ) }}
 {%- endmacro %}
 
 {#-
