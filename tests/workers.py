@@ -21,6 +21,7 @@ LONG = (
     "tests/marts/test_business.py",
     "tests/chaos/",
     "tests/vault/test_delivery.py",
+    "tests/history/",
     "tests/vault/",
     "tests/business_vault/",
     "tests/ingestion/test_crash.py",

@@ -1,0 +1,43 @@
+"""The suite's report: scenario by structure, printed at the end and, by `make history`, written as a page."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.vault.conftest import VAULT
+
+from . import report
+
+
+@pytest.fixture(scope="session")
+def offline() -> Path:
+    """The folder of the project's own packages."""
+    return VAULT / "offline"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how every scenario went, and write the page when WWI_HISTORY_PAGE names it."""
+    outcomes = report.collect(_properties(terminalreporter))
+    if not outcomes:
+        return
+    terminalreporter.section("history: scenario by structure")
+    for line in report.lines(outcomes):
+        terminalreporter.write_line(line)
+    page = os.environ.get("WWI_HISTORY_PAGE")
+    if page and report.OURS in outcomes and report.PLAIN in outcomes:
+        Path(page).write_text(report.page(outcomes), encoding="utf-8")
+        terminalreporter.write_line(f"{page} is written.")
+    elif page:
+        terminalreporter.write_line(
+            f"{page} stays as it is: it compares with AutomateDV, which WWI_DBT_PACKAGES must name."
+        )
+
+
+def _properties(terminalreporter: pytest.TerminalReporter) -> Iterator[report.Outcome]:
+    for outcome in ("passed", "failed"):
+        for each in terminalreporter.stats.get(outcome, []):
+            for name, value in getattr(each, "user_properties", []):
+                if name == "history" and getattr(each, "when", "") == "call":
+                    yield tuple(value)

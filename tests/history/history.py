@@ -1,0 +1,103 @@
+"""The small warehouse of the suite: its tables, how loads arrive, and what the vault then holds."""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from flows import packages
+from ingestion import bigquery
+from ingestion.raw_layout import raw_layout
+from ingestion.settings import Settings
+from metadata import generate
+from tests.vault.conftest import VAULT, Row, Sandbox, make_project
+
+from . import scenarios as s
+from .deliveries import as_arrow, catalog, rows_of
+from .scenarios import Scenario
+
+Vault = dict[str, list[Row]]
+PLAIN_MODELS = Path(__file__).parent / "plain"
+EMPTY_LOAD = 8
+REPLAYED_LOADS = (2, 6, 7)
+
+
+def our_project(folder: Path, packages_dir: Path) -> Path:
+    """A dbt project with our macros and the models that the generator makes of the suite's metadata."""
+    generate.write(folder / "models", generate.generated_files(catalog()))
+    project = make_project(folder / "project", folder / "models", packages_dir)
+    shutil.copytree(VAULT / "tests", project / "tests")
+    return project
+
+
+def plain_project(folder: Path, packages_dir: Path) -> Path:
+    """A dbt project of AutomateDV's own structures with its default settings."""
+    project = folder / "project"
+    shutil.copytree(PLAIN_MODELS, project)
+    for name in ("profiles.yml", "packages.yml", "macros/generate_schema_name.sql"):
+        shutil.copy(VAULT / name, project / name)
+    packages.install(project, packages_dir)
+    return project
+
+
+def warehouse(settings: Settings, project: Path, folder: Path) -> Sandbox:
+    """A warehouse with empty raw tables and the ledger."""
+    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox.create_tables([raw_layout(settings, table) for table in catalog().tables])
+    return sandbox
+
+
+def bring(
+    sandbox: Sandbox, load: int | str, scenarios: Iterable[Scenario], *, whole_groups: bool = False
+) -> None:
+    """Put the rows of a load into raw; the vault sees them once the load is completed."""
+    rows = rows_of(scenarios, load, whole_groups=whole_groups)
+    tables = {
+        table.raw_name: as_arrow(table, rows[table.name]) for table in catalog().tables if rows[table.name]
+    }
+    batch, _, again = str(load).partition(" ")
+    sandbox.bring(int(batch), tables, part=again)
+
+
+def vault_of(sandbox: Sandbox) -> Vault:
+    """All tables of the raw vault."""
+    names = sandbox.query("select distinct table_name as name from {raw_vault}.INFORMATION_SCHEMA.COLUMNS")
+    return {row["name"]: sandbox.rows("raw_vault", row["name"]) for row in names}
+
+
+def arrive(
+    sandbox: Sandbox, scenarios: Sequence[Scenario], *, whole_groups: bool = False, marks_itself: bool = True
+) -> Mapping[str, Vault]:
+    """Let all loads arrive, load 5 late; then some again; then all at once. Return the vault at each moment.
+
+    `marks_itself`: the vault writes down which batches it holds; otherwise it is done here.
+    """
+    for loads in s.ARRIVALS:
+        for load in loads:
+            bring(sandbox, load, scenarios, whole_groups=whole_groups)
+            sandbox.complete(load)
+        _build(sandbox, marks_itself)
+    vaults = {s.LOADED: vault_of(sandbox)}
+    bring(sandbox, s.AGAIN, scenarios, whole_groups=whole_groups)
+    sandbox.complete(EMPTY_LOAD)
+    sandbox.forget_loads(f"batch_id in {REPLAYED_LOADS}")
+    _build(sandbox, marks_itself)
+    vaults[s.REPLAYED] = vault_of(sandbox)
+    sandbox.build(full_refresh=True)
+    vaults[s.AT_ONCE] = vault_of(sandbox)
+    return vaults
+
+
+def _build(sandbox: Sandbox, marks_itself: bool) -> None:
+    sandbox.build()
+    if not marks_itself:
+        audit = sandbox.settings.dataset("audit")
+        bigquery.execute(
+            sandbox.client,
+            f"insert into {audit}.vault_loads (batch_id, load_dts) select batch_id, load_dts from "
+            f"{audit}.batches where batch_id not in (select batch_id from {audit}.vault_loads)",
+        )
+
+
+def same_rows(vault: Vault) -> dict[str, list[str]]:
+    """The tables with their rows as sorted texts, to compare two vaults."""
+    return {name: sorted(repr(sorted(row.items())) for row in rows) for name, rows in vault.items()}

@@ -1,0 +1,232 @@
+"""The judge: for every load, the vault as of that load says what was delivered until then, and says it once.
+
+A vault is read by its tables only. Two readers, since the two vaults under test differ in two structures: how
+a link tells what is in force, and where the members of a group are.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from tests.vault.conftest import load_time
+
+from . import scenarios as s
+from .deliveries import PAYLOAD, Row, members, properties
+from .scenarios import Delivered, Scenario
+
+Tables = Mapping[str, list[Row]]
+Key = tuple[Any, ...]
+NOTHING = "nothing"
+THERE = "there"
+OPEN_YEAR = 9999  # of an end that nobody knows yet
+ZERO_KEY = hashlib.md5(b"~,").digest()
+VERSIONED = {s.SATELLITE: "sat_thing__details", s.LINK: "eff_sat_assignment", s.REFERENCE: "ref_code"}
+
+
+class LostError(Exception):
+    """The vault cannot answer at all: a key is missing, or it has two answers."""
+
+
+class Reader(ABC):
+    """Answers what a vault says of a key as of a load."""
+
+    place_key = "place_hk"
+    groups_tell_gone = True
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._indexes: dict[tuple[str, tuple[str, ...]], dict[Key, list[Row]]] = {}
+
+    def says(self, structure: str, key: Key, load: int) -> Any:
+        """The state in the terms of `wanted`; NOTHING when the vault does not know the key then."""
+        match structure:
+            case s.SATELLITE:
+                row = self._latest("sat_thing__details", "thing_hk", self._hub("thing", key), load)
+                return NOTHING if row is None else {name: row[name] for name in PAYLOAD}
+            case s.STATUS:
+                row = self._latest("sat_thing__status", "thing_hk", self._hub("thing", key), load)
+                return NOTHING if row is None else s.GONE if row["is_deleted"] else THERE
+            case s.REFERENCE:
+                found = self._rows("ref_code", ("region", "code"), key)
+                return _texts(_newest(found, load))
+            case s.EVENT:
+                found = [
+                    row for row in self._rows("nh_link_visit", ("region", "code"), key) if _until(row, load)
+                ]
+                if len(found) > 1:
+                    raise LostError(f"{len(found)} rows for one event")
+                return _texts(found[0] if found else None)
+            case s.LINK:
+                row = self._in_force(key, load)
+                return NOTHING if row is None else self._ends(row)
+            case _:
+                return self._group(key, load)
+
+    @abstractmethod
+    def _in_force(self, key: Key, load: int) -> Row | None:
+        """The row of the link that is in force."""
+
+    @abstractmethod
+    def _group(self, key: Key, load: int) -> Any:
+        """The members of a group."""
+
+    def versions(self, structure: str, key: Key) -> int:
+        """How many rows the structure's satellite has of the key."""
+        if structure == s.REFERENCE:
+            return len(self._rows("ref_code", ("region", "code"), key))
+        concept = "thing" if structure == s.SATELLITE else "assignment"
+        return len(self._rows(VERSIONED[structure], (f"{concept}_hk",), (self._hub(concept, key),)))
+
+    def _ends(self, link: Row) -> tuple[Any, Any]:
+        place, owner = (self._place(link[f"{role}_code_hk"]) for role in ("place", "owner"))
+        return place, owner
+
+    def _place(self, hash_key: Any) -> Any:
+        if hash_key == ZERO_KEY:
+            return None
+        found = self._rows("hub_place", (self.place_key,), (hash_key,))
+        if len(found) != 1:
+            raise LostError("the link points to a place that no hub has")
+        return found[0]["place_code"]
+
+    def _hub(self, concept: str, key: Key) -> Any:
+        found = self._rows(f"hub_{concept}", ("region", "code"), key)
+        if len(found) > 1:
+            raise LostError(f"{len(found)} hub rows for one key")
+        return found[0][f"{concept}_hk"] if found else None
+
+    def _latest(self, table: str, column: str, hash_key: Any, load: int) -> Row | None:
+        return None if hash_key is None else _newest(self._rows(table, (column,), (hash_key,)), load)
+
+    def _rows(self, table: str, columns: tuple[str, ...], key: Key) -> list[Row]:
+        index = self._indexes.get((table, columns))
+        if index is None:
+            index = defaultdict(list)
+            for row in self._tables[table]:
+                index[tuple(row[name] for name in columns)].append(row)
+            self._indexes[table, columns] = index
+        return index.get(key, [])
+
+
+class Ours(Reader):
+    """The vault of this project."""
+
+    def _in_force(self, key: Key, load: int) -> Row | None:
+        row = self._latest("eff_sat_assignment", "assignment_hk", self._hub("assignment", key), load)
+        if row is None:
+            return None
+        name = "link_assignment_hk"
+        found = self._rows("link_assignment", (name,), (row[name],))
+        if len(found) != 1:
+            raise LostError(f"{len(found)} rows of the link for one hash key")
+        return found[0]
+
+    def _group(self, key: Key, load: int) -> Any:
+        group = {}
+        for phone in self._rows("hub_phone", ("region", "code"), key):
+            status = self._latest("sat_phone__status", "phone_hk", phone["phone_hk"], load)
+            row = self._latest("sat_phone__details", "phone_hk", phone["phone_hk"], load)
+            if status is not None and not status["is_deleted"]:
+                if row is None or phone["line"] in group:
+                    raise LostError("a member without a state, or twice")
+                group[phone["line"]] = (row["name"], row["note"])
+        return group or NOTHING
+
+
+class Plain(Reader):
+    """A vault of AutomateDV's own structures."""
+
+    place_key = "place_code_hk"
+    groups_tell_gone = (
+        False  # a group that is gone brings no rows, so the multi-active satellite hears nothing
+    )
+
+    def _in_force(self, key: Key, load: int) -> Row | None:
+        assignment = self._hub("assignment", key)
+        rows = self._rows("eff_sat_assignment", ("assignment_hk",), (assignment,)) if assignment else []
+        links = {row["link_assignment_hk"] for row in rows}
+        newest = [_newest([row for row in rows if row["link_assignment_hk"] == link], load) for link in links]
+        known = [row for row in newest if row]
+        open_ones = [row for row in known if row["end_date"].year == OPEN_YEAR]
+        if known and len(open_ones) != 1:
+            raise LostError(f"{len(open_ones)} relationships in force")
+        return open_ones[0] if known else None
+
+    def _group(self, key: Key, load: int) -> Any:
+        rows = self._rows("ma_sat_group", ("group_hk",), (self._hub("group", key),))
+        until = [row for row in rows if _until(row, load)]
+        newest = max((row["load_dts"] for row in until), default=None)
+        latest = [row for row in until if row["load_dts"] == newest]
+        group = {row["line"]: (row["name"], row["note"]) for row in latest}
+        if len(group) < len(latest):
+            raise LostError("a member twice in one load")
+        return group or NOTHING
+
+
+def wanted(structure: str, state: Delivered | str, *, groups_tell_gone: bool = True) -> Any:
+    """What a reader must say; None when another structure tells it: that a row is gone is the status."""
+    if isinstance(state, str):
+        return NOTHING
+    match structure:
+        case s.STATUS:
+            return s.GONE if state is None else THERE
+        case s.GROUP:
+            return members(state) or (NOTHING if groups_tell_gone else None)
+        case s.SATELLITE:
+            return None if state is None else properties(state)
+        case _:
+            return None if state is None else (state["name"], state["note"])
+
+
+def losses(scenario: Scenario, structure: str, reader: Reader, moment: str) -> list[str]:
+    """What the vault lost of a scenario, one line for each load; empty when nothing was."""
+    found = []
+    for load in s.LOADS:
+        want = wanted(structure, scenario.expected(load, moment), groups_tell_gone=reader.groups_tell_gone)
+        if want is None:
+            continue
+        try:
+            says = reader.says(structure, scenario.key, load)
+        except LostError as error:
+            found.append(f"as of load {load}: {error}")
+            continue
+        if says != want and not (scenario.left_out and says == NOTHING):
+            found.append(f"as of load {load}: {_short(structure, says, want)}")
+    return found
+
+
+def too_many(scenario: Scenario, structure: str, reader: Reader) -> list[str]:
+    """Whether a satellite has rows for what did not change, or lacks one."""
+    if structure not in VERSIONED or scenario.versions is None:
+        return []
+    found = reader.versions(structure, scenario.key)
+    return [] if found == scenario.versions else [f"{found} versions in place of {scenario.versions}"]
+
+
+def _short(structure: str, says: Any, want: Any) -> str:
+    if structure == s.SATELLITE and isinstance(says, dict):
+        differing = [name for name in PAYLOAD if says[name] != want[name]]
+        return ", ".join(f"{name} {says[name]!r} in place of {want[name]!r}" for name in differing)
+    return f"{says!r} in place of {want!r}"
+
+
+def _texts(row: Row | None) -> Any:
+    return NOTHING if row is None else (row["name"], row["note"])
+
+
+def _until(row: Row, load: int) -> bool:
+    is_until: bool = row["load_dts"] <= load_time(load)
+    return is_until
+
+
+def _newest(rows: list[Row], load: int) -> Row | None:
+    until = [row for row in rows if _until(row, load)]
+    if not until:
+        return None
+    newest = max(row["load_dts"] for row in until)
+    tied = [row for row in until if row["load_dts"] == newest]
+    if len(tied) > 1:
+        raise LostError(f"{len(tied)} rows of one load")
+    return tied[0]

@@ -1,0 +1,103 @@
+"""The table of scenarios as values: what each load delivered of one key, and what the vault must then say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).parent / "scenarios.yml"
+GONE = "gone"
+LOADS = (1, 2, 3, 4, 5, 6, 7)
+AGAIN = "7 again"
+ARRIVALS = ((1,), (2, 3, 4), (6,), (5,), (7,))
+LOADED, REPLAYED, AT_ONCE = "loaded", "replayed", "at once"
+DEFAULT_NOTE = "note"
+
+State = dict[str, Any]  # column -> value, or {"group": {line: text}}
+Delivered = State | None  # None: gone
+
+SATELLITE, LINK, GROUP = "hub and satellite", "link and effectivity", "multi-active"
+REFERENCE, STATUS, EVENT = "reference", "status", "event"
+STRUCTURES = (SATELLITE, LINK, GROUP, REFERENCE, STATUS, EVENT)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the table; `loads` has `7 again` beside the numbers."""
+
+    name: str
+    key: tuple[str | None, str | None]
+    loads: Mapping[int | str, Delivered]
+    versions: int | None
+    twice: Delivered
+    when: str
+    left_out: bool
+
+    def expected(self, load: int, moment: str = AT_ONCE) -> Delivered | str:
+        """The state as of a load: what was delivered last, `nothing` before the first delivery.
+
+        More of load 7 is known after the moment LOADED only.
+        """
+        known = [each for each in self.loads if each != AGAIN or moment != LOADED]
+        until = {_number(each): self.loads[each] for each in known if _number(each) <= load}
+        return until[max(until)] if until else "nothing"
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Which structures can hold these states: an event only what never changes."""
+        states = [state for state in self.loads.values() if state is not None]
+        if any("group" in state for state in states):
+            return (GROUP, STATUS)
+        if any(state.keys() - {"name", "note"} for state in states):
+            return (SATELLITE, STATUS)
+        is_event = all(state == states[0] for state in states)
+        return tuple(name for name in STRUCTURES if name != EVENT or is_event)
+
+
+def _number(load: int | str) -> int:
+    return int(str(load).split(maxsplit=1)[0])
+
+
+def read() -> list[Scenario]:
+    """All rows of the table. Raises ValueError for a name or a key that two rows share."""
+    scenarios = [_scenario(row) for row in yaml.safe_load(FILE.read_text(encoding="utf-8"))]
+    for what in ([each.name for each in scenarios], [each.key for each in scenarios]):
+        doubled = {each for each in what if what.count(each) > 1}
+        if doubled:
+            raise ValueError(f"{FILE.name}: two scenarios share {sorted(map(str, doubled))}.")
+    return scenarios
+
+
+def _scenario(row: Mapping[str, Any]) -> Scenario:
+    unknown = row.keys() - {"scenario", "key", "loads", "versions", "twice", "when", "expect"}
+    if unknown:
+        raise ValueError(f"{FILE.name}: {row.get('scenario')}: unknown {sorted(unknown)}.")
+    known = {*LOADS, AGAIN}
+    if not row["loads"].keys() <= known:
+        raise ValueError(f"{FILE.name}: {row['scenario']}: loads are {sorted(map(str, known))}.")
+    region, code = row.get("key", ("scenario", row["scenario"]))
+    return Scenario(
+        name=row["scenario"],
+        key=(region, code),
+        loads={load: _state(spelled) for load, spelled in row["loads"].items()},
+        versions=row.get("versions"),
+        twice=_state(row["twice"]) if "twice" in row else None,
+        when=row.get("when", LOADED),
+        left_out=row.get("expect") == "left out",
+    )
+
+
+def _state(spelled: Any) -> Delivered:
+    match spelled:
+        case "gone":
+            return None
+        case {"group": dict(members)}:
+            return {"group": members}
+        case dict():
+            return {"name": "A", "note": DEFAULT_NOTE, **spelled}
+        case [name, note]:
+            return {"name": name, "note": note}
+        case _:
+            return {"name": spelled, "note": DEFAULT_NOTE}

@@ -1,0 +1,155 @@
+"""Whatever the order in which batches reach the vault, it ends byte for byte the same.
+
+Random histories of many keys, once in raw; then they are completed in a random order, in random groups, with
+replays and a failed build in between. The vault that took everything at once, in order, is the measure.
+Every test is named by its seed, which draws all of it again; WWI_HISTORY_ORDERS asks for more orders.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows.dbt import BuildFailedError
+from ingestion import bigquery
+from ingestion.settings import Settings
+from tests.vault.conftest import Sandbox
+
+from . import scenarios as s
+from .history import bring, our_project, same_rows, vault_of, warehouse
+from .scenarios import Delivered, Scenario, State
+
+pytestmark = pytest.mark.services
+
+ORDERS = int(os.environ.get("WWI_HISTORY_ORDERS", "2"))
+KEYS = 60
+HISTORY_SEED = 20130101
+MODELS = ("staging,resource_type:model", "raw_vault,resource_type:model")
+# a delete that comes before the load of its key is rightly complained about, until that load is there
+NO_TESTS = "\ndata_tests:\n  +enabled: false\n"
+BROKEN = "models/raw_vault/sats/eff_sat_assignment.sql"
+ALIKE = ("a", "A", " a", "a ", "a\n", "", None, "~,", "a||b", "b")
+PARTS = ("a", "A", "a||", "a,1:b", "", "b ")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Loads that are completed, marks that are forgotten, and a build, which may fail half-way.
+
+    What a failed build leaves behind is left to the next step, which may bring an older load.
+    """
+
+    completed: tuple[int, ...]
+    forgotten: tuple[int, ...]
+    fails: bool
+
+
+def histories(rng: random.Random) -> list[Scenario]:
+    """Random deliveries of many keys; few states, so that they come back often, and keys that look alike."""
+    return [
+        Scenario(
+            name=f"key {number}",
+            key=(f"{rng.choice(PARTS)}{number // 6}", rng.choice(PARTS) + str(number)),
+            loads=_loads(rng),
+            versions=None,
+            twice=None,
+            when=s.LOADED,
+            left_out=False,
+        )
+        for number in range(KEYS)
+    ]
+
+
+def _loads(rng: random.Random) -> dict[int | str, Delivered]:
+    first, *later = [load for load in s.LOADS if rng.random() < 0.6] or [4]
+    return {first: _state(rng)} | {load: None if rng.random() < 0.2 else _state(rng) for load in later}
+
+
+def _state(rng: random.Random) -> State:
+    return {"name": rng.choice(ALIKE[: rng.choice((2, 10))]), "note": rng.choice(("x", "X", None))}
+
+
+def steps(rng: random.Random) -> list[Step]:
+    """A random order of all loads in random groups; marks of earlier ones may be forgotten before a build."""
+    order, found, done = rng.sample(s.LOADS, len(s.LOADS)), [], []
+    while order:
+        size = rng.randint(1, 3)
+        completed, order = order[:size], order[size:]
+        forgotten = [load for load in done if rng.random() < 0.2]
+        found.append(Step(tuple(completed), tuple(forgotten), fails=bool(order) and rng.random() < 0.4))
+        done += completed
+    return found
+
+
+@dataclass(frozen=True)
+class World:
+    """A warehouse whose raw tables hold all loads, and the vault that they make when taken at once."""
+
+    sandbox: Sandbox
+    measure: dict[str, list[str]]
+
+    def forget_everything(self) -> None:
+        """Drop the vault, its marks, and that any load was completed."""
+        client, settings = self.sandbox.client, self.sandbox.settings
+        for table in ("vault_loads", "batches"):
+            bigquery.execute(client, f"delete from {settings.dataset('audit')}.{table} where true")
+        for name in self.measure:
+            bigquery.execute(client, f"drop table {settings.dataset('raw_vault')}.{name}")
+
+    def take(self, step: Step) -> None:
+        """Let one step happen."""
+        for load in step.completed:
+            self.sandbox.complete(load)
+        if step.forgotten:
+            listed = ", ".join(map(str, step.forgotten))
+            self.sandbox.forget_loads(f"batch_id in ({listed})")
+        if not step.fails:
+            self.sandbox.build(*MODELS)
+            return
+        model = self.sandbox.project / BROKEN
+        sound = model.read_text()
+        model.write_text(sound.replace('"link_assignment_hk"', '"no_such_column"'))
+        with pytest.raises(BuildFailedError, match="no_such_column"):
+            self.sandbox.build(*MODELS)
+        model.write_text(sound)
+
+
+@pytest.fixture(scope="module")
+def world(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """All loads in raw, taken at once."""
+    folder = tmp_path_factory.mktemp("any_order")
+    project = our_project(folder, offline)
+    with (project / "dbt_project.yml").open("a") as settings_file:
+        settings_file.write(NO_TESTS)
+    sandbox = warehouse(settings, project, folder)
+    drawn = histories(random.Random(HISTORY_SEED))
+    for load in s.LOADS:
+        bring(sandbox, load, drawn)
+        sandbox.complete(load)
+    sandbox.build(*MODELS)
+    measure = same_rows(vault_of(sandbox))
+    assert all(measure.values()), "a table without rows proves nothing"
+    return World(sandbox, measure)
+
+
+@pytest.mark.parametrize("seed", range(1, ORDERS + 1))
+def test_any_order_of_loads_gives_the_same_vault(world: World, seed: int) -> None:
+    drawn = steps(random.Random(seed))
+    print(*drawn, sep="\n")
+    world.forget_everything()
+    for step in drawn:
+        world.take(step)
+    found = same_rows(vault_of(world.sandbox))
+    assert [name for name in world.measure if found[name] != world.measure[name]] == []
+
+
+def test_the_drawn_orders_have_late_loads_replays_and_failures() -> None:
+    drawn: Sequence[Step] = [step for seed in range(1, 3) for step in steps(random.Random(seed))]
+    arrivals = [steps(random.Random(seed)) for seed in range(1, 3)]
+    assert any(step.fails for step in drawn)
+    assert any(step.forgotten for step in drawn)
+    assert any(len(step.completed) > 1 for step in drawn)
+    assert all(max(order[0].completed) > min(order[-1].completed) for order in arrivals)

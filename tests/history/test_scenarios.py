@@ -1,0 +1,141 @@
+"""What a vault must survive: every scenario of scenarios.yml, on every structure that it fits.
+
+The vault takes the loads one by one, several at once and one late; takes old loads again; and takes the whole
+history anew. Each time it must say, as of every load, exactly what was delivered until then.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ingestion.batch import run_batch
+from ingestion.bigquery import connect, query
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+
+from . import judge
+from . import scenarios as s
+from .deliveries import catalog
+from .history import EMPTY_LOAD, Vault, arrive, our_project, same_rows, warehouse
+from .scenarios import Scenario
+
+pytestmark = pytest.mark.services
+
+SCENARIOS = s.read()
+TABLES = {
+    s.SATELLITE: "sat_thing__details",
+    s.LINK: "eff_sat_assignment",
+    s.GROUP: "sat_phone__details",
+    s.REFERENCE: "ref_code",
+    s.STATUS: "sat_thing__status",
+    s.EVENT: "nh_link_visit",
+}
+CODES = catalog().table("test.codes")
+
+
+@pytest.fixture(scope="module")
+def vaults(
+    settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Vault]:
+    """The vault at each moment of judging."""
+    folder = tmp_path_factory.mktemp("history")
+    return arrive(warehouse(settings, our_project(folder, offline), folder), SCENARIOS)
+
+
+@pytest.fixture(scope="module")
+def readers(vaults: Mapping[str, Vault]) -> Mapping[str, judge.Reader]:
+    """What each of the vaults says."""
+    return {moment: judge.Ours(vault) for moment, vault in vaults.items()}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_nothing_is_lost(
+    readers: Mapping[str, judge.Reader],
+    scenario: Scenario,
+    record_property: Callable[[str, object], None],
+) -> None:
+    lost = {}
+    for structure in scenario.structures:
+        lost[structure] = [
+            f"{moment}: {loss}"
+            for moment, reader in readers.items()
+            for loss in judge.losses(scenario, structure, reader, moment)
+        ]
+        record_property("history", ("ours", scenario.name, structure, lost[structure]))
+    assert not any(lost.values()), lost
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_version_is_kept_for_a_change_only(readers: Mapping[str, judge.Reader], scenario: Scenario) -> None:
+    reader = readers[s.AT_ONCE]
+    found = [judge.too_many(scenario, structure, reader) for structure in scenario.structures]
+    assert not any(found), found
+
+
+def test_key_and_load_time_are_unique(vaults: Mapping[str, Vault]) -> None:
+    for moment, vault in vaults.items():
+        for name in (name for name in vault if name.startswith(("sat_", "eff_sat_", "ref_"))):
+            (key,) = {column for column in vault[name][0] if column.endswith("_hk")} - {"link_assignment_hk"}
+            keys = [(row[key], row["load_dts"]) for row in vault[name]]
+            assert len(keys) == len(set(keys)), f"{name}, {moment}"
+            assert None not in {key for key, _ in keys}
+
+
+def test_the_whole_history_at_once_gives_the_same_vault(vaults: Mapping[str, Vault]) -> None:
+    assert same_rows(vaults[s.AT_ONCE]) == same_rows(vaults[s.REPLAYED])
+
+
+@pytest.mark.parametrize("times", [0, 2], ids=["lost", "doubled"])
+@pytest.mark.parametrize(("structure", "table"), TABLES.items())
+def test_the_judge_finds_rows_that_are_lost_or_doubled(
+    vaults: Mapping[str, Vault], structure: str, table: str, times: int
+) -> None:
+    vault = vaults[s.LOADED]
+    reader = judge.Ours({**vault, table: vault[table] * times})
+    unnoticed = [
+        each.name
+        for each in SCENARIOS
+        if structure in each.structures and not each.left_out and each.when == s.LOADED
+        if not judge.losses(each, structure, reader, s.LOADED)
+    ]
+    assert unnoticed == []
+
+
+def test_hash_keys_are_those_that_the_page_of_hashing_prescribes(vaults: Mapping[str, Vault]) -> None:
+    hub = vaults[s.AT_ONCE]["hub_thing"]
+    expected = {each.key: netstring_hash(each.key) for each in SCENARIOS if None not in each.key}
+    assert {(row["region"], row["code"]): row["thing_hk"] for row in hub} == expected
+    assert len(hub) == len(expected) == len(set(expected.values()))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["('a', 'b', 'one'), ('a', 'b', 'two')", "('a', 'b', 'one'), ('a', null, 'two')"],
+    ids=["two different rows with one key", "a row whose key lacks a part"],
+)
+def test_rows_that_no_vault_could_tell_apart_are_refused_before_raw(
+    settings: Settings, source_dsn: str, rows: str
+) -> None:
+    """Nothing is lost: the source keeps the rows, and the batch is not completed."""
+    columns = ", ".join(f"{each.name} {each.type}" for each in CODES.columns)
+    statements = f"""drop schema if exists test cascade; create schema test;
+        create table test.codes ({columns}); insert into test.codes (region, code, name) values {rows}"""
+    with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
+        source.execute(statements.encode())
+    refusal = r"test\.codes: [12] rows repeat or lack the key \(region, code\)"
+    with pytest.raises(PermanentError, match=refusal):
+        run_batch(settings, Catalog(tables=(CODES,), hubs=()))
+    completed = f"""select batch_id from {settings.dataset("audit")}.batches
+        where batch_id > {EMPTY_LOAD} and status = 'completed'"""
+    assert query(connect(settings), completed) == []
+
+
+def netstring_hash(parts: Iterable[str | None]) -> bytes:
+    """MD5 of the encoded parts, written independently of the macros."""
+    texts = (None if part is None else part.encode() for part in parts)
+    encoded = b"".join(b"~," if text is None else b"%d:%s," % (len(text), text) for text in texts)
+    return hashlib.md5(encoded).digest()
