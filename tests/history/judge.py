@@ -8,6 +8,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from tests.vault.conftest import load_time
@@ -159,7 +160,7 @@ class Plain(Reader):
         until = [row for row in rows if _until(row, load)]
         newest = max((row["load_dts"] for row in until), default=None)
         latest = [row for row in until if row["load_dts"] == newest]
-        group = {row["line"]: (row["name"], row["note"]) for row in latest}
+        group = {row["line"]: (row["name"], row["note"]) for row in sorted(latest, key=itemgetter("line"))}
         if len(group) < len(latest):
             raise LostError("a member twice in one load")
         return group or NOTHING
@@ -209,6 +210,8 @@ def _short(structure: str, says: Any, want: Any) -> str:
     if structure == s.SATELLITE and isinstance(says, dict):
         differing = [name for name in PAYLOAD if says[name] != want[name]]
         return ", ".join(f"{name} {says[name]!r} in place of {want[name]!r}" for name in differing)
+    if structure == s.SATELLITE:
+        return f"{says!r} in place of {want['name']!r}"
     return f"{says!r} in place of {want!r}"
 
 
