@@ -18,13 +18,18 @@ from typing import Any
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
+from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
+from metadata.naming import RAW_PREFIX
 
 logger = logging.getLogger(__name__)
 nodes_logger = logging.getLogger(f"{__name__}.nodes")
 
 VAULT_DIR = PROJECT_ROOT / "vault"
 TARGET = Path("dbt") / "target"
+# what dbt has parsed holds for one prefix: a rebuild would have the next build parse everything again
+REBUILD_TARGET = Path("dbt") / "rebuild"
+VIEWS = tuple(f"{layer},config.materialized:view" for layer in ("business_vault", "marts"))
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 SHOWN_FAILURES = 5
 MESSAGE_LENGTH = 300
@@ -82,21 +87,23 @@ class BuildInterruptedError(TransientError):
         self.report = report
 
 
-def build(
+def build(  # noqa: PLR0913 - what to build, how, and from where
     settings: Settings,
     *,
     select: Sequence[str] = (),
     full_refresh: bool = False,
     unit_tests: bool = False,
     vault_dir: Path = VAULT_DIR,
+    raw_prefix: str | None = None,
 ) -> BuildReport:
     """Build and test the selected nodes, by default all of staging to marts, and return what was done.
 
+    `raw_prefix`: raw is read from the datasets of this prefix, not from those that are written to.
     Raises BuildFailedError or BuildInterruptedError when a node failed, and PermanentError or
     TransientError when dbt got no further than its own start.
     """
     arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
-    report = run(arguments, settings, vault_dir, _invoke)
+    report = run(arguments, settings, vault_dir, _invoke, raw_prefix=raw_prefix)
     if select and not (report.models_passed or report.tests_passed or report.warned):
         raise nothing_selected(select)
     return report
@@ -126,7 +133,24 @@ def build_arguments(
     ]
 
 
-def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invoke) -> BuildReport:
+def make_views(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> BuildReport:
+    """Make the views of business vault and marts anew, for one who holds the lease already."""
+    started = time.monotonic()
+    with _environment(settings, vault_dir):
+        results = _invoke(["run", "--select", *VIEWS], settings, vault_dir)
+    report = summarise(results, time.monotonic() - started)
+    raise_if_failed(report)
+    return report
+
+
+def run(
+    arguments: list[str],
+    settings: Settings,
+    vault_dir: Path,
+    invoke: Invoke,
+    *,
+    raw_prefix: str | None = None,
+) -> BuildReport:
     """Run one dbt command by `invoke`, and return its report or raise as `build`.
 
     It holds the lease of the warehouse. With WWI_BUILD_BYTES_LIMIT set it begins only below that limit.
@@ -134,13 +158,15 @@ def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invok
     started = time.monotonic()
     from flows.patience import patience  # noqa: PLC0415 - imports the BigQuery client, seconds
 
-    with _environment(settings, vault_dir), patience():
+    with _environment(settings, vault_dir, raw_prefix), patience():
         if settings.build_bytes_limit is not None:
             from flows.dry_run import stop_above_limit  # noqa: PLC0415 - it imports this module
 
-            stop_above_limit(settings, arguments, vault_dir)
+            stop_above_limit(settings, arguments, vault_dir, raw_prefix)
+        client = connect(settings, "build")
         # two builds at once would insert the same satellite rows: each finds them missing
-        with hold(connect(settings, "build"), settings, "build", on_lost=interrupter()) as lease:
+        with hold(client, settings, "build", on_lost=interrupter()) as lease:
+            refuse_open_swap(client, settings)
             results = invoke(arguments, settings, vault_dir)
             lease.check()
     report = summarise(results, time.monotonic() - started)
@@ -150,10 +176,12 @@ def run(arguments: list[str], settings: Settings, vault_dir: Path, invoke: Invok
     return report
 
 
-def compiled(arguments: Sequence[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+def compiled(
+    arguments: Sequence[str], settings: Settings, vault_dir: Path, raw_prefix: str | None = None
+) -> Sequence[Any]:
     """Return the nodes of a build with these arguments, compiled as it would run them now."""
     kept = [argument for argument in arguments[1:] if argument not in WITHOUT_UNIT_TESTS]
-    with _environment(settings, vault_dir):
+    with _environment(settings, vault_dir, raw_prefix):
         results = _invoke(["compile", *kept], settings, vault_dir)
     raise_if_failed(summarise(results, 0))
     return [result.node for result in results]
@@ -217,11 +245,11 @@ def _failure_text(report: BuildReport) -> str:
 
 
 @contextmanager
-def _environment(settings: Settings, vault_dir: Path) -> Iterator[None]:
+def _environment(settings: Settings, vault_dir: Path, raw_prefix: str | None = None) -> Iterator[None]:
     """Hand the settings to vault/profiles.yml, which reads the environment, for one invocation."""
     if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
         raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
-    made = dbt_environment(settings)
+    made = dbt_environment(settings, raw_prefix)
     before = {name: os.environ.get(name) for name in made}
     os.environ.update(made)
     try:
@@ -234,12 +262,16 @@ def _environment(settings: Settings, vault_dir: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return the variables that vault/profiles.yml and dbt read, for these settings."""
+def dbt_environment(settings: Settings, raw_prefix: str | None = None) -> dict[str, str]:
+    """Return the variables that vault/profiles.yml and dbt read, for these settings.
+
+    `raw_prefix`: see `build`.
+    """
     return connection_variables(settings) | {
+        RAW_PREFIX: raw_prefix or settings.dataset_prefix,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
-        "DBT_TARGET_PATH": str(settings.home / TARGET),
+        "DBT_TARGET_PATH": str(settings.home / (REBUILD_TARGET if raw_prefix else TARGET)),
     }
 
 

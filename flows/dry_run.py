@@ -35,12 +35,14 @@ def dry_run(
     return cost
 
 
-def stop_above_limit(settings: Settings, arguments: Sequence[str], vault_dir: Path) -> None:
+def stop_above_limit(
+    settings: Settings, arguments: Sequence[str], vault_dir: Path, raw_prefix: str | None = None
+) -> None:
     """Raise PermanentError when the build with these arguments would read more than WWI_BUILD_BYTES_LIMIT."""
     if settings.build_bytes_limit is None:
         return
     logger.info("asking what the build would read ...")
-    cost = _cost(settings, arguments, vault_dir)
+    cost = _cost(settings, arguments, vault_dir, raw_prefix)
     if cost.billed_bytes > settings.build_bytes_limit:
         dearest = ", ".join(f"{each.name} {each.billed_bytes}" for each in cost.known[:NAMED])
         raise PermanentError(
@@ -52,8 +54,10 @@ def stop_above_limit(settings: Settings, arguments: Sequence[str], vault_dir: Pa
         logger.warning("%d nodes are not in the estimate: what they read is not built yet", len(cost.unknown))
 
 
-def _cost(settings: Settings, arguments: Sequence[str], vault_dir: Path) -> Cost:
-    nodes = dbt.compiled(arguments, settings, vault_dir)
+def _cost(
+    settings: Settings, arguments: Sequence[str], vault_dir: Path, raw_prefix: str | None = None
+) -> Cost:
+    nodes = dbt.compiled(arguments, settings, vault_dir, raw_prefix)
     return costs(settings, [statement for node in nodes if (statement := _statement(node))])
 
 

@@ -78,6 +78,17 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "batch_id INT64, table_name STRING, column_name STRING, change STRING, source_type STRING, "
         "detected_at TIMESTAMP, reason STRING",
     ),
+    "rebuilds": (
+        "One row per `wwi rebuild`: vault and marts made again from raw beside the live ones, see "
+        "ingestion/rebuilds.py.",
+        "rebuild_id INT64, started_at TIMESTAMP, finished_at TIMESTAMP, status STRING, batches INT64, "
+        "tables INT64, tables_different INT64, code_version STRING, error STRING",
+    ),
+    "rebuilt_tables": (
+        "The proof of a rebuild: one row per table, with rows and content checksum live and rebuilt.",
+        "rebuild_id INT64, layer STRING, table_name STRING, live_rows INT64, rebuilt_rows INT64, "
+        "live_checksum NUMERIC, rebuilt_checksum NUMERIC, is_equal BOOL, difference STRING",
+    ),
 }
 
 

@@ -123,7 +123,8 @@ def _raw_source(tables: Iterable[Table]) -> Entry:
         "name": naming.RAW_SOURCE,
         "description": "Rows as ingestion brought them, append-only; the complete record of the source.",
         "database": "{{ target.database }}",
-        "schema": "{{ target.schema }}_raw",
+        # a rebuild writes under a prefix of its own and reads the raw of another: flows/rebuild.py
+        "schema": f"{{{{ env_var('{naming.RAW_PREFIX}', target.schema) }}}}_raw",
         "tables": [
             {
                 "name": table.raw_name,

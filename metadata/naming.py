@@ -7,6 +7,8 @@ from where it comes from or which topic it holds.
 SOURCE_SYSTEM = "wwi"
 RAW_SOURCE = "wwi_raw"
 AUDIT_SOURCE = "wwi_audit"
+# The environment variable by which dbt reads raw from the datasets of another prefix than it writes to.
+RAW_PREFIX = "WWI_RAW_PREFIX"
 
 LOAD_DTS = "load_dts"
 RECORD_SOURCE = "record_source"

@@ -23,7 +23,7 @@ app = typer.Typer(
 app.add_typer(source.app, name="source")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
-for command in (load.ingest, load.build, load.run, load.demo, load.deps):
+for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
     app.command()(command)
 for question in (ask.status, ask.reconcile, ask.query):
     app.command()(question)

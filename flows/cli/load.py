@@ -1,4 +1,4 @@
-"""`wwi ingest`, `build`, `run`, `demo`, `deps`: what moves data."""
+"""`wwi ingest`, `build`, `rebuild`, `run`, `demo`, `deps`: what moves data."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -72,6 +72,36 @@ def _show_cost(select: list[str], *, full_refresh: bool, as_json: bool) -> None:
     with progress():
         cost = dry_run.dry_run(options.settings(), select=select, full_refresh=full_refresh)
     print_json(cost) if as_json else pages.show_cost(cost)
+
+
+def rebuild(
+    no_swap: Annotated[
+        bool, typer.Option("--no-swap", help="Only compare; leave the live tables as they are.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Put the rebuilt tables in place although they differ: a re-hash."),
+    ] = False,
+    keep_side: Annotated[bool, typer.Option("--keep-side", help="Leave the rebuilt datasets.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make vault and marts again from raw beside the live ones, compare every table, swap if all are equal.
+
+    Exit code 1 when a table differs and was not swapped.
+    """
+    from flows import rebuild as flow
+    from flows.cli import pages
+
+    if no_swap and force:
+        raise typer.BadParameter("--no-swap and --force exclude each other")
+    with progress():
+        report = flow.rebuild(options.settings(), put_in_place=not no_swap, force=force, keep_side=keep_side)
+    if as_json:
+        print_json({**dataclasses.asdict(report), "different": len(report.different)})
+    else:
+        pages.show_rebuild(report)
+    if not report.is_as_raw_says:
+        raise typer.Exit(1)
 
 
 def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.AsJson = False) -> None:

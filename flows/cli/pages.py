@@ -7,6 +7,7 @@ from datetime import timedelta
 from flows.cli.output import print_table
 from flows.dbt import BuildReport
 from flows.demo import DemoLoad, DemoReport
+from flows.rebuild import RebuildReport
 from flows.report import DailyReport
 from ingestion.report import BatchReport
 from questions.cost import Cost
@@ -177,6 +178,46 @@ def show_status(found: Status) -> None:
 
 def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
+
+
+def show_rebuild(report: RebuildReport) -> None:
+    """Print the proof, a line per table, then what differs and what was done."""
+    wrong, count = len(report.different), len(report.tables)
+    verdict = f"{wrong} of {count} tables differ" if wrong else f"all {count} tables are equal"
+    print_table(
+        f"rebuild {report.rebuild_id} from {report.batches} batches: {verdict}",
+        ("layer", "table", "rows live", "rows rebuilt", "checksum live", "checksum rebuilt", ""),
+        (
+            (
+                each.layer,
+                each.table,
+                each.live.rows if each.live else "",
+                each.rebuilt.rows if each.rebuilt else "",
+                each.live.checksum if each.live else "",
+                each.rebuilt.checksum if each.rebuilt else "",
+                each.difference or "=",
+            )
+            for each in report.tables
+        ),
+    )
+    for each in report.different:
+        print(f"{each.layer}.{each.table}: {each.difference}")
+        for example in each.examples:
+            print(f"  {example}")
+    print(_rebuild_outcome(report))
+    took = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in report.seconds.items())
+    kept = f" The rebuilt datasets stay: {report.side}_*." if report.side else ""
+    print(f"{took}.{kept}")
+
+
+def _rebuild_outcome(report: RebuildReport) -> str:
+    if report.finished:
+        return f"Rebuild {report.rebuild_id} had been interrupted while it swapped; the swap is complete now."
+    if report.swapped:
+        return "The rebuilt tables are the live ones now."
+    if report.different:
+        return "The live tables are as they were. `wwi rebuild --force` puts the rebuilt ones in their place."
+    return "The live tables are as they were."
 
 
 def show_daily(report: DailyReport) -> None:
