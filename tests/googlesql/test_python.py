@@ -9,6 +9,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from ingestion import rebuilds, side, swap
 from ingestion.batch import run_batch
 from ingestion.bigquery import connect, execute, query
 from ingestion.errors import PermanentError, TransientError
@@ -16,7 +17,7 @@ from ingestion.lease import hold
 from ingestion.settings import LOCAL_PROJECT, Settings
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions import sizes
+from questions import content, sizes
 from questions.delivery import rebuilt
 from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
 from questions.status import status
@@ -127,6 +128,58 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
     assert not platform.warehouse.refused()
     assert "reconciliations" in platform.warehouse.sent[-2].sql
     assert "reconciled_days" in platform.warehouse.sent[-1].sql
+
+
+def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
+    """Every table of vault and marts is compared, and filled again, with the columns that it has."""
+    client, live = connect(platform.settings), platform.settings
+    beside = side.side_of(live)
+    tables = platform.warehouse.analyzer.tables
+    for layer in side.LAYERS:
+        dataset = beside.dataset(layer)
+        platform.warehouse.create_dataset(
+            {"datasetReference": {"projectId": LOCAL_PROJECT, "datasetId": dataset}}
+        )
+        for path, columns in list(tables.items()):
+            if path[:2] == (LOCAL_PROJECT, live.dataset(layer)) and len(path) == 3:
+                tables[LOCAL_PROJECT, dataset, path[2]] = columns
+    before = len(platform.warehouse.sent)
+    rebuilds.ensure_tables(client, live)
+    assert rebuilds.open_swap(client, live) is None
+    number = rebuilds.begin(client, live)
+    execute(client, side.batches_statement(live, beside))
+    compared = content.compare(client, live, beside)
+    shapes = list(content.shapes(client, live).values())
+    assert {each.layer for each in compared} == {each.layer for each in shapes} == set(content.LAYERS)
+    for start in range(0, len(shapes), content.TABLES_A_STATEMENT):
+        query(client, content.checksum_statement(live, shapes[start : start + content.TABLES_A_STATEMENT]))
+    for each in shapes:
+        query(client, content.differing_statement(live, beside, each))
+    row = {
+        "layer": "marts",
+        "table_name": "fct_sale",
+        "live_rows": 1,
+        "live_checksum": NONE,
+        "is_equal": True,
+    }
+    rebuilds.record_proof(client, live, number, batches=1, different=0, tables=[row])
+    rebuilds.set_status(client, live, number, "swapping")
+    rebuilds.give_up(client, live, number, "it's \\ broken")
+    for layer in content.LAYERS:
+        filled = [(each.name, list(each.columns)) for each in shapes if each.layer == layer]
+        swap.refill(client, live, beside, layer, filled)
+    swap.take_marks(client, live, beside)
+    rebuilds.close_swaps(client, live)
+    assert not platform.warehouse.refused()
+    sent = sent_since(platform, before)
+    for part in (
+        "`fct_sale`",
+        "truncate table",
+        "to_json_string(one_row)",
+        "having sum(in_live)",
+        "'swapped'",
+    ):
+        assert part in sent, part
 
 
 def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:

@@ -36,9 +36,12 @@ STATEMENT_TYPES = {
     "Drop": "DROP_TABLE",
 }
 INFORMATION_SCHEMA = {
-    "COLUMNS": {"table_name": "STRING", "column_name": "STRING", "data_type": "STRING"},
+    "COLUMNS": {
+        "table_name": "STRING", "column_name": "STRING", "ordinal_position": "INT64", "data_type": "STRING",
+        "is_partitioning_column": "STRING", "clustering_ordinal_position": "INT64",
+    },
     "TABLES": {"table_name": "STRING", "table_type": "STRING"},
-}
+}  # fmt: skip
 DBT_NODE = re.compile(r'/\* .*?"node_id": "([^"]+)".*?\*/', re.DOTALL)
 
 
@@ -246,14 +249,17 @@ class Warehouse:
             return list(self._information(names))
         return [[_nothing(each) for each in statement.columns]] if _is_total(statement) else []
 
-    def _information(self, names: tuple[str, ...]) -> Iterator[Sequence[str]]:
+    def _information(self, names: tuple[str, ...]) -> Iterator[Sequence[str | None]]:
         """One row per column, or per table, of the dataset that the statement at hand asks for."""
         sql = self.sent[-1].sql
         for path, columns in self.analyzer.tables.items():
             if len(path) == 3 and f"{path[1]}`.INFORMATION_SCHEMA" in sql:
                 for each in columns if "INFORMATION_SCHEMA.COLUMNS" in sql else columns[:1]:
-                    known = {"table_name": path[2], "column_name": each.name}
-                    yield [known[name] for name in names]
+                    known = {
+                        "table_name": path[2], "table_type": "BASE TABLE", "column_name": each.name,
+                        "data_type": each.type, "is_partitioning_column": "NO",
+                    }  # fmt: skip
+                    yield [known.get(name) for name in names]
 
 
 class ApiError(Exception):
