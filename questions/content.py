@@ -25,7 +25,8 @@ LAYERS: tuple[Layer, ...] = ("raw_vault", "business_vault", "marts")
 TEMPORARY = "__dbt_"
 TABLES_A_STATEMENT = 30
 SHOWN_ROWS = 5
-KEY_ENDINGS = ("_hk", "_key", "_id", "load_dts", "snapshot_date", "valid_from")
+KEY_ENDINGS = ("_hk", "_key", "_id")
+KEY_TIMES = ("load_dts", "snapshot_date", "valid_from")
 KEY_COLUMNS = 3
 
 Name = tuple[Layer, str]
@@ -215,8 +216,13 @@ def _difference(
 
 def _examples(client: Client, live: Settings, rebuilt: Settings, table: Shape) -> tuple[str, ...]:
     rows = query(client, differing_statement(live, rebuilt, table), timeout_s=live.load_timeout_s)
-    keys = [name for name in table.columns if name.endswith(KEY_ENDINGS)][:KEY_COLUMNS]
-    return describe(rows, keys or list(table.columns)[:1])[:SHOWN_ROWS]
+    return describe(rows, _keys(table))[:SHOWN_ROWS]
+
+
+def _keys(table: Shape) -> list[str]:
+    """The columns that tell which row it is, and nothing personal: its key, its time, other keys."""
+    first, *others = [name for name in table.columns if name.endswith(KEY_ENDINGS)] or list(table.columns)[:1]
+    return [first, *(name for name in KEY_TIMES if name in table.columns), *others][:KEY_COLUMNS]
 
 
 def describe(rows: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> tuple[str, ...]:
