@@ -94,7 +94,7 @@ def columns_statement(settings: Settings, layer: Layer) -> str:
     """Ask for the columns of a layer's tables."""
     return (
         "select table_name, column_name, data_type, is_partitioning_column, clustering_ordinal_position\n"
-        f"from `{settings.project}.{settings.dataset(layer)}`.INFORMATION_SCHEMA.COLUMNS\n"
+        f"from `{settings.project}`.`{settings.dataset(layer)}`.INFORMATION_SCHEMA.COLUMNS\n"
         "order by table_name, ordinal_position"
     )
 
@@ -103,7 +103,7 @@ def tables_statement(settings: Settings, layer: Layer) -> str:
     """Ask which tables and views a layer has."""
     return (
         "select table_name, table_type\n"
-        f"from `{settings.project}.{settings.dataset(layer)}`.INFORMATION_SCHEMA.TABLES"
+        f"from `{settings.project}`.`{settings.dataset(layer)}`.INFORMATION_SCHEMA.TABLES"
     )
 
 

@@ -249,17 +249,14 @@ class Warehouse:
             return list(self._information(names))
         return [[_nothing(each) for each in statement.columns]] if _is_total(statement) else []
 
-    def _information(self, names: tuple[str, ...]) -> Iterator[Sequence[str | None]]:
+    def _information(self, names: tuple[str, ...]) -> Iterator[Sequence[str]]:
         """One row per column, or per table, of the dataset that the statement at hand asks for."""
         sql = self.sent[-1].sql
         for path, columns in self.analyzer.tables.items():
             if len(path) == 3 and f"{path[1]}`.INFORMATION_SCHEMA" in sql:
                 for each in columns if "INFORMATION_SCHEMA.COLUMNS" in sql else columns[:1]:
-                    known = {
-                        "table_name": path[2], "table_type": "BASE TABLE", "column_name": each.name,
-                        "data_type": each.type, "is_partitioning_column": "NO",
-                    }  # fmt: skip
-                    yield [known.get(name) for name in names]
+                    known = {"table_name": path[2], "column_name": each.name}
+                    yield [known[name] for name in names]
 
 
 class ApiError(Exception):
