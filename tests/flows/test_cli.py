@@ -78,7 +78,8 @@ def test_the_commands_are_those_of_the_design() -> None:
     source = {("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn", "grants")}
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
-    single = {(name,) for name in ("ingest", "build", "run", "status", "reconcile", "query", "demo", "deps")}
+    loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
+    single = {(name,) for name in (*loading, "status", "reconcile", "query")}
     assert set(_commands()) == source | warehouse | project | single | {("source",), ("warehouse",)}
 
 
