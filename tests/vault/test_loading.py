@@ -197,7 +197,7 @@ def test_a_vault_of_another_hash_version_is_refused_until_all_is_hashed_anew(loa
     before = loaded.snapshot("raw_vault")
     settings_file = loaded.project / "dbt_project.yml"
     with changed(settings_file, settings_file.read_text().replace("hash_version: 1", "hash_version: 2")):
-        message = r"hashed by version 1 of the rules, this build hashes by version 2.*`wwi rebuild`"
+        message = r"hashed by version 1 of the rules, this build hashes by version 2.*`wwi rebuild --force`"
         with pytest.raises(PermanentError, match=message):
             loaded.build()
         assert loaded.snapshot("raw_vault") == before

@@ -13,7 +13,7 @@
     {%- for version in versions_held() if version != var('hash_version') | int -%}
         {{ exceptions.raise_compiler_error(
             "The vault was hashed by version " ~ version ~ " of the rules, this build hashes by version "
-            ~ var('hash_version') ~ ": a key would not find itself again. Run `wwi rebuild`, which hashes everything "
+            ~ var('hash_version') ~ ": a key would not find itself again. Run `wwi rebuild --force`, which hashes everything "
             ~ "anew from raw, or build with the release that wrote the vault."
         ) }}
     {%- endfor -%}
