@@ -180,11 +180,9 @@ def test_a_late_batch_takes_the_vault_back_and_all_after_it_in_order(loaded: San
     loaded.build()
     assert marked(loaded) == [*before, newer]
     loaded.complete(late)
-    with pytest.raises(
-        PermanentError, match=rf"Batch {late} is not in the vault yet, and \d tables .*without --select"
-    ):
+    for _ in range(2):  # a part takes nothing back, and can be built as often as one likes
         loaded.build("stg_wwi__things+")
-    assert held(loaded, "raw_vault", "sat_thing__details") == [*before, newer]
+        assert marked(loaded) == [*before, newer]
     loaded.build()
     assert held(loaded, "staging", "stg_wwi__things") == [late, newer]
     assert held(loaded, "raw_vault", "sat_thing__details") == marked(loaded) == [*before, late, newer]
