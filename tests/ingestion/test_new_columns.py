@@ -107,7 +107,7 @@ def test_with_another_type_it_stops_the_load(loaded: World) -> None:
 @pytest.mark.parametrize(
     ("definition", "why"),
     [
-        ("remark tsvector", "the type has no BigQuery type here|types that metadata/spec.py knows"),
+        ("remark txid_snapshot", "the type has no BigQuery type here|types that metadata/spec.py knows"),
         ('"Remark" text', "only names of small letters"),
         ("load_dts text", "columns of that name"),
     ],

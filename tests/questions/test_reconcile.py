@@ -119,6 +119,9 @@ create table {audit}.table_loads as
 select 2 as batch_id, name as table_name, if(name = 'shop.colors', null, 2) as days
 from unnest(['shop.orders', 'shop.lines', 'shop.moves', 'shop.colors']) as name
 union all select 1, 'shop.lines', 7 union all select 3, 'shop.lines', 7;
+create table {audit}.rejected_values (
+    batch_id int64, load_dts timestamp, table_name string, key string, column_name string, reason string
+);
 create table {audit}.control_totals (batch_id int64, table_name string, control string, value numeric(38, 9));
 insert into {audit}.control_totals values
 (1, 'shop.lines', 'rows', 99), (2, 'shop.lines', 'rows', 3),
