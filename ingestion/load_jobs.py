@@ -62,7 +62,7 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
             config.schema = told_types(table.schema, column_names(request.path))
             job = _upload(client, settings, request, config)
         job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
-    return _done(settings, request.job_id, job)
+    return _done(request.job_id, job)
 
 
 def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> LoadJob:
@@ -78,12 +78,10 @@ def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> L
             if not job.error_result:
                 raise  # it is the question that failed, not the job
             return LoadJob(job_id, "failed", brief(error))
-    return _done(settings, job_id, job)
+    return _done(job_id, job)
 
 
-def _done(settings: Settings, job_id: str, job: Any) -> LoadJob:
-    if settings.target == "local":  # engine: load-statistics
-        return LoadJob(job_id, "done")
+def _done(job_id: str, job: Any) -> LoadJob:
     slot_ms = job.to_api_repr().get("statistics", {}).get("totalSlotMs")
     return LoadJob(
         job_id,
