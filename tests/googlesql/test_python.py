@@ -158,6 +158,9 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
         if path[:2] == (LOCAL_PROJECT, live.dataset(layer)) and len(path) == 3
     ]
     assert {each.layer for each in shapes} == set(content.LAYERS)
+    # of those with columns of the same types the analyzer says the same
+    shapes = list({(each.layer, frozenset(each.columns.values())): each for each in shapes}.values())
+    assert len(shapes) > 10, len(shapes)
     for start in range(0, len(shapes), content.TABLES_A_STATEMENT):
         query(client, content.checksum_statement(live, shapes[start : start + content.TABLES_A_STATEMENT]))
     for each in shapes:
@@ -180,7 +183,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     assert not platform.warehouse.refused()
     sent = sent_since(platform, before)
     for part in (
-        "`fct_sale`",
+        f"`{shapes[0].name}`",
         "truncate table",
         "to_json_string(one_row)",
         "having sum(in_live)",

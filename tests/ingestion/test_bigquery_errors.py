@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery
+from ingestion import bigquery, load_jobs
 from ingestion.errors import (
     ConcurrentWriteError,
     MissingInWarehouseError,
@@ -141,7 +141,7 @@ def test_a_load_job_that_failed_for_a_passing_reason_counts_as_failed(tmp_path: 
 def test_a_question_about_a_load_job_that_gets_no_answer_tells_nothing_of_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bigquery, "READ_RETRY", bigquery.READ_RETRY.with_timeout(0.5))
+    monkeypatch.setattr(load_jobs, "READ_RETRY", bigquery.READ_RETRY.with_timeout(0.5))
     settings = Settings(home=tmp_path, _env_file=None)
     with answering([refusal(503, "backendError")]) as (url, _), pytest.raises(TransientError):
         find_load_job(client_of(url, tmp_path), settings, "job")
