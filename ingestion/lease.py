@@ -100,8 +100,8 @@ def interrupter() -> Callable[[], None] | None:
     if threading.current_thread() is not main or main.ident is None:
         return None
     thread = main.ident
-    # A signal, unlike _thread.interrupt_main, also wakes a thread that waits. It is not that of Ctrl-C, which a
-    # shell's script makes its background jobs ignore.
+    # A signal, unlike _thread.interrupt_main, also wakes a thread that waits. It is not that of Ctrl-C, for a
+    # script's background jobs ignore that.
     signal.signal(signal.SIGUSR2, signal.default_int_handler)
     return lambda: signal.pthread_kill(thread, signal.SIGUSR2)
 
