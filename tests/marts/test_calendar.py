@@ -49,6 +49,7 @@ def _expected(day: date) -> dict[str, Any]:
         "fiscal_year": fiscal_year,
         "fiscal_month_number": fiscal_month,
         "fiscal_month_label": f"FY{fiscal_year}-{day:%b}",
+        "fiscal_period_label": f"FY{fiscal_year}-P{fiscal_month:02}",
         "fiscal_quarter_label": f"FY{fiscal_year}-Q{fiscal_quarter}",
         "fiscal_half_of_year_label": f"FY{fiscal_year}-H{fiscal_half}",
         "fiscal_year_month_key": fiscal_year * 100 + fiscal_month,

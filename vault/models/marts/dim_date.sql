@@ -63,6 +63,7 @@ select
     calendar_year_label,
     fiscal_month as fiscal_month_number,
     fiscal_year_label || '-' || short_month as fiscal_month_label,
+    fiscal_year_label || '-P' || lpad(cast(fiscal_month as string), 2, '0') as fiscal_period_label,
     fiscal_year,
     fiscal_year_label,
     iso_week as iso_week_number,
