@@ -33,7 +33,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 deps: $(INSTALLED) ## Install the dbt packages: from the hub, or the offline ones where it cannot be reached
 	@$(BIN)/python -m flows.packages
 
-generate: setup ## Write the staging and raw-vault models from metadata/, and the pages of docs/
+generate: setup ## Write the staging and raw-vault models, the Holistics models, and the pages of docs/
 	@$(BIN)/python -m metadata.generate
 	@$(BIN)/python -m ingestion.type_page
 

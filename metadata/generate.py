@@ -1,4 +1,4 @@
-"""Writes staging, raw vault and documents from the metadata, or checks that they are current.
+"""Writes staging, raw vault, documents and Holistics models, or checks that they are current.
 
 python -m metadata.generate            write what differs, remove what is no longer asked for
 python -m metadata.generate --check    write nothing; exit 1 and name every file that differs
@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metadata.aml.models import MODELS as HOLISTICS_MODELS
+from metadata.aml.models import holistics_files
+from metadata.aml.presentation import load_presentation
 from metadata.documents import yaml_files
 from metadata.errors import MetadataError
 from metadata.load import METADATA_DIR, load_catalog
@@ -22,7 +25,8 @@ from metadata.spec import Catalog
 MODELS_DIR = METADATA_DIR.parent / "vault" / "models"
 GENERATED_FOLDERS = ("staging", "raw_vault")
 DOCS_DIR = METADATA_DIR.parent / "docs"
-SUFFIXES = {".sql", ".yml", ".md"}
+HOLISTICS_DIR = METADATA_DIR / "holistics"
+SUFFIXES = {".sql", ".yml", ".md", ".aml"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,12 @@ def generated_files(catalog: Catalog) -> dict[str, str]:
 def generated_documents(catalog: Catalog, models_dir: Path) -> dict[str, str]:
     """Return path below docs -> text; the marts in them are those that the YAML in `models_dir` describes."""
     return pages(catalog, plan(catalog), load_marts(models_dir / "marts"))
+
+
+def generated_holistics(metadata: Path, models_dir: Path) -> dict[str, str]:
+    """Return path below metadata/holistics -> AML of every mart. Raises MetadataError."""
+    marts = load_marts(models_dir / "marts")
+    return holistics_files(marts, load_presentation(marts, metadata))
 
 
 def difference(
@@ -99,16 +109,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     docs = options.docs or (DOCS_DIR if options.models == MODELS_DIR else None)
+    wanted: list[tuple[Path, dict[str, str], tuple[str, ...]]]
     try:
         catalog = load_catalog(options.metadata)
-        files = generated_files(catalog)
+        wanted = [(options.models, generated_files(catalog), GENERATED_FOLDERS)]
+        if docs:
+            wanted.append((docs, generated_documents(catalog, options.models), (".",)))
+        if options.models == MODELS_DIR:
+            texts = generated_holistics(options.metadata, options.models)
+            wanted.append((HOLISTICS_DIR, texts, (HOLISTICS_MODELS,)))
     except MetadataError as error:
         print(error, file=sys.stderr)
         return 1
-    wanted: list[tuple[Path, dict[str, str], tuple[str, ...]]]
-    wanted = [(options.models, files, GENERATED_FOLDERS)]
-    if docs:
-        wanted.append((docs, generated_documents(catalog, options.models), (".",)))
     if not options.check:
         lines = [line for root, texts, folders in wanted for line in write(root, texts, folders).lines()]
         print(f"{sum(len(texts) for _, texts, _ in wanted)} files, {len(lines)} changed", *lines, sep="\n  ")

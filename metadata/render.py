@@ -37,9 +37,9 @@ def satellite_folder(model: SatelliteModel) -> str:
     return "raw_vault/refs" if model.is_reference else "raw_vault/sats"
 
 
-def _templates(*kinds: str) -> list[jinja2.Template]:
-    """Read templates written with << >> and [% %], since {{ }} and {% %} are dbt's."""
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Reads templates written with << >> and [% %], since {{ }} and {% %} are dbt's."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         variable_start_string="<<",
         variable_end_string=">>",
@@ -51,8 +51,12 @@ def _templates(*kinds: str) -> list[jinja2.Template]:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.globals["raw_source"] = naming.RAW_SOURCE
-    environment.filters["names"] = lambda names: json.dumps(list(names))
-    environment.filters["one_or_many"] = lambda names: json.dumps(names[0] if len(names) == 1 else names)
-    environment.filters["header"] = lambda sources: header(sources, "--")
-    return [environment.get_template(f"{kind}.sql.j2") for kind in kinds]
+
+
+def _templates(*kinds: str) -> list[jinja2.Template]:
+    found = environment()
+    found.globals["raw_source"] = naming.RAW_SOURCE
+    found.filters["names"] = lambda names: json.dumps(list(names))
+    found.filters["one_or_many"] = lambda names: json.dumps(names[0] if len(names) == 1 else names)
+    found.filters["header"] = lambda sources: header(sources, "--")
+    return [found.get_template(f"{kind}.sql.j2") for kind in kinds]

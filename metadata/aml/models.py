@@ -1,0 +1,197 @@
+"""The marts as Holistics models: a label, a type and a format for every column, all from their contracts.
+
+A label that two models would share is told apart by the model's own: "Supplier Category". Hidden are keys,
+the bounds of versions, and the numbers of facts, for which there are metrics.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import jinja2
+
+from metadata.aml.presentation import ModelPresentation, Presentation, shown_marts
+from metadata.marts import Mart, MartColumn
+from metadata.render import MARK, environment
+
+MODELS = "models"
+TYPES = {
+    "int64": "number",
+    "float64": "number",
+    "numeric": "number",
+    "bignumeric": "number",
+    "string": "text",
+    "bool": "truefalse",
+    "date": "date",
+    "datetime": "datetime",
+    "timestamp": "datetime",
+    "json": "json",
+}
+# Holistics has no type for these, and no figure is made of them
+UNSEEN = ("bytes", "geography")
+MONEY, COUNT, DATE = "[$$]#,###0.00", "#,###0", "LLL dd, yyyy"
+VERSION = ("valid_from", "valid_to")
+WORDS = {"id": "ID", "iso": "ISO", "to": "to", "of": "of"}
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A field of a model. `sql`: what it is computed of, with `{{ #SOURCE.column }}` for the columns."""
+
+    name: str
+    label: str
+    type: str
+    description: str
+    format: str | None
+    hidden: bool
+    primary_key: bool
+    sql: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A mart as Holistics sees it."""
+
+    name: str
+    label: str
+    description: str
+    is_fact: bool
+    dimensions: tuple[Dimension, ...]
+
+
+@dataclass(frozen=True)
+class Role:
+    """A dimension under another name: every visible field has a label of its own."""
+
+    name: str
+    of: str
+    label: str
+    labels: tuple[tuple[str, str], ...]
+
+
+def aml_type(data_type: str) -> str | None:
+    """The Holistics type of a BigQuery type; None for what Holistics cannot show. KeyError if unknown."""
+    base = data_type.partition("(")[0]
+    return None if base in UNSEEN else TYPES[base]
+
+
+def holistics_files(marts: Sequence[Mart], presentation: Presentation) -> dict[str, str]:
+    """Return path below metadata/holistics -> AML of every model and role."""
+    model_template, role_template = _templates(presentation)
+    models = {model.name: model for model in holistics_models(marts, presentation)}
+    files = {}
+    for model in models.values():
+        folder = "facts" if model.is_fact else "dimensions"
+        files[f"{MODELS}/{folder}/{model.name}.model.aml"] = model_template.render(model=model)
+    for role in _roles(models, presentation):
+        files[f"{MODELS}/roles/{role.name}.model.aml"] = role_template.render(role=role)
+    return files
+
+
+def holistics_models(marts: Sequence[Mart], presentation: Presentation) -> tuple[Model, ...]:
+    """The marts that are shown, in the order of their names."""
+    shown = [(mart, presentation.models[mart.name]) for mart in shown_marts(marts)]
+    counted = Counter(_plain_label(column, told) for mart, told in shown for column in _columns(mart, told))
+    return tuple(
+        Model(mart.name, told.label, mart.description, mart.is_fact, tuple(_dimensions(mart, told, counted)))
+        for mart, told in shown
+    )
+
+
+def _columns(mart: Mart, told: ModelPresentation) -> list[MartColumn]:
+    """The columns of the contract that are exposed, then the computed ones."""
+    kept = [
+        column
+        for column in mart.columns
+        if aml_type(column.type) and (not told.only or column.name in told.only)
+    ]
+    computed = (
+        MartColumn(name, column.data_type, column.description, False, None)
+        for name, column in told.computed.items()
+    )
+    return [*kept, *computed]
+
+
+def _dimensions(mart: Mart, told: ModelPresentation, counted: Mapping[str, int]) -> Iterator[Dimension]:
+    for column in _columns(mart, told):
+        is_key = column.name == mart.columns[0].name
+        computed = told.computed.get(column.name)
+        sql = computed.sql if computed else f"{{{column.name}}}"
+        yield Dimension(
+            column.name,
+            _label(column, told, counted),
+            aml_type(column.type) or "unknown",
+            column.description,
+            _format(column),
+            _is_hidden(mart, column, told),
+            is_key,
+            sql.replace("{", "{{ #SOURCE.").replace("}", " }}"),
+        )
+
+
+def _plain_label(column: MartColumn, told: ModelPresentation) -> str:
+    words = column.name.removeprefix("wwi_").split("_")
+    return told.labels.get(column.name) or " ".join(WORDS.get(word, word.capitalize()) for word in words)
+
+
+def _label(column: MartColumn, told: ModelPresentation, counted: Mapping[str, int]) -> str:
+    label = _plain_label(column, told)
+    is_shared = counted[label] > 1 and not label.startswith(told.label)
+    return f"{told.label} {label}" if is_shared else label
+
+
+def _format(column: MartColumn) -> str | None:
+    """A format by unit and scale; a number that only names something has none, 1,234 would mislead."""
+    base, _, scale = column.type.partition("(")
+    if base == "date":
+        return DATE
+    if aml_type(column.type) != "number" or _is_name(column):
+        return None
+    if "US dollars" in column.description:
+        return MONEY
+    digits = int(scale.rstrip(")").rpartition(",")[2]) if scale else 0
+    return f"{COUNT}.{'0' * digits}" if digits else COUNT
+
+
+def _is_name(column: MartColumn) -> bool:
+    """A key, or a number by which something is known."""
+    return column.refers_to is not None or column.name.endswith(("_key", "_id", "_sensor_number"))
+
+
+def _is_hidden(mart: Mart, column: MartColumn, told: ModelPresentation) -> bool:
+    if column.refers_to or column.name.endswith("_key") or column.name in VERSION:
+        return True
+    is_measure = mart.is_fact and aml_type(column.type) == "number" and not _is_name(column)
+    return is_measure and column.name not in told.numbers
+
+
+def _roles(models: Mapping[str, Model], presentation: Presentation) -> Iterator[Role]:
+    for name, told in presentation.roles.items():
+        base = models[told.of]
+        labels = (
+            (field.name, _role_label(field.label, base.label, told.label))
+            for field in base.dimensions
+            if not field.hidden
+        )
+        yield Role(name, told.of, told.label, tuple(labels))
+
+
+def _role_label(label: str, base: str, role: str) -> str:
+    """`Customer Category` of a bill-to customer and `Fiscal Year` of a delivery date, by the role's name."""
+    if label.startswith(base):
+        return f"{role}{label.removeprefix(base)}"
+    return f"{role.removesuffix(f' {base}')} {label}"
+
+
+def quoted(text: str) -> str:
+    """The text as an AML string."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    return f"'{escaped}'"
+
+
+def _templates(presentation: Presentation) -> tuple[jinja2.Template, jinja2.Template]:
+    found = environment()
+    found.filters["quoted"] = quoted
+    found.globals["mark"] = f"// {MARK}"
+    found.globals["presentation"] = presentation
+    return found.get_template("model.aml.j2"), found.get_template("role.aml.j2")
