@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from flows.cli import ask, cloud, load, source, warehouse
+from flows.cli import ask, cloud, load, past, source, warehouse
 from metadata.errors import WwiError
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
 for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
     app.command()(command)
-for question in (ask.status, ask.reconcile, ask.query):
+for question in (ask.status, ask.reconcile, ask.query, past.history):
     app.command()(question)
 
 

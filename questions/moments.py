@@ -1,0 +1,105 @@
+"""A moment that is asked about, as people write it: a time, a day, or a batch.
+
+What was known is told by `load_dts`, the time of a batch, in UTC (docs/adr/0005-two-time-lines.md).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from google.cloud import bigquery
+
+from ingestion.bigquery import query
+from ingestion.errors import MissingInWarehouseError, PermanentError
+from ingestion.settings import Settings
+
+BATCH = re.compile(r"batch:(\d+)")
+SHOWN = 5
+HOW = "Say a time (2026-05-31T18:00), UTC unless it has a zone, a day (its end), or batch:3."
+
+
+@dataclass(frozen=True)
+class Load:
+    """A batch that the vault holds: its number, its time (UTC), and what the source's own clock said."""
+
+    batch_id: int
+    load_dts: datetime
+    applied_dts: datetime | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time (UTC), and the last load before or at it: what was known then."""
+
+    at: datetime
+    load: Load
+
+
+def loads(client: bigquery.Client, settings: Settings) -> tuple[Load, ...]:
+    """Return the batches that the vault holds, in their order. Raises PermanentError before the first."""
+    audit = f"`{settings.project}.{settings.dataset('audit')}"
+    try:
+        rows = query(
+            client,
+            f"""
+            select
+                batch_id,
+                load_dts,
+                applied_dts
+            from {audit}.batches`
+            where
+                status = 'completed'
+                and batch_id in (select batch_id from {audit}.vault_loads`)
+            order by load_dts
+            """,
+            timeout_s=settings.query_timeout_s,
+        )
+    except MissingInWarehouseError:
+        rows = []
+    if not rows:
+        raise PermanentError("nothing is known yet: the vault holds no batch. Run `wwi run`.")
+    return tuple(Load(**row) for row in rows)
+
+
+def moment(text: str, known: Sequence[Load]) -> Moment:
+    """Return the moment that a text means, given the loads in their order.
+
+    Raises PermanentError for a text that means none, an unknown batch, or a time before the first load.
+    """
+    batch = BATCH.fullmatch(text.strip())
+    if batch:
+        found = next((load for load in known if load.batch_id == int(batch[1])), None)
+        if found is None:
+            raise PermanentError(f"the vault holds no batch {batch[1]}. {_listed(known)}")
+        return Moment(found.load_dts, found)
+    at = parsed(text)
+    before = [load for load in known if load.load_dts <= at]
+    if not before:
+        raise PermanentError(f"nothing was known at {at:%Y-%m-%d %H:%M:%S} UTC. {_listed(known)}")
+    return Moment(at, before[-1])
+
+
+def parsed(text: str) -> datetime:
+    """Return the time in UTC. A day alone is its end; a time without a zone is UTC."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
+            return datetime.combine(date.fromisoformat(text.strip()), time.max, UTC)
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise PermanentError(f"'{text}' is no moment. {HOW}") from error
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def literal(at: datetime) -> str:
+    """The time as a literal of GoogleSQL, so that BigQuery can leave partitions out by it."""
+    return f"timestamp '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+
+
+def _listed(known: Sequence[Load]) -> str:
+    """The loads in words: the first ones and the last."""
+    shown = [*known[: SHOWN - 1], known[-1]] if len(known) > SHOWN else known
+    told = [f"batch {load.batch_id} at {load.load_dts:%Y-%m-%d %H:%M:%S}" for load in shown]
+    if len(known) > SHOWN:
+        told.insert(-1, "...")
+    return f"Loads (UTC): {', '.join(told)}."

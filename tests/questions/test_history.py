@@ -1,0 +1,101 @@
+"""How rows of satellites become versions of one thing."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+from questions.history import History, Span, parts_of, statement, typed_key, versions
+from questions.moments import Load
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES = tuple(START + timedelta(days=number) for number in range(5))
+LOADS = tuple(Load(number, at, at.replace(tzinfo=None)) for number, at in enumerate(TIMES, start=1))
+
+
+def told(model: str, day: int, **payload: Any) -> dict[str, Any]:
+    table = "warehouse.stock_item_holdings" if "hold" in model else "warehouse.stock_items"
+    return {
+        "model": model,
+        "load_dts": TIMES[day],
+        "record_source": f"wwi.{table}",
+        "payload": json.dumps(payload),
+    }
+
+
+def test_satellites_of_one_load_are_one_version_with_what_changed(catalog: Catalog) -> None:
+    rows = [
+        told("sat_stock_item__status", 0, is_deleted=False),
+        told("sat_stock_item__pricing", 0, unit_price=10, tax_rate=15, recommended_retail_price=None),
+        told("sat_stock_item__details", 0, stock_item_name="Mug"),
+        told("eff_sat_stock_item_supplier", 2, supplier_id=4),
+        told("sat_stock_item__pricing", 2, unit_price=12, tax_rate=15, recommended_retail_price=None),
+        told("sat_stock_item__holding", 2, quantity_on_hand=7, last_edited_when="2013-01-02T12:00:00"),
+    ]
+    first, second = versions(rows, parts_of(catalog, "stock_item"), LOADS)
+    assert (first.event, first.batch_id, first.edited_when) == ("new", 1, None)
+    assert {each.column for each in first.changes} == {"unit_price", "tax_rate", "stock_item_name"}
+    assert (second.event, second.batch_id, second.edited_when) == ("changed", 3, "2013-01-02T12:00:00")
+    assert [(each.column, each.before, each.after) for each in second.changes] == [
+        ("supplier_id", None, 4),
+        ("unit_price", 10, 12),
+        ("holding.quantity_on_hand", None, 7),
+        ("holding.last_edited_when", None, "2013-01-02T12:00:00"),
+    ]
+    assert second.record_sources == ("wwi.warehouse.stock_item_holdings", "wwi.warehouse.stock_items")
+    assert second.state["stock_item_name"] == "Mug"
+    assert "supplier_id" not in first.state
+
+
+def test_times_without_the_row_are_told_and_a_second_table_of_the_hub_has_its_own(catalog: Catalog) -> None:
+    rows = [
+        told("sat_stock_item__status", 0, is_deleted=False),
+        told("sat_stock_item__holding_status", 0, is_deleted=False),
+        told("sat_stock_item__status", 1, is_deleted=True),
+        told("sat_stock_item__holding_status", 2, is_deleted=True),
+        told("sat_stock_item__status", 3, is_deleted=False),
+        told("sat_stock_item__status", 4, is_deleted=True),
+    ]
+    found = History("stock_item", "1", versions(rows, parts_of(catalog, "stock_item"), LOADS), True)
+    events = [version.event for version in found.versions]
+    assert events == ["new", "deleted", "changed", "returned", "deleted"]
+    assert found.versions[2].changes[0].column == "holding.is_deleted"
+    assert found.deleted == (Span(TIMES[1], TIMES[3]), Span(TIMES[4], None))
+
+
+def test_a_masked_value_changes_when_the_warehouse_says_so(catalog: Catalog) -> None:
+    rows = [
+        told("sat_person__personal", 0, full_name="K***", changed__full_name=True),
+        told("sat_person__personal", 1, full_name="K***", changed__full_name=True, email_address=None),
+        told("sat_person__personal", 2, full_name="K***", changed__full_name=False),
+    ]
+    found = versions(rows, parts_of(catalog, "person"), LOADS)
+    shown = [[(each.column, each.before, each.after) for each in version.changes] for version in found]
+    assert shown == [[("full_name", None, "K***")], [("full_name", "K***", "K***")], []]
+    assert History("person", "2", found, True).masked_columns == ("full_name",)
+
+
+def test_every_hub_that_a_table_tells_about_can_be_asked_and_hides_what_is_personal(catalog: Catalog) -> None:
+    settings = Settings(target="local", _env_file=None)
+    asked = {table.vault.hub for table in catalog.tables if hasattr(table.vault, "hub")}
+    assert {"customer", "supplier", "stock_item", "order", "invoice", "purchase_order", "person"} <= asked
+    for entity in asked:
+        parts = parts_of(catalog, entity)
+        masked = statement(catalog, entity, parts, settings, personal=False)
+        shown = statement(catalog, entity, parts, settings, personal=True)
+        assert "'***'" not in shown
+        lines = {line.strip().rstrip(",") for line in masked.splitlines()}
+        for name in (name for part in parts for name in part.personal):
+            assert f"as {name}" in masked
+            assert f"part.{name}" not in lines
+
+
+def test_what_there_is_not_is_refused_with_what_there_is(catalog: Catalog) -> None:
+    with pytest.raises(PermanentError, match=r"Did you mean 'customer'.*supplier"):
+        parts_of(catalog, "custmer")
+    with pytest.raises(PermanentError, match="customer 'Tailspin': customer_id is a whole number"):
+        typed_key(catalog, "customer", "Tailspin")

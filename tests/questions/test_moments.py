@@ -1,0 +1,53 @@
+"""What people may write for a moment, and which load it means."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingestion.errors import PermanentError
+from questions.moments import Load, literal, moment, parsed
+
+FIRST = datetime(2026, 1, 1, 6, 0, tzinfo=UTC)
+LOADS = tuple(Load(number, FIRST + timedelta(days=number - 1), None) for number in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2026-01-02T06:00:00+00:00", datetime(2026, 1, 2, 6, tzinfo=UTC)),
+        ("2026-01-02 08:00+02:00", datetime(2026, 1, 2, 6, tzinfo=UTC)),
+        ("2026-01-02T06:00", datetime(2026, 1, 2, 6, tzinfo=UTC)),
+        ("2026-01-02T06:00Z", datetime(2026, 1, 2, 6, tzinfo=UTC)),
+        (" 2026-01-02 ", datetime(2026, 1, 2, 23, 59, 59, 999999, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_utc_unless_it_has_a_zone_and_a_day_is_its_end(text: str, meant: datetime) -> None:
+    assert parsed(text) == meant
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "batch 2", ""])
+def test_what_is_no_moment_is_refused_with_what_is_one(text: str) -> None:
+    with pytest.raises(PermanentError, match=r"no moment.*batch:3"):
+        moment(text, LOADS)
+
+
+def test_a_moment_belongs_to_the_last_load_before_or_at_it() -> None:
+    assert moment("2026-01-02T06:00", LOADS).load.batch_id == 2
+    assert moment("2026-01-02T05:59:59.999999", LOADS).load.batch_id == 1
+    assert moment("2026-01-02", LOADS).load.batch_id == 2
+    assert moment("2030-01-01", LOADS).load.batch_id == 8
+
+
+def test_a_batch_is_the_time_of_its_load() -> None:
+    found = moment("batch:3", LOADS)
+    assert (found.at, found.load.batch_id) == (datetime(2026, 1, 3, 6, tzinfo=UTC), 3)
+
+
+@pytest.mark.parametrize("text", ["2026-01-01T05:59", "batch:9"])
+def test_where_nothing_was_known_the_loads_are_named(text: str) -> None:
+    with pytest.raises(PermanentError, match=r"batch 1 at 2026-01-01 06:00:00, .*\.\.\., batch 8 at"):
+        moment(text, LOADS)
+
+
+def test_the_literal_keeps_every_microsecond() -> None:
+    assert literal(FIRST.replace(microsecond=7)) == "timestamp '2026-01-01 06:00:00.000007+00:00'"
