@@ -22,6 +22,7 @@ from sandbox.services import (
 )
 
 NAME = "warehouse"
+PROGRAM = "sandbox.emulator"
 USUAL_REST_PORT = 9050
 USUAL_GRPC_PORT = 9060
 START_TIMEOUT_S = 60
@@ -31,10 +32,11 @@ STOP_TIMEOUT_S = 30
 EXTENSIONS = ("spatial", "avro")
 
 
-def up(settings: Settings) -> Address:
+def up(settings: Settings, *, program: str = PROGRAM) -> Address:
     """Start the local warehouse unless it runs, and return its address (`url`, `project`, port, pid).
 
-    Raises ServiceError with the end of the emulator's log when it does not come up.
+    `program`: the module that is started. Raises ServiceError with the end of the emulator's log when it does
+    not come up.
     """
     running = read_address(settings.home, NAME)
     if running:
@@ -50,7 +52,7 @@ def up(settings: Settings) -> Address:
     with log.open("w") as out:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "sandbox.emulator", "start",
+                sys.executable, "-m", program, "start",
                 "--persistent", "--data-dir", str(folder / "data"),
                 "--rest-port", str(rest_port), "--grpc-port", str(grpc_port), "--project", settings.project,
                 "--log-level", "warning",

@@ -1,5 +1,12 @@
-"""How long each part of the main line takes here, in one run, on services of its own."""
+"""How long the main line takes here over the whole period, in one run, on services of its own.
 
+Beside it stands the floor: the statements that the engine ran for the first build, run again on a copy of the
+data without dbt, HTTP and translation.
+"""
+
+import asyncio
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,14 +18,17 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import simulation
-from flows.dbt import build
+from flows.dbt import BuildReport, build
 from ingestion.batch import run_batch
 from ingestion.settings import Settings
 from metadata.load import load_catalog
+from questions.reconcile import reconcile
 from questions.sizes import layer_sizes
 from sandbox import postgres, warehouse
+from tests.bench.recorder import RECORD, Ran, recorded, replay
 
-LAST_DAY = date(2013, 4, 30)
+LAST_DAY = date.fromisoformat(os.environ.get("WWI_BENCH_LAST_DAY", "2016-05-31"))
+RECORDER = "tests.bench.recorder"
 
 T = TypeVar("T")
 
@@ -31,33 +41,73 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def measure(console: Console) -> None:
-    """Measure, and print one table."""
+    """Measure, and print a table of the steps and one of the builds' shares."""
     with tempfile.TemporaryDirectory(prefix="wwi-bench-") as folder:
         settings = Settings(home=Path(folder), _env_file=None)
-        catalog = load_catalog()
+        os.environ[RECORD] = str(settings.home / "record")
         try:
-            postgres.up(settings)
-            warehouse.up(settings)
-            history, simulate_s = timed(lambda: simulation.simulate(settings, last=LAST_DAY))
-            full, full_s = timed(lambda: run_batch(settings, catalog))
-            _, idle_s = timed(lambda: run_batch(settings, catalog))
-            first, first_s = timed(lambda: build(settings))
-            simulation.simulate(settings, days=1)
-            day, day_s = timed(lambda: run_batch(settings, catalog))
-            _, daily_s = timed(lambda: build(settings))
-            rows = {layer.layer: layer.rows for layer in layer_sizes(settings)}
+            _measure(console, settings)
         finally:
             warehouse.down(settings)
             postgres.down(settings)
+            del os.environ[RECORD]
+
+
+def _measure(console: Console, settings: Settings) -> None:
+    catalog = load_catalog()
+    postgres.up(settings)
+    warehouse.up(settings, program=RECORDER)
+    steps = Table("step", "seconds", "what")
+
+    def step(name: str, seconds: float, what: str) -> None:
+        steps.add_row(name, f"{seconds:.1f}", what)
+
+    history, seconds = timed(lambda: simulation.simulate(settings, last=LAST_DAY))
+    step("simulate", seconds, f"to {LAST_DAY}, {history.order_lines / seconds:,.0f} order lines a second")
+    full, seconds = timed(lambda: run_batch(settings, catalog))
+    step("first ingest", seconds, f"{full.rows_loaded:,} rows, {full.rows_loaded / seconds:,.0f} a second")
+    _, seconds = timed(lambda: run_batch(settings, catalog))
+    step("idle ingest", seconds, "nothing changed")
+
+    before = _copy(settings)
+    shares = Table("build", "seconds", "in the engine", "bare engine", "x bare", "nodes' seconds by layer")
+    first, seconds = timed(lambda: build(settings))
+    ran = list(recorded(_record(settings)))
+    rows = {layer.layer: layer.rows for layer in layer_sizes(settings)}
     nodes = f"{first.models_passed} models, {first.tests_passed} tests"
-    table = Table("step", "seconds", "what")
-    for step, seconds, what in (
-        ("simulate", simulate_s, f"{history.order_lines / simulate_s:,.0f} order lines a second"),
-        ("first ingest", full_s, f"{full.rows_loaded:,} rows, {full.rows_loaded / full_s:,.0f} a second"),
-        ("idle ingest", idle_s, "nothing changed"),
-        ("first build", first_s, f"{nodes}, {rows['raw_vault']:,} rows in the raw vault"),
-        ("daily ingest", day_s, f"{day.rows_loaded:,} rows"),
-        ("daily build", daily_s, f"{daily_s / first_s:.2f} of the first build"),
-    ):
-        table.add_row(step, f"{seconds:.1f}", what)
-    console.print(table)
+    step("first build", seconds, f"{nodes}, {rows['raw_vault']:,} rows in the raw vault")
+    _, seconds = timed(lambda: reconcile(settings, catalog))
+    step("reconcile", seconds, "source = raw = vault = marts")
+    floor = asyncio.run(replay(before, [each for each in ran if not each.is_bookkeeping]))
+    _share(shares, "first", first, ran, floor)
+
+    for _ in range(2):  # the first day's statements are new to the emulator, those of the second it knows
+        simulation.simulate(settings, days=1)
+        day, ingest_s = timed(lambda: run_batch(settings, catalog))
+        _record(settings).unlink()
+        daily, build_s = timed(lambda: build(settings))
+    step("daily ingest", ingest_s, f"{day.rows_loaded:,} rows")
+    step("daily build", build_s, f"{build_s / first.seconds:.2f} of the first build")
+    _share(shares, "daily", daily, list(recorded(_record(settings))), None)
+    console.print(steps, shares)
+
+
+def _record(settings: Settings) -> Path:
+    return settings.home / "record"
+
+
+def _copy(settings: Settings) -> Path:
+    """Return a folder with the data as they are now, and begin a new record."""
+    data, copy = settings.home / "warehouse" / "data", settings.home / "before"
+    warehouse.down(settings)
+    shutil.copytree(data, copy)
+    _record(settings).unlink()
+    warehouse.up(settings, program=RECORDER)
+    return copy
+
+
+def _share(table: Table, name: str, report: BuildReport, ran: list[Ran], floor: float | None) -> None:
+    engine = sum(each.seconds for each in ran)
+    layers = ", ".join(f"{layer} {seconds:.0f}" for layer, seconds in report.layer_seconds.items())
+    bare = ("", "") if floor is None else (f"{floor:.1f}", f"{report.seconds / floor:.1f}")
+    table.add_row(name, f"{report.seconds:.1f}", f"{engine:.1f}", *bare, layers)
