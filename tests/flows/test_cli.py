@@ -79,7 +79,8 @@ def test_the_commands_are_those_of_the_design() -> None:
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
-    single = {(name,) for name in (*loading, "status", "reconcile", "query")}
+    past = ("history",)
+    single = {(name,) for name in (*loading, "status", "reconcile", "query", *past)}
     assert set(_commands()) == source | warehouse | project | single | {("source",), ("warehouse",)}
 
 
