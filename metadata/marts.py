@@ -33,6 +33,16 @@ class Mart:
     columns: tuple[MartColumn, ...]
 
     @property
+    def column_names(self) -> tuple[str, ...]:
+        """All columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def key(self) -> str:
+        """The column that tells its rows apart: each mart begins with it."""
+        return self.columns[0].name
+
+    @property
     def is_fact(self) -> bool:
         """Named `fct_`."""
         return self.name.startswith("fct_")

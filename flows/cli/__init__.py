@@ -25,7 +25,7 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
 for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
     app.command()(command)
-for question in (ask.status, ask.reconcile, ask.query, past.history):
+for question in (ask.status, ask.reconcile, ask.query, past.history, past.asof, past.functions):
     app.command()(question)
 
 

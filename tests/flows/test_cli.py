@@ -79,7 +79,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
-    past = ("history",)
+    past = ("history", "asof", "functions")
     single = {(name,) for name in (*loading, "status", "reconcile", "query", *past)}
     assert set(_commands()) == source | warehouse | project | single | {("source",), ("warehouse",)}
 

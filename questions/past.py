@@ -1,0 +1,106 @@
+"""The marts of the past, as the command line asks for them: moments in words in, rows or differences out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingestion.bigquery import connect, query
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+from metadata.errors import did_you_mean
+from metadata.load import load_catalog
+from metadata.marts import Mart, load_marts
+from metadata.reconciliation import load_reconciliation
+from questions import as_of as definition
+from questions import difference as comparison
+from questions import table_functions
+from questions.moments import Moment, literal, loads, moment
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """Rows of a mart as it was known at a moment, by key. `has_more`: there were more than were asked for."""
+
+    mart: str
+    moment: Moment
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    has_more: bool = False
+
+
+def as_of(  # noqa: PLR0913 - what, when, and how much of it
+    settings: Settings,
+    models: definition.Models,
+    mart: str,
+    when: str,
+    *,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+    limit: int = 0,
+) -> AsOf:
+    """Return the mart's rows as they were known at `when`, see questions/moments.py. `limit` 0 is all.
+
+    Raises PermanentError for an unknown mart, column or moment, and for what the warehouse refuses.
+    """
+    described = described_mart(models, mart)
+    wanted = tuple(columns or described.column_names)
+    _check_columns(described, wanted)
+    client = connect(settings, "asof")
+    at = moment(when, loads(client, settings))
+    sql = definition.as_of(
+        settings, models, mart, literal(at.at),
+        columns=wanted, where=where, order_by=(described.key,), limit=limit + 1 if limit else None,
+    )  # fmt: skip
+    rows = query(client, sql, timeout_s=settings.query_timeout_s)
+    shown = rows[:limit] if limit else rows
+    return AsOf(mart, at, wanted, tuple(tuple(row.values()) for row in shown), len(rows) > len(shown))
+
+
+def difference(  # noqa: PLR0913 - what, when, and how much of it
+    settings: Settings,
+    models: definition.Models,
+    mart: str,
+    before: str,
+    after: str,
+    *,
+    where: str | None = None,
+    limit: int = 20,
+) -> comparison.Difference:
+    """Return what of the mart was not the same at two moments. Raises as `as_of`."""
+    described = described_mart(models, mart)
+    client = connect(settings, "asof")
+    known = loads(client, settings)
+    measures = comparison.measures_of(described, load_reconciliation(load_catalog()))
+    return comparison.difference(
+        client, settings, models, described, moment(before, known), moment(after, known),
+        measures=measures, where=where, limit=limit,
+    )  # fmt: skip
+
+
+def function_statements(
+    settings: Settings, models: definition.Models, marts: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """The statements that make the table functions of these marts, by default of all."""
+    wanted = [described_mart(models, name) for name in marts or definition.marts(models)]
+    return tuple(table_functions.statement(settings, models, mart) for mart in wanted)
+
+
+def make_functions(
+    settings: Settings, models: definition.Models, marts: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Make or replace the table functions of these marts, by default of all, and return their names."""
+    wanted = [described_mart(models, name) for name in marts or definition.marts(models)]
+    return table_functions.make(connect(settings, "functions"), settings, models, wanted)
+
+
+def described_mart(models: definition.Models, name: str) -> Mart:
+    """The mart with the columns of its contract. Raises PermanentError when there is none of that name."""
+    definition.check_mart(models, name)
+    return next(mart for mart in load_marts() if mart.name == name)
+
+
+def _check_columns(mart: Mart, wanted: Sequence[str]) -> None:
+    for column in wanted:
+        if column not in mart.column_names:
+            mend = did_you_mean(column, mart.column_names)
+            raise PermanentError(f"{mart.name} has no column '{column}'. {mend}")
