@@ -12,9 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.build_record import note
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
@@ -135,9 +137,14 @@ def build_arguments(
 
 def make_views(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> BuildReport:
     """Make the views of business vault and marts anew, for one who holds the lease already."""
+    return make(settings, VIEWS, vault_dir=vault_dir)
+
+
+def make(settings: Settings, select: Sequence[str], *, vault_dir: Path = VAULT_DIR) -> BuildReport:
+    """Make these models anew without their tests, for one who holds the lease already."""
     started = time.monotonic()
     with _environment(settings, vault_dir):
-        results = _invoke(["run", "--select", *VIEWS], settings, vault_dir)
+        results = _invoke(["run", "--select", *select], settings, vault_dir)
     report = summarise(results, time.monotonic() - started)
     raise_if_failed(report)
     return report
@@ -167,8 +174,15 @@ def run(
         # two builds at once would insert the same satellite rows: each finds them missing
         with hold(client, settings, "build", on_lost=interrupter()) as lease:
             refuse_open_swap(client, settings)
-            results = invoke(arguments, settings, vault_dir)
+            began = datetime.now(UTC)
+            told = client, settings, began, arguments, vault_dir
+            try:
+                results = invoke(arguments, settings, vault_dir)
+            except PermanentError as error:
+                note(*told, (), raw_prefix=raw_prefix, error=str(error))
+                raise
             lease.check()
+            note(*told, results, raw_prefix=raw_prefix)
     report = summarise(results, time.monotonic() - started)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds

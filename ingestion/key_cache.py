@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery
+from ingestion import bigquery, ledger
 from ingestion.errors import PermanentError
 from ingestion.parquet import open_writer
 from ingestion.plan import Previous
@@ -73,13 +73,12 @@ def adopt(settings: Settings, manifest: Manifest) -> None:
 def _rebuild(client: Client, settings: Settings, table: Table, previous: Previous) -> Path:
     """Ask raw which keys were there after the previous batch: those whose last record is no delete."""
     names = ", ".join(f"`{name}`" for name in table.primary_key)
-    batches = f"`{settings.project}`.`{settings.dataset('audit')}`.batches"
     query = f"""
         with latest as (
             select {names}, change_type
             from `{raw_table_id(settings, table)}`
             where batch_id <= {previous.batch_id}
-                and batch_id in (select batch_id from {batches} where status = 'completed')
+                and batch_id in ({ledger.completed(settings)})
             qualify row_number() over (partition by {names} order by load_dts desc) = 1
         )
         select {names} from latest where change_type = 'upsert'

@@ -17,7 +17,7 @@ from typing import Any
 
 from google.cloud.bigquery import Client, PolicyTagList, SchemaField
 
-from ingestion import bigquery
+from ingestion import bigquery, chain
 from ingestion.bigquery import Parameter, TableLayout
 from ingestion.load_jobs import LoadJob
 from ingestion.new_columns import SchemaChange
@@ -38,7 +38,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "One row per batch of the ingestion.",
         "batch_id INT64, load_dts TIMESTAMP, applied_dts DATETIME, status STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, source_system STRING, snapshot STRING, pid INT64, host STRING, "
-        "code_version STRING, error STRING, ended_xids STRING",
+        "code_version STRING, error STRING, ended_xids STRING, previous_hash STRING, hash STRING",
     ),
     "table_loads": (
         "One row per table of a completed batch, also when nothing had changed.",
@@ -47,7 +47,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, days INT64, columns STRING, bytes_written INT64, slot_ms INT64, "
-        "rejected INT64",
+        "rejected INT64, content STRING",
     ),
     "control_totals": (
         "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
@@ -89,6 +89,29 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "rebuild_id INT64, layer STRING, table_name STRING, live_rows INT64, rebuilt_rows INT64, "
         "live_checksum NUMERIC, rebuilt_checksum NUMERIC, is_equal BOOL, difference STRING",
     ),
+    "builds": (
+        "One row per build by dbt, see ingestion/builds.py; its `invocation_id` in vault_loads tells which "
+        "batches it took up.",
+        "invocation_id STRING, started_at TIMESTAMP, finished_at TIMESTAMP, status STRING, "
+        "code_version STRING, commit_id STRING, packages STRING, arguments STRING, vars STRING, "
+        "dataset_prefix STRING, models INT64, tests INT64, failed INT64, skipped INT64, "
+        "rows_affected INT64, bytes_billed INT64, error STRING, host STRING",
+    ),
+    "erasures": (
+        "One row per erasure of a person's values, see ingestion/erasures.py; none of the values is kept.",
+        "erasure_id INT64, entity STRING, entity_key STRING, erased_at TIMESTAMP, erased_by STRING, "
+        "reason STRING, head STRING, previous_hash STRING, hash STRING",
+    ),
+    "erased_contents": (
+        "The deliveries that an erasure changed, with the content of each before and after.",
+        "erasure_id INT64, table_name STRING, batch_id INT64, rows_changed INT64, columns STRING, "
+        "old_content STRING, new_content STRING",
+    ),
+    "build_nodes": (
+        "One row per model, test or other node of a build, with its outcome.",
+        "invocation_id STRING, kind STRING, name STRING, layer STRING, status STRING, rows_affected INT64, "
+        "bytes_billed INT64, seconds FLOAT64, failing_rows INT64, message STRING, finished_at TIMESTAMP",
+    ),
 }
 
 
@@ -96,7 +119,10 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 _PERSONAL = {("rejected_values", "key"), ("rejected_values", "value")}
 
 # The tables that grow by more than a few rows a batch are read by partition.
-_PARTITIONS = {"daily_totals": ("load_dts", ("table_name",))}
+_PARTITIONS = {
+    "daily_totals": ("load_dts", ("table_name",)),
+    "build_nodes": ("finished_at", ("invocation_id",)),
+}
 
 
 @dataclass(frozen=True)
@@ -251,14 +277,18 @@ def record_schema_changes(
     bigquery.execute(client, statement, timeout_s=settings.query_timeout_s)
 
 
-def complete(
+def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
     client: Client,
     settings: Settings,
     manifest: Manifest,
     jobs: Mapping[str, LoadJob],
+    contents: Mapping[str, str],
     finished_at: datetime,
 ) -> None:
-    """Write what each table brought, its control totals, and that the batch is completed: all or nothing."""
+    """Write what each table brought, its control totals, and that the batch is completed: all or nothing.
+
+    `contents`: {table: content of its rows in raw}, with which it joins the chain (ingestion/chain.py).
+    """
     loads: list[Row] = [
         {
             **table.model_dump(),
@@ -269,6 +299,7 @@ def complete(
             **_work(jobs.get(table.table)),
             "status": "loaded" if table.file else "unchanged",
             "columns": json.dumps(table.columns),
+            "content": contents.get(table.table),
         }
         for table in manifest.tables
     ]
@@ -277,15 +308,30 @@ def complete(
         for table in manifest.tables
         for name, value in {"rows": table.source_rows, **table.controls}.items()
     ]
+    (begun,) = bigquery.query(
+        client,
+        _BEGUN.format(batches=table_name(settings, "batches"), batch_id=manifest.batch_id),
+        timeout_s=settings.query_timeout_s,
+    )
+    previous = begun.pop("newest_hash") or chain.START
+    done = begun | {"status": COMPLETED, "error": None, "finished_at": finished_at}
+    own_hash = chain.link(previous, done, chained(loads, totals))
     script = [
         "begin transaction",
         insert(settings, "table_loads", loads),
         insert(settings, "control_totals", totals),
         f"update {table_name(settings, 'batches')} set status = '{COMPLETED}', error = null, "
-        f"finished_at = timestamp '{finished_at.isoformat(sep=' ')}' where batch_id = {manifest.batch_id}",
+        f"finished_at = timestamp '{finished_at.isoformat(sep=' ')}', previous_hash = '{previous}', "
+        f"hash = '{own_hash}' where batch_id = {manifest.batch_id}",
         "commit transaction",
     ]
     bigquery.execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
+
+
+def chained(loads: Sequence[Row], totals: Sequence[Row]) -> dict[str, tuple[dict[str, str], Sequence[Row]]]:
+    """The rows of a batch that its hash is taken over, besides its own, with the types of their columns."""
+    rows = {"table_loads": loads, "control_totals": totals}
+    return {name: (dict(_columns(name)), found) for name, found in rows.items()}
 
 
 def _work(job: LoadJob | None) -> Row:
@@ -331,6 +377,11 @@ def table_name(settings: Settings, table: str) -> str:
     return f"`{settings.project}`.`{settings.dataset('audit')}`.`{table}`"
 
 
+def completed(settings: Settings) -> str:
+    """The query for the numbers of the batches that count: what others brought is in no layer."""
+    return f"select batch_id from {table_name(settings, 'batches')} where status = '{COMPLETED}'"
+
+
 # engine: numeric - without its digits it is narrower on the emulator than the 38 digits of BigQuery
 _CAST = {"NUMERIC": "numeric(38, 9)"}
 
@@ -344,6 +395,20 @@ from {batches}
 where true
 qualify status in ('extracting', 'loading') or batch_id = max(batch_id) over ()
 order by batch_id
+"""
+
+_BEGUN = """
+select
+    *,
+    (
+        select newest.hash
+        from {batches} as newest
+        where newest.status = 'completed' and newest.batch_id < {batch_id}
+        order by newest.batch_id desc
+        limit 1
+    ) as newest_hash
+from {batches}
+where batch_id = {batch_id}
 """
 
 _PREVIOUS = """

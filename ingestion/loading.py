@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery, key_cache, ledger, rejected, spool
+from ingestion import bigquery, chain, key_cache, ledger, rejected, spool
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.load_jobs import LoadJob, LoadRequest, find_load_job, load_parquet
 from ingestion.parallel import in_parallel
@@ -66,9 +66,21 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
         stop=lambda _: None,  # a load job cannot be half done: it is left to end
     )
     run.confirm()
-    ledger.complete(client, settings, manifest, jobs, datetime.now(UTC))
+    contents = _contents(client, settings, manifest)
+    ledger.complete(client, settings, manifest, jobs, contents, datetime.now(UTC))
     key_cache.adopt(settings, manifest)
     spool.discard(settings)
+
+
+def _contents(client: Client, settings: Settings, manifest: Manifest) -> dict[str, str]:
+    """The content of what this batch brought, by table: asked of raw, in the batch's own partition."""
+    batch = (manifest.batch_id,)
+    loaded = [
+        chain.Delivery(table.table, tuple(table.columns), batch, manifest.load_dts)
+        for table in manifest.tables
+        if table.file
+    ]
+    return {table: content for (table, _), content in chain.contents(client, settings, loaded).items()}
 
 
 def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ingestion import ledger
 from ingestion.settings import Layer, Settings
 from metadata import naming
 from metadata.reconciliation import Fact
@@ -56,7 +57,7 @@ def raw_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals:
     """Newest record of every key among the completed batches, unless it is a delete."""
     rows = _raw_rows(table, table.control_columns, settings)
     for lookup in catalog.lookups(table):
-        rows = _looked_up(rows, lookup, _raw_rows(lookup.table, set(lookup.columns), settings))
+        rows = looked_up(rows, lookup, _raw_rows(lookup.table, set(lookup.columns), settings))
     return _totals(table, rows)
 
 
@@ -68,7 +69,7 @@ def vault_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals |
     for lookup in catalog.lookups(table):
         needed = {*lookup.table.primary_key, *lookup.columns}
         found = rebuilt(catalog, lookup.table, settings, columns=needed, whole=False)
-        rows = _looked_up(rows, lookup, found)
+        rows = looked_up(rows, lookup, found)
     return _totals(table, rows)
 
 
@@ -174,7 +175,7 @@ def _totals(table: Table, rows: str) -> Totals:
     return Totals(table.qualified, table.qualified, table.controls, dated, table.day is not None)
 
 
-def _looked_up(rows: str, lookup: Lookup, found: str) -> str:
+def looked_up(rows: str, lookup: Lookup, found: str) -> str:
     """Add the columns that are looked up in the rows of another table."""
     (key,) = lookup.table.primary_key
     names = ", ".join(f"{name} as {lookup.name(name)}" for name in lookup.columns)
@@ -190,9 +191,7 @@ def _raw_rows(table: Table, columns: frozenset[str] | set[str], settings: Settin
         select {listed} from (
             select {listed}, {naming.CHANGE_TYPE}
             from `{_dataset(settings, "raw")}.{table.raw_name}`
-            where {naming.BATCH_ID} in (
-                select batch_id from `{_dataset(settings, "audit")}.batches` where status = 'completed'
-            )
+            where {naming.BATCH_ID} in ({ledger.completed(settings)})
             qualify {newest(*table.primary_key)}
         ) where {naming.CHANGE_TYPE} = 'upsert'"""
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
+from ingestion import ledger
 from ingestion.bigquery import TableLayout, connect, ensure_table, execute, query
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.settings import Settings
@@ -241,7 +242,7 @@ def source_totals(client: bigquery.Client, settings: Settings) -> SourceTotals:
             f"""
             select batch_id, table_name, control, cast(value as {TOTAL}) as value
             from {audit}.control_totals`
-            where batch_id in (select batch_id from {audit}.batches` where status = 'completed')
+            where batch_id in ({ledger.completed(settings)})
             qualify rank() over (partition by table_name order by batch_id desc) = 1
             """,
             timeout_s=settings.query_timeout_s,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from google.cloud import bigquery
 
+from ingestion import ledger
 from ingestion.bigquery import query
 from ingestion.settings import Settings
 from ingestion.typemap import column_type
@@ -29,13 +30,13 @@ def standing(client: bigquery.Client, settings: Settings, catalog: Catalog) -> t
     Costs one small query where no value was ever rejected, one more otherwise. Raises
     MissingInWarehouseError when there is no ledger.
     """
-    rejected = _audit(settings, "rejected_values")
+    rejected = ledger.table_name(settings, "rejected_values")
     found = query(
         client,
         f"""
         select table_name
         from {rejected}
-        where batch_id in ({_completed(settings)})
+        where batch_id in ({ledger.completed(settings)})
         group by table_name
         order by table_name
         """,
@@ -65,11 +66,11 @@ def _standing(settings: Settings, table: Table) -> str:
             rejected.reason,
             count(*) as `values`,
             min(rejected.batch_id) as since_batch
-        from {_audit(settings, "rejected_values")} as rejected
+        from {ledger.table_name(settings, "rejected_values")} as rejected
         inner join (
             select {key}, max({naming.BATCH_ID}) as batch_id
             from {raw}
-            where {naming.BATCH_ID} in ({_completed(settings)})
+            where {naming.BATCH_ID} in ({ledger.completed(settings)})
             group by {key}
         ) as newest on newest.batch_id = rejected.batch_id and {same_key}
         where rejected.table_name = '{table.qualified}'
@@ -84,11 +85,3 @@ def _key_part(table: Table, name: str) -> str:
     if kind == "BYTES":
         return f"from_hex({text})"
     return f"safe_cast({text} as {TOTAL if kind == 'NUMERIC' else kind})"
-
-
-def _completed(settings: Settings) -> str:
-    return f"select batch_id from {_audit(settings, 'batches')} where status = 'completed'"
-
-
-def _audit(settings: Settings, table: str) -> str:
-    return f"`{settings.project}.{settings.dataset('audit')}.{table}`"

@@ -7,11 +7,14 @@ from typing import Any
 
 from google.cloud import bigquery
 
+from ingestion import ledger
 from ingestion.bigquery import connect, query
 from ingestion.errors import MissingInWarehouseError
 from ingestion.settings import Settings
 from metadata.spec import Catalog
 from questions.rejected import RejectedValues, standing
+
+FAILING_DAYS = 35
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,44 @@ class ColumnChange:
 
 
 @dataclass(frozen=True)
+class BuildState:
+    """One build. `batches`: those that it took up, as text; `bytes_billed`: None where the engine tells none.
+
+    `prefix`: of the datasets that were built; a rebuild's are not the live ones.
+    """
+
+    finished_at: datetime
+    status: str
+    seconds: float
+    batches: str | None
+    models: int
+    tests: int
+    failed: int
+    rows_affected: int
+    bytes_billed: int | None
+    code: str
+    prefix: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class FailingNode:
+    """A test or model whose newest outcome of the last days is no success. `rows`: that failed the test."""
+
+    kind: str
+    name: str
+    status: str
+    rows: int | None
+    finished_at: datetime
+    message: str | None
+
+
+@dataclass(frozen=True)
 class Status:
     """The state of the platform at `asked_at` (UTC). The newest batch comes first.
 
     `rejected`: what the source still holds and BigQuery cannot. `changes`: of columns not described yet.
+    `builds`: the newest first; `failing`: what did not succeed when it ran last.
     """
 
     asked_at: datetime
@@ -72,6 +109,8 @@ class Status:
     differences: int = 0
     rejected: tuple[RejectedValues, ...] = ()
     changes: tuple[ColumnChange, ...] = ()
+    builds: tuple[BuildState, ...] = ()
+    failing: tuple[FailingNode, ...] = ()
 
     @property
     def loaded_to(self) -> datetime | None:
@@ -109,7 +148,12 @@ def status(settings: Settings, catalog: Catalog, *, batches: int = 10, now: date
     except MissingInWarehouseError:
         return Status(asked_at, (), ())
     reconciled_at, differences = _last_reconciliation(client, settings)
-    return Status(asked_at, found, tables, reconciled_at, differences, rejected, changes)
+    try:
+        builds = _builds(client, settings, batches)
+        failing = _failing(client, settings)
+    except MissingInWarehouseError:  # of an earlier release, and nothing was built since
+        builds, failing = (), ()
+    return Status(asked_at, found, tables, reconciled_at, differences, rejected, changes, builds, failing)
 
 
 def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[BatchState, ...]:
@@ -123,7 +167,7 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
                 count(*) as tables,
                 sum(rows_upserted) as rows_upserted,
                 sum(rows_deleted) as rows_deleted
-            from {_audit(settings, "table_loads")}
+            from {ledger.table_name(settings, "table_loads")}
             group by batch_id
         ),
 
@@ -131,7 +175,7 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
             select
                 batch_id,
                 count(*) as rejected
-            from {_audit(settings, "rejected_values")}
+            from {ledger.table_name(settings, "rejected_values")}
             group by batch_id
         )
         select
@@ -144,11 +188,11 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
             coalesce(loads.rows_upserted, 0) as rows_upserted,
             coalesce(loads.rows_deleted, 0) as rows_deleted,
             batches.batch_id in (
-                select batch_id from {_audit(settings, "vault_loads")}
+                select batch_id from {ledger.table_name(settings, "vault_loads")}
             ) as is_in_vault,
             batches.error,
             coalesce(set_apart.rejected, 0) as rejected
-        from {_audit(settings, "batches")} as batches
+        from {ledger.table_name(settings, "batches")} as batches
         left join loads
             on batches.batch_id = loads.batch_id
         left join set_apart
@@ -179,10 +223,10 @@ def _tables(client: bigquery.Client, settings: Settings) -> tuple[TableState, ..
                     partition by table_loads.table_name
                     order by table_loads.batch_id desc
                 ) as age
-            from {_audit(settings, "table_loads")} as table_loads
-            inner join {_audit(settings, "batches")} as batches
+            from {ledger.table_name(settings, "table_loads")} as table_loads
+            inner join {ledger.table_name(settings, "batches")} as batches
                 on table_loads.batch_id = batches.batch_id
-            where batches.status = 'completed'
+            where table_loads.batch_id in ({ledger.completed(settings)})
         )
         select
             table_name as `table`,
@@ -212,7 +256,7 @@ def _changes(client: bigquery.Client, settings: Settings, catalog: Catalog) -> t
             change,
             coalesce(reason, '') as reason,
             batch_id
-        from {_audit(settings, "schema_changes")}
+        from {ledger.table_name(settings, "schema_changes")}
         where true
         qualify row_number() over (partition by table_name, column_name order by batch_id desc) = 1
         order by `table`, `column`
@@ -223,6 +267,81 @@ def _changes(client: bigquery.Client, settings: Settings, catalog: Catalog) -> t
     return tuple(each for each in found if (each.table, each.column) not in described)
 
 
+def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[BuildState, ...]:
+    rows = _ask(
+        client,
+        settings,
+        f"""
+        with taken as (
+            select
+                invocation_id,
+                string_agg(cast(batch_id as string), ', ' order by batch_id) as batches
+            from {ledger.table_name(settings, "vault_loads")}
+            group by invocation_id
+        )
+        select
+            builds.finished_at,
+            builds.status,
+            timestamp_diff(builds.finished_at, builds.started_at, millisecond) / 1000 as seconds,
+            taken.batches,
+            builds.models,
+            builds.tests,
+            builds.failed,
+            builds.rows_affected,
+            builds.bytes_billed,
+            coalesce(builds.commit_id, builds.code_version) as code,
+            builds.dataset_prefix as prefix,
+            builds.error
+        from {ledger.table_name(settings, "builds")} as builds
+        left join taken
+            on builds.invocation_id = taken.invocation_id
+        order by builds.finished_at desc
+        limit {limit:d}
+        """,
+    )
+    return tuple(BuildState(**row) for row in rows)
+
+
+def _failing(client: bigquery.Client, settings: Settings) -> tuple[FailingNode, ...]:
+    """What did not succeed when it ran last; a rebuild beside the live datasets does not count."""
+    rows = _ask(
+        client,
+        settings,
+        f"""
+        with newest as (
+            select
+                nodes.kind,
+                nodes.name,
+                nodes.status,
+                nodes.failing_rows as `rows`,
+                nodes.finished_at,
+                nodes.message
+            from {ledger.table_name(settings, "build_nodes")} as nodes
+            inner join {ledger.table_name(settings, "builds")} as builds
+                on nodes.invocation_id = builds.invocation_id
+            where
+                nodes.finished_at >= timestamp_sub(current_timestamp(), interval {FAILING_DAYS} day)
+                and nodes.status not in ('skipped', 'no-op')
+                and builds.dataset_prefix = '{settings.dataset_prefix}'
+            qualify row_number() over (
+                partition by nodes.kind, nodes.name order by nodes.finished_at desc
+            ) = 1
+        )
+        select
+            kind,
+            name,
+            status,
+            `rows`,
+            finished_at,
+            message
+        from newest
+        where status not in ('success', 'pass')
+        order by kind, name
+        """,
+    )
+    return tuple(FailingNode(**row) for row in rows)
+
+
 def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[datetime | None, int]:
     """Return when the layers were last compared and how many totals differed."""
     try:
@@ -231,7 +350,7 @@ def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[d
             settings,
             f"""
             select reconciled_at, countif(not is_equal) as differences
-            from {_audit(settings, "reconciliations")}
+            from {ledger.table_name(settings, "reconciliations")}
             group by reconciled_at
             order by reconciled_at desc
             limit 1
@@ -244,7 +363,3 @@ def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[d
 
 def _ask(client: bigquery.Client, settings: Settings, sql: str) -> Sequence[dict[str, Any]]:
     return query(client, sql, timeout_s=settings.query_timeout_s)
-
-
-def _audit(settings: Settings, table: str) -> str:
-    return f"`{settings.project}.{settings.dataset('audit')}.{table}`"

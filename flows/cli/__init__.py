@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from flows.cli import ask, cloud, load, past, source, warehouse
+from flows.cli import ask, audit, cloud, load, past, source, warehouse
 from metadata.errors import WwiError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(source.app, name="source")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
+app.add_typer(audit.app, name="audit")
 for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
     app.command()(command)
 for question in (ask.status, ask.reconcile, ask.query, past.history, past.asof, past.functions):

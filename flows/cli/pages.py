@@ -167,12 +167,36 @@ def show_status(found: Status) -> None:
             for t in found.tables
         ),
     )  # fmt: skip
+    _show_builds(found)
     _show_rejected(found.rejected)
     if found.changes:
         print_table(
             "columns that the metadata do not know",
             ("table", "column", "type", "what became of it", "since batch", "why"),
             ((c.table, c.column, c.type, c.change, c.batch_id, c.reason) for c in found.changes),
+        )
+
+
+def _show_builds(found: Status) -> None:
+    """Print the newest builds with the batches that each took up, and what failed when it ran last."""
+    if found.builds:
+        print_table(
+            "builds",
+            ("finished (UTC)", "status", "seconds", "batches", "models", "tests", "failed", "rows", "code"),
+            (
+                (f"{b.finished_at:%Y-%m-%d %H:%M:%S}", b.status, _tenths(b.seconds), b.batches or "",
+                 b.models, b.tests, b.failed, b.rows_affected, _cut(b.code[:12]))
+                for b in found.builds
+            ),
+        )  # fmt: skip
+    if found.failing:
+        print_table(
+            "did not succeed when it ran last",
+            ("", "name", "status", "rows", "finished (UTC)"),
+            (
+                (e.kind, _cut(e.name), e.status, e.rows, f"{e.finished_at:%Y-%m-%d %H:%M:%S}")
+                for e in found.failing
+            ),
         )
 
 

@@ -1,5 +1,6 @@
 """How dbt's results become a report, and how a failed node becomes one clear error."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +120,36 @@ def test_a_build_reports_models_and_tests(tiny: Settings, project: Path) -> None
     report = dbt.build(tiny, vault_dir=project)
     assert (report.models_passed, report.tests_passed) == (1, 2)
     assert query(connect(tiny), f"select id from {tiny.dataset_prefix}.good") == [{"id": 1}]
+
+
+@pytest.mark.services
+def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Path) -> None:
+    """Also one that failed, and one that dbt could not begin."""
+    client, audit = connect(tiny), tiny.dataset("audit")
+    before = query(client, "select current_timestamp() as now")[0]["now"]
+    dbt.build(tiny, select=["good"], vault_dir=project)
+    (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
+    with pytest.raises(dbt.BuildFailedError):
+        dbt.build(tiny, vault_dir=project)
+    (project / "models" / "marts" / "bad.sql").write_text("{% if %}")
+    with pytest.raises(PermanentError):
+        dbt.build(tiny, vault_dir=project)
+    stamp = f"timestamp '{before.isoformat(sep=' ')}'"
+    builds = query(client, f"select * from {audit}.builds where started_at >= {stamp} order by started_at")
+    assert [(row["status"], row["models"], row["tests"], row["failed"]) for row in builds] == [
+        ("passed", 1, 2, 0), ("failed", 1, 1, 1), ("stopped", 0, 0, 0),
+    ]  # fmt: skip
+    assert json.loads(builds[0]["arguments"])[:3] == ["build", "--select", "good"]
+    assert {"dbt-core", "dbt-bigquery"} <= json.loads(builds[0]["packages"]).keys()
+    assert "dbt could not run" in builds[2]["error"]
+    assert len({row["invocation_id"] for row in builds}) == 3
+    failed = f"invocation_id = '{builds[1]['invocation_id']}'"
+    nodes = query(client, f"select * from {audit}.build_nodes where {failed} order by kind, name")
+    assert [(row["kind"], row["name"], row["status"], row["failing_rows"]) for row in nodes] == [
+        ("model", "good", "success", None),
+        ("test", "accepted_values_good_id__1", "fail", 1),
+        ("test", "unique_good_id", "pass", 0),
+    ]
 
 
 @pytest.mark.services

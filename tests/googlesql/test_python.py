@@ -9,7 +9,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from ingestion import rebuilds, side, swap
+from ingestion import builds, chain, erasures, ledger, rebuilds, side, swap
 from ingestion.batch import run_batch
 from ingestion.bigquery import connect, execute, query
 from ingestion.errors import PermanentError, TransientError
@@ -17,7 +17,7 @@ from ingestion.lease import hold
 from ingestion.settings import LOCAL_PROJECT, Settings
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions import content, sizes
+from questions import audit, content, sizes
 from questions.delivery import rebuilt
 from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
 from questions.status import status
@@ -74,12 +74,14 @@ def sent_since(platform: Platform, before: int) -> str:
 
 
 def test_a_batch_with_its_ledger(platform: Platform, catalog: Catalog) -> None:
+    names = tuple(field.name for field in ledger.layout(platform.settings, "batches").schema)
+    platform.warehouse.rows[*names, "newest_hash"] = [[None] * (len(names) + 1)]
     before = len(platform.warehouse.sent)
     report = run_batch(platform.settings, catalog)
     assert not platform.warehouse.refused()
     assert len(report.tables) == len(catalog.tables)
     sent = sent_since(platform, before)
-    for part in ("begin transaction", "`table_loads`", "`control_totals`", "status = 'completed'"):
+    for part in ("begin transaction", "`table_loads`", "`control_totals`", "status = 'completed'", "sha256("):
         assert part in sent, part
 
 
@@ -196,12 +198,33 @@ def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
     platform.warehouse.rows["table_name",] = [[table.qualified] for table in catalog.tables]
     before = len(platform.warehouse.sent)
     status(platform.settings, catalog)
+    assert "`builds`" in sent_since(platform, before)
     assert "json_value(rejected.key, '$.order_id')" in sent_since(platform, before)
     del platform.warehouse.rows["table_name",]
     sizes.layer_sizes(platform.settings)
     sizes.dimensions(platform.settings)
     assert not platform.warehouse.refused()
     assert len(platform.warehouse.sent) >= before + 8
+
+
+def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog) -> None:
+    client, settings = connect(platform.settings), platform.settings
+    loaded = [
+        chain.Delivery(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
+        for table in catalog.tables
+    ]
+    query(client, chain.contents_statement(settings, loaded))
+    for table in catalog.tables:
+        query(client, audit.located_statement(settings, catalog, table, 1, NOW))
+    node = builds.Node("test", "unique", "", "fail", None, None, 0.5, 3, "it's broken")
+    build = builds.Build("a", NOW, NOW, "failed", "1", None, "{}", "[]", "{}", "wwi", "here")
+    builds.record(client, settings, build, [node])
+    change = erasures.Change("sales.orders", 1, 2, ("comments",), "1:2:3", "1:2:4")
+    erasure = erasures.Erasure(1, "person", "7", NOW, "ann", "asked", None, (change,))
+    for sql in erasures.insert_statements(settings, erasure):
+        execute(client, sql)
+    erasures.read(client, settings)
+    assert not platform.warehouse.refused()
 
 
 def test_a_refusal_reaches_the_caller_with_googles_message(platform: Platform) -> None:

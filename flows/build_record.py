@@ -1,0 +1,128 @@
+"""What a build leaves in the ledger, made from dbt's results and from the code that ran."""
+
+import json
+import logging
+import socket
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.cloud.bigquery import Client
+
+from ingestion import builds
+from ingestion.settings import PROJECT_ROOT, Settings
+from metadata.errors import WwiError
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery", "bqemulator")
+FAILED = ("error", "fail", "runtime error")
+MESSAGE_LENGTH = 300
+
+
+def note(  # noqa: PLR0913, PLR0917 - a build and where it is noted
+    client: Client,
+    settings: Settings,
+    started_at: datetime,
+    arguments: Sequence[str],
+    vault_dir: Path,
+    results: Sequence[Any],
+    *,
+    raw_prefix: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Record a build. A record that cannot be written is told and does not undo what was built.
+
+    `raw_prefix`: see `flows.dbt.build`; a rebuild is noted in the ledger of the warehouse that it reads, for
+    its own is dropped.
+    """
+    nodes = [node_of(result) for result in results]
+    build = builds.Build(
+        invocation_id=_invocation_id(),
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        status="stopped" if error else "failed" if any(n.status in FAILED for n in nodes) else "passed",
+        code_version=version("wwi-vault"),
+        commit_id=commit_id(),
+        packages=json.dumps(_packages(vault_dir)),
+        arguments=json.dumps(list(arguments)),
+        vars=json.dumps(_vars(vault_dir)),
+        dataset_prefix=settings.dataset_prefix,
+        host=socket.gethostname(),
+        error=error[:MESSAGE_LENGTH] if error else None,
+    )
+    noted_in = settings.model_copy(update={"dataset_prefix": raw_prefix or settings.dataset_prefix})
+    try:
+        builds.record(client, noted_in, build, nodes)
+    except WwiError as failure:
+        logger.warning("the build could not be noted in the ledger: %s", failure)
+
+
+def node_of(result: Any) -> builds.Node:
+    """Return what the ledger keeps of one of dbt's results.
+
+    The message is kept of what failed only: of the rest it says what the columns say. It is no data: a test
+    that fails tells how many rows, not which.
+    """
+    node, status = result.node, str(result.status)
+    kind = str(node.resource_type)
+    told = getattr(result, "adapter_response", None) or {}
+    return builds.Node(
+        kind=kind,
+        name=node.name,
+        layer=str(node.fqn[1]) if kind == "model" and len(node.fqn) > 1 else "",
+        status=status,
+        rows_affected=_number(told.get("rows_affected")),
+        bytes_billed=_number(told.get("bytes_billed")),
+        seconds=round(float(result.execution_time), 3),
+        failing_rows=_number(getattr(result, "failures", None)) if kind in {"test", "unit_test"} else None,
+        message=" ".join((result.message or "").split())[:MESSAGE_LENGTH] if status in FAILED else None,
+    )
+
+
+def commit_id() -> str | None:
+    """Return the commit of this checkout, `<hash>-dirty` with changes in it; None where there is none."""
+    if not (PROJECT_ROOT / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _invocation_id() -> str:
+    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415 - dbt takes seconds to import
+
+    return str(get_invocation_id())
+
+
+def _packages(vault_dir: Path) -> dict[str, str]:
+    """The versions of what built: libraries, and the packages of the dbt project."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    for path in sorted(vault_dir.glob("dbt_packages/*/dbt_project.yml")):
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found[str(told.get("name"))] = str(told.get("version"))
+    return found
+
+
+def _vars(vault_dir: Path) -> dict[str, Any]:
+    told = yaml.safe_load((vault_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = told.get("vars") or {}
+    return found
+
+
+def _number(value: object) -> int | None:
+    return None if value is None else int(str(value))

@@ -1,0 +1,123 @@
+"""Whatever is changed in raw or in the ledger after a load is found, and named by table and batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from ingestion import bigquery
+from metadata.errors import WwiError
+from questions.audit import Verification, verify
+from tests.ingestion.conftest import World
+
+pytestmark = pytest.mark.services
+
+STRAY = "1 rows in raw of a batch that the ledger does not know"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A change behind our back: the table, the statement, and what must be said of which batch."""
+
+    table: str
+    statement: str
+    batch: int | None
+    where: str | None
+    what: str
+
+
+ROW = "select * replace (99 as visit_id)"
+PLANTED = (
+    Planted("{raw}.shop__accounts", "update {table} set owner = 'Ann ' where account_id = 1 and batch_id = 1",
+            1, "shop.accounts", "rows changed in raw"),
+    Planted("{raw}.shop__accounts", "update {table} set balance = null where account_id = 2 and batch_id = 2",
+            2, "shop.accounts", "rows changed in raw"),
+    Planted("{raw}.shop__accounts", "update {table} set load_dts = timestamp_add(load_dts, interval 1 day) "
+            "where account_id = 2 and batch_id = 2", 2, "shop.accounts", "rows changed in raw"),
+    Planted("{raw}.shop__visits", "delete from {table} where visit_id = 8", 1, "shop.visits",
+            "1 rows missing in raw"),
+    Planted("{raw}.shop__visits", f"insert into {{table}} {ROW} from {{table}} where visit_id = 7", 1,
+            "shop.visits", "1 rows added to raw"),
+    # nothing came of this table in batch 2
+    Planted("{raw}.shop__visits", "insert into {table} select * replace (2 as batch_id) from {table} "
+            "where visit_id = 7", 2, "shop.visits", "1 rows added to raw"),
+    Planted("{raw}.shop__visits", "insert into {table} select * replace (77 as batch_id) from {table} "
+            "where visit_id = 7", 77, "shop.visits", STRAY),
+    Planted("{audit}.batches", "delete from {table} where batch_id = 1", 1, "batches",
+            "the ledger's row of this batch is gone"),
+    Planted("{audit}.batches", "delete from {table} where batch_id = 1", 2, None,
+            "it does not follow the batch before it: that one was removed or altered"),
+    Planted("{audit}.batches", "update {table} set applied_dts = datetime '2000-01-01 00:00:00' "
+            "where batch_id = 2", 2, "batches, table_loads, control_totals",
+            "a row of the ledger was altered, added or removed"),
+    Planted("{audit}.batches", "update {table} set status = 'void' where batch_id = 1", 2, None,
+            "it does not follow the batch before it: that one was removed or altered"),
+    Planted("{audit}.batches", "update {table} set hash = null where batch_id = 2", 2, "batches",
+            "a completed batch without a hash after one that has one"),
+    Planted("{audit}.table_loads", "delete from {table} where table_name = 'shop.visits' and batch_id = 2", 2,
+            "table_loads", "a row of the ledger was altered, added or removed"),
+    Planted("{audit}.table_loads", "update {table} set rows_upserted = 7 "
+            "where table_name = 'shop.visits' and batch_id = 1", 1, "batches, table_loads, control_totals",
+            "a row of the ledger was altered, added or removed"),
+    Planted("{audit}.control_totals", "update {table} set value = value + 0.01 "
+            "where control = 'doubled' and batch_id = 1", 1, "batches, table_loads, control_totals",
+            "a row of the ledger was altered, added or removed"),
+)  # fmt: skip
+
+
+def found(shop: World, head: str | None = None) -> Verification:
+    return verify(shop.settings, shop.catalog, head=head)
+
+
+def run(shop: World, statement: str) -> None:
+    names = {layer: shop.settings.dataset(layer) for layer in ("raw", "audit")}
+    bigquery.execute(shop.client, statement.format(**names))
+
+
+def planted(shop: World) -> Iterator[tuple[Planted, Verification]]:
+    """Change one thing after the other, each taken back before the next."""
+    for each in PLANTED:
+        run(shop, f"create or replace table {{audit}}.kept as select * from {each.table}")
+        run(shop, each.statement.replace("{table}", each.table))
+        yield each, found(shop)
+        run(shop, f"delete from {each.table} where true")
+        run(shop, f"insert into {each.table} select * from {{audit}}.kept")
+
+
+def test_every_change_behind_our_back_is_found(shop: World) -> None:
+    with pytest.raises(WwiError, match="nothing to verify"):
+        found(shop)
+    shop.load()
+    shop.source.execute("update shop.accounts set balance = 99.99 where account_id = 2")
+    shop.source.execute("delete from shop.accounts where account_id = 3")
+    shop.load()
+    whole = found(shop)
+    assert (whole.batches, whole.deliveries, whole.rows, whole.findings) == (2, 4, 7, ())
+    for each, verified in planted(shop):
+        told = {(one.batch_id, one.table, one.what) for one in verified.findings}
+        assert (each.batch, each.where, each.what) in told, each
+        assert {batch for batch, _, _ in told if batch is not None} <= {each.batch, 1, 2, 77}, each
+    assert found(shop).findings == (), "all was taken back"
+
+    shop.load()
+    head = found(shop).head
+    run(shop, "delete from {audit}.batches where batch_id = 3")
+    run(shop, "delete from {audit}.table_loads where batch_id = 3")
+    run(shop, "delete from {audit}.control_totals where batch_id = 3")
+    assert found(shop).findings == (), "a cut at the end shows nothing by itself"
+    (cut,) = found(shop, head).findings
+    assert cut.what.startswith("no batch has the hash")
+    assert found(shop, whole.head).findings == ()
+
+
+def test_a_column_that_comes_later_leaves_the_old_batches_as_they_are(shop: World) -> None:
+    shop.load()
+    shop.source.execute("alter table shop.visits add column note text")
+    shop.source.execute("update shop.visits set note = 'late' where visit_id = 7")
+    shop.load()
+    assert found(shop).findings == ()
+    run(shop, "update {raw}.shop__visits set note = 'planted' where batch_id = 1 and visit_id = 8")
+    (one,) = found(shop).findings
+    assert (one.batch_id, one.table, one.what) == (
+        1, "shop.visits", "1 rows hold a column that this batch did not bring: note",
+    )  # fmt: skip
