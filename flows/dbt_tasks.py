@@ -1,4 +1,7 @@
-"""dbt inside a Prefect flow: every node is a task of its own, by prefect-dbt.
+"""dbt inside a Prefect flow: every model is a task of its own, by prefect-dbt.
+
+Tests are not: a task costs as much as the test itself, and there are hundreds. One that fails is named by the
+run's error, and what came of each is in `build_nodes` of the ledger.
 
 Importing this module imports dbt and Prefect, some seconds.
 """
@@ -8,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dbt.artifacts.resources.types import NodeType
 from dbt_common.events.base_types import EventLevel
 from prefect_dbt.core.runner import PrefectDbtRunner
 from prefect_dbt.core.settings import PrefectDbtSettings
@@ -22,7 +26,7 @@ def build(settings: Settings, *, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildRe
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
-    """Run dbt with a task per node and return its node results."""
+    """Run dbt with a task per model and return its node results."""
     runner = _NodeRunner(
         settings=_OwnProfile(
             project_dir=vault_dir,
@@ -52,6 +56,8 @@ class _NodeRunner(PrefectDbtRunner):  # type: ignore[misc]  # it ships no types
     """Prefect's runner, quicker for hundreds of nodes, and stopped by Ctrl-C."""
 
     def _call_task(self, task_state: Any, manifest_node: Any, context: dict[str, Any], *rest: Any) -> None:
+        if manifest_node.resource_type == NodeType.Test:
+            return
         # handed Prefect's settings, a task reads all of them again from environment and files, for a tenth of
         # a second; without them it takes those of the process, which are the same
         super()._call_task(task_state, manifest_node, {**context, "settings_context": {}}, *rest)

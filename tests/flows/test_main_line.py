@@ -146,14 +146,14 @@ def test_a_dry_run_accepts_every_node_and_changes_nothing(loaded: Wwi, count: Co
     assert "This warehouse does not tell bytes. It accepts the SQL of" in printed.stdout
 
 
-def test_every_node_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, platform: Settings) -> None:
+def test_every_model_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, platform: Settings) -> None:
     with sqlite3.connect(f"file:{platform.home}/prefect/prefect.db?mode=ro", uri=True) as history:
         names = {
             name for (name,) in history.execute("select name from task_run where state_type = 'COMPLETED'")
         }
         (summary,) = history.execute("select data from artifact where key = 'daily-load'").fetchone()
     assert {"model hub_customer", "model sat_order_line__details", "model fct_sale"} <= names
-    assert sum(name.startswith("test ") for name in names) > 100
+    assert not [name for name in names if name.startswith("test ")]
     assert "source = raw = vault = marts" in summary
 
 
