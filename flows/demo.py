@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from flows import simulation
 from flows.prefect_api import start_prefect_api
@@ -17,6 +18,8 @@ from flows.report import DailyReport
 from flows.simulation import Simulated
 from ingestion.settings import Settings
 from metadata.errors import WwiError
+from metadata.load import load_catalog
+from questions.dashboard.write import write_dashboard
 from questions.sizes import Dimension, LayerSize, dimensions, layer_sizes
 from sandbox import postgres, services, warehouse
 
@@ -39,12 +42,13 @@ class DemoLoad:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What the demo did and what there is now. `seconds`: all of it."""
+    """What the demo did and what there is now. `dashboard`: the page; `seconds`: all of it."""
 
     loads: tuple[DemoLoad, ...]
     order_lines: int
     layers: tuple[LayerSize, ...]
     dimensions: tuple[Dimension, ...]
+    dashboard: Path
     seconds: float
 
 
@@ -74,6 +78,7 @@ def run_demo(settings: Settings, *, fresh: bool = False, keep: bool = False) -> 
             order_lines=simulation.order_lines(admin_dsn),
             layers=layer_sizes(settings),
             dimensions=dimensions(settings),
+            dashboard=write_dashboard(settings, load_catalog()).path,
             seconds=time.monotonic() - started,
         )
 

@@ -26,7 +26,15 @@ app.add_typer(cloud.app, name="bigquery")
 app.add_typer(audit.app, name="audit")
 for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
     app.command()(command)
-for question in (ask.status, ask.reconcile, ask.query, past.history, past.asof, past.functions):
+for question in (
+    ask.status,
+    ask.reconcile,
+    ask.query,
+    ask.dashboard,
+    past.history,
+    past.asof,
+    past.functions,
+):
     app.command()(question)
 
 

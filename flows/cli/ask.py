@@ -1,8 +1,9 @@
-"""`wwi status`, `wwi reconcile`, `wwi query`: questions to the warehouse."""
+"""`wwi status`, `wwi reconcile`, `wwi query`, `wwi dashboard`: questions to the warehouse."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
 import enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,3 +77,19 @@ def query(
         print_table("", shown.columns, shown.rows)
     if len(shown.rows) < len(found.rows):
         typer.echo(f"{limit} of {len(found.rows)} rows; --limit 0 prints all", err=True)
+
+
+def dashboard(
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File to write; default: dashboard.html in WWI_HOME.", dir_okay=False),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write the dashboard: one HTML page for any browser, with all its data, that needs no network."""
+    from metadata.load import load_catalog
+    from questions.dashboard.write import write_dashboard
+
+    with progress():
+        found = write_dashboard(options.settings(), load_catalog(), output)
+    print_json(found) if as_json else print(found.path)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich import box
@@ -70,8 +71,8 @@ def _plain(value: object) -> Any:
         return dict(value)
     if hasattr(value, "model_dump"):
         return value.model_dump()
-    if isinstance(value, date):
-        return value.isoformat()
+    if isinstance(value, date | Path):
+        return value.isoformat() if isinstance(value, date) else str(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, bytes):

@@ -279,6 +279,7 @@ def show_demo(report: DemoReport) -> None:
         ),
     )
     print(f"{report.order_lines} order lines in the source; all of it took {report.seconds:.0f} s.")
+    print(f"The dashboard, for any browser: {report.dashboard}")
     print("The data stay: `wwi source up`, `wwi warehouse up`, then `wwi query`, `wwi status`, `wwi run`.")
 
 

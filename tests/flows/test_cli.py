@@ -79,9 +79,11 @@ def test_the_commands_are_those_of_the_design() -> None:
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
-    past = ("history", "asof", "functions")
-    single = {(name,) for name in (*loading, "status", "reconcile", "query", *past)}
-    assert set(_commands()) == source | warehouse | project | single | {("source",), ("warehouse",)}
+    questions = ("status", "reconcile", "query", "dashboard", "history", "asof", "functions")
+    audit = {("audit",), ("audit", "verify")}
+    single = {(name,) for name in (*loading, *questions)}
+    groups = {("source",), ("warehouse",)}
+    assert set(_commands()) == source | warehouse | project | audit | single | groups
 
 
 @pytest.mark.parametrize("command", list(_commands()), ids=" ".join)
@@ -127,7 +129,9 @@ def test_an_unknown_table_is_named_with_the_nearest_known_one(wwi: Run, nothing_
     assert "Did you mean 'sales.customers'?" in shown.err
 
 
-@pytest.mark.parametrize("command", [["reconcile"], ["status"], ["query", "select 1"], ["build"], ["ingest"]])
+@pytest.mark.parametrize(
+    "command", [["reconcile"], ["status"], ["dashboard"], ["query", "select 1"], ["build"], ["ingest"]]
+)
 def test_without_a_warehouse_every_question_says_how_to_start_one(
     command: list[str], wwi: Run, nothing_runs: Path
 ) -> None:

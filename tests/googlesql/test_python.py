@@ -15,9 +15,13 @@ from ingestion.bigquery import connect, execute, query
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold
 from ingestion.settings import LOCAL_PROJECT, Settings
+from metadata.aml.models import holistics_models
+from metadata.aml.presentation import load_presentation
+from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
 from questions import audit, content, sizes
+from questions.dashboard.figures import figures
 from questions.delivery import rebuilt
 from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
 from questions.status import status
@@ -120,6 +124,22 @@ def test_what_rebuilds_a_delivery_from_the_vault(platform: Platform, catalog: Ca
     for table in catalog.tables:
         query(connect(platform.settings), rebuilt(catalog, table, platform.settings, as_of=NOW))
         query(connect(platform.settings), statement(platform.settings, catalog, table, NOW))
+    assert not platform.warehouse.refused()
+
+
+def test_what_the_dashboard_asks(platform: Platform) -> None:
+    before = len(platform.warehouse.sent)
+    found = figures(platform.settings)
+    assert not platform.warehouse.refused()
+    assert len(platform.warehouse.sent) == before + len(found) == before + 8
+
+
+def test_every_field_of_the_holistics_models(platform: Platform) -> None:
+    marts = load_marts()
+    for model in holistics_models(marts, load_presentation(marts)):
+        fields = (f"{field.sql} as {field.name}" for field in model.dimensions)
+        columns = ", ".join(fields).replace("{{ #SOURCE.", "shown.").replace(" }}", "")
+        query(connect(platform.settings), f"select {columns} from wwi_marts.{model.name} as shown")
     assert not platform.warehouse.refused()
 
 
