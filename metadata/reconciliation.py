@@ -6,6 +6,8 @@ facts:
     day: order_date_key           # its column with the day by which the source is added up (control_day)
     measures:
       quantity: quantity          # control total of the source: column of the mart
+    carried:
+      unit_price: coalesce(unit_price, 0)   # column of the mart that is no total: SQL of the source's columns
 
 A mart that holds the rows of several tables tells them apart:
 
@@ -13,6 +15,7 @@ A mart that holds the rows of several tables tells them apart:
     day: date_key
     sources:
       sales.customer_transactions:
+        source_key: wwi_customer_transaction_id       # the source's key, where it is not the mart's own
         where: customer_transaction_id is not null    # which rows of the mart
         measures: {tax_amount: tax_amount}
       purchasing.supplier_transactions: ...
@@ -22,12 +25,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from metadata.errors import MetadataError, Mistake, did_you_mean
 from metadata.load import METADATA_DIR
 from metadata.reading import explain, read_yaml
-from metadata.spec import Catalog, SnakeName, Spec
+from metadata.spec import Catalog, SnakeName, Spec, Table
 
 FILE = "reconciliation.yml"
 
@@ -36,7 +39,9 @@ class Fact(Spec):
     """A mart with one row for every row of its source table, and the columns whose sums must be equal.
 
     `where`: SQL that picks the mart's rows of this source, when it has several. `day`: the column with the
-    day that the source table's totals are kept by.
+    day that the source table's totals are kept by. `carried`: {column of the mart: SQL of the source's}, for
+    figures that nobody adds up. `source_key`: the mart's column with the key of the source row, by default
+    its own key.
     """
 
     name: SnakeName
@@ -44,6 +49,19 @@ class Fact(Spec):
     measures: dict[SnakeName, SnakeName]
     day: SnakeName | None = None
     where: str | None = None
+    carried: dict[SnakeName, str] = Field(default_factory=dict)
+    source_key: SnakeName | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the mart's rows: `sale_key`."""
+        return f"{self.name.removeprefix('fct_')}_key"
+
+    def formulas(self, table: Table) -> dict[str, str]:
+        """{column of the mart: how it is made of the source's columns}, in SQL as the metadata write it."""
+        written = {column.name: column.name for column in table.columns if column.measure}
+        written |= table.computed_controls
+        return {column: written[name] for name, column in self.measures.items()} | self.carried
 
     @property
     def label(self) -> str:

@@ -57,6 +57,42 @@ def reconcile(
         raise typer.Exit(1)
 
 
+def trace(
+    fact: Annotated[str, typer.Argument(help="The fact, e.g. fct_sale.")],
+    key: Annotated[int | None, typer.Argument(help="Key of its row, the first column of the fact.")] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="A figure: its formula with the values put in; the sum with --where.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Condition (SQL) on the fact: which rows the sum is made of.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Follow a figure of a fact to the vault's rows, the batch and the row of the source.
+
+    Exit code 1 when mart, vault and raw do not agree on it.
+    """
+    from flows.cli import pages
+    from metadata.load import load_catalog
+    from metadata.reconciliation import load_reconciliation
+    from questions import trace as ask
+
+    if (key is None) == (where is None) or (where is not None and measure is None):
+        raise typer.BadParameter("give either KEY, or --where with --measure")
+    settings, catalog = options.settings(), load_catalog()
+    facts = load_reconciliation(catalog)
+    if where is not None and measure is not None:
+        made = ask.made_of(settings, catalog, facts, fact, measure, where)
+        print_json(made) if as_json else pages.show_made(made)
+        wrong = made.total != made.computed
+    else:
+        (found,) = ask.trace(settings, catalog, facts, fact, [key or 0])
+        print_json(found) if as_json else pages.show_trace(found, measure)
+        wrong = bool(found.differs)
+    if wrong:
+        raise typer.Exit(1)
+
+
 def query(
     sql: Annotated[str, typer.Argument(help="One GoogleSQL statement; `-` reads it from stdin.")],
     form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,

@@ -1,10 +1,13 @@
 """The committed metadata against what is known of the source."""
 
+import re
 from collections import Counter
 
 import pytest
 
 from metadata.load import load_catalog
+from metadata.marts import load_marts
+from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping
 
 HUBS = {
@@ -97,3 +100,22 @@ def test_every_table_is_mapped(catalog: Catalog) -> None:
     assert {mapping.event for mapping in mapped if isinstance(mapping, EventMapping)} == EVENTS
     assert {mapping.hub for mapping in mapped if isinstance(mapping, HubMapping)} == HUBS
     assert {mapping.reference for mapping in mapped if isinstance(mapping, ReferenceMapping)} == REFERENCES
+
+
+def test_every_figure_of_a_fact_says_what_it_is_made_of(catalog: Catalog) -> None:
+    """What is no key and no name of a thing is a figure; its formula names columns of the source."""
+    facts = load_reconciliation(catalog)
+    for mart in (each for each in load_marts() if each.is_fact):
+        numbers = {
+            column.name
+            for column in mart.columns
+            if column.type.startswith(("int64", "numeric", "float64"))
+            and not column.name.endswith(("_key", "_id", "_number"))
+        }
+        for fact in (each for each in facts if each.name == mart.name):
+            table = catalog.table(fact.source)
+            assert fact.formulas(table).keys() == numbers, fact.label
+            assert {fact.key, fact.source_key or fact.key} <= {column.name for column in mart.columns}
+            for formula in fact.carried.values():
+                words = set(re.findall(r"[a-z]\w*", formula)) - {"coalesce"}
+                assert words <= set(table.column_names), fact.label
