@@ -19,7 +19,7 @@ from metadata.errors import WwiError
 
 logger = logging.getLogger(__name__)
 
-PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery", "bqemulator")
+PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery")
 FAILED = ("error", "fail", "runtime error")
 MESSAGE_LENGTH = 300
 
