@@ -28,6 +28,7 @@ def find_aml_mistakes(texts: Mapping[str, str], marts: Sequence[Mart]) -> list[M
     for source in project.sources:
         mistakes += _shape_mistakes(source)
     mistakes += _doubled(project)
+    mistakes += _data_sources(project)
     for source in project.of_kind("Model"):
         mistakes += _model_mistakes(source, project)
     mistakes += _missing_models(project)
@@ -109,6 +110,17 @@ def _doubled(project: Project) -> Iterator[Mistake]:
         for (kind, name), count in inner.items():
             if count > 1:
                 yield source.mistake(block.line, f"{kind} '{name}' is there {count} times", "Rename one.")
+
+
+def _data_sources(project: Project) -> Iterator[Mistake]:
+    """Holistics joins nothing over two connections."""
+    named = [(source, source.block.text("data_source_name")) for source in project.sources]
+    told = Counter(name for _, name in named if name)
+    usual = told.most_common(1)[0][0] if told else None
+    for source, name in named:
+        if name and name != usual:
+            problem = f"'{source.block.name}' reads the data source '{name}', others '{usual}'"
+            yield source.mistake(source.block.line, problem, "Name the one of metadata/holistics.yml.")
 
 
 def _model_mistakes(source: Source, project: Project) -> Iterator[Mistake]:
