@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-# each has a Postgres and an emulator of its own, about 2 GB
-WORKERS ?= 2
+# each has a Postgres and an emulator of its own, about 2 GB; three, for on two cores one of two often waits
+WORKERS ?= 3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

@@ -4,7 +4,6 @@ The source is always the local Postgres. The warehouse is the local one, or with
 project, in which everything that a test makes lies in throw-away datasets (tests/throw_away.py).
 """
 
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 import pytest
 
 from ingestion import bigquery
@@ -21,12 +19,10 @@ from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
 from tests import throw_away, workers
+from tests.own_platform import own_platform
 
 GOOGLESQL = Path(__file__).parent / "googlesql"
 REAL_PROJECT_TIMEOUT_S = 3600  # a statement takes seconds there, and a module's fixture has hundreds of them
-
-_numbers = itertools.count(1)
-
 
 _held = ExitStack()
 
@@ -97,29 +93,17 @@ def services() -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="module")
-def source_dsn(services: Settings) -> Iterator[str]:
-    """The admin DSN of an empty database that only this module uses."""
-    server = postgres.up(services)["admin_dsn"].rsplit("/", 1)[0]
-    name = f"module_{next(_numbers)}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=10) as admin:
-        admin.execute(f"create database {name}".encode())
-    yield f"{server}/{name}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=10) as admin:
-        admin.execute(f"drop database {name} with (force)".encode())
+def settings(services: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a platform that only this module uses: own source, datasets and state, shared services."""
+    with own_platform(services, tmp_path_factory.mktemp("module_home")) as own:
+        yield own
 
 
 @pytest.fixture(scope="module")
-def settings(
-    services: Settings, source_dsn: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Settings]:
-    """Settings of a platform that only this module uses: own source, datasets and state, shared services."""
-    home = tmp_path_factory.mktemp("module_home")
-    shared = services.home / "services"
-    (home / "services").symlink_to(shared, target_is_directory=True)
-    prefix = throw_away.new_prefix(services, "m")
-    own = services.model_copy(update={"home": home, "source_dsn": source_dsn, "dataset_prefix": prefix})
-    with throw_away.datasets(own):
-        yield own
+def source_dsn(settings: Settings) -> str:
+    """The admin DSN of the module's source, a database that was empty."""
+    assert settings.source_dsn
+    return settings.source_dsn
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 from sandbox import postgres, warehouse
 
-WHOLE_FOLDERS = ("tests/googlesql/",)
+WHOLE_FOLDERS = ("tests/googlesql/", "tests/marts/")
 # longest first; what is not named keeps its order behind them
 LONG = (
     "tests/flows/test_main_line.py",
     "tests/googlesql/",
-    "tests/marts/test_business.py",
+    "tests/marts/",
     "tests/chaos/",
     "tests/vault/test_delivery.py",
     "tests/history/",

@@ -1,0 +1,186 @@
+"""A platform over three loads: rows go and come back, some are corrected late; copies of marts are kept."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from flows.dbt import VAULT_DIR, dbt_environment
+from ingestion.batch import run_batch
+from ingestion.bigquery import connect, query
+from ingestion.settings import Settings
+from metadata.load import load_catalog
+from metadata.reconciliation import load_reconciliation
+from questions.reconcile import reconcile
+from sandbox.simulator import simulate
+from tests.marts import copies
+
+DBT = Path(sys.executable).parent / "dbt"
+START = date(2016, 1, 4)  # the sensors report by then
+DBT_LIMIT_S = 900
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A row of the source that is deleted and brought back, and where it shows in the warehouse.
+
+    `where` is true of it in the source, `mart_where` in the mart; `status` is its status satellite.
+    """
+
+    table: str
+    where: str
+    mart: str
+    mart_where: str
+    status: str
+
+
+GONE = (
+    Gone(
+        "sales.order_lines", "order_line_id = 2", "fct_order", "order_key = 2",
+        "sat_order_line__status join {v}.hub_order_line using (order_line_hk) where order_line_id = 2",
+    ),
+    Gone(
+        "warehouse.stock_item_holdings", "stock_item_id = 7", "fct_stock_holding", "stock_holding_key = 7",
+        "sat_stock_item__holding_status join {v}.hub_stock_item "
+        "using (stock_item_hk) where stock_item_id = 7",
+    ),
+    Gone(
+        "sales.customer_transactions", "customer_transaction_id = {entry}",
+        "fct_transaction", "transaction_key = {entry}",
+        "sat_customer_transaction__status join {v}.hub_customer_transaction "
+        "using (customer_transaction_hk) where customer_transaction_id = {entry}",
+    ),
+    Gone(
+        "warehouse.stock_item_transactions", "stock_item_transaction_id = {movement}",
+        "fct_movement", "movement_key = {movement}",
+        "sat_stock_movement__status join {v}.nh_link_stock_movement "
+        "using (stock_movement_hk) where stock_item_transaction_id = {movement}",
+    ),
+    # a kind of entry that is never used, so that no other row holds it back
+    Gone(
+        "application.transaction_types", "transaction_type_id = 8",
+        "dim_transaction_type", "wwi_transaction_type_id = 8 and extract(year from valid_to) = 9999",
+        "ref_transaction_type__status join {v}.ref_transaction_type "
+        "using (transaction_type_hk) where transaction_type_id = 8",
+    ),
+)  # fmt: skip
+
+
+# late corrections of what the first load brought: names, a price, who sold, the amounts of a line
+CORRECTED = """
+update sales.customers set customer_name = 'Corrected Ltd', credit_limit = 1234
+where customer_id = 2;
+update warehouse.stock_items set unit_price = unit_price + 1, color_id = 3 where stock_item_id = 3;
+update application.people set full_name = 'Corrected Person', preferred_name = 'Corrected'
+where person_id = 2;
+update purchasing.suppliers set payment_days = payment_days + 1 where supplier_id = 1;
+update application.cities set city_name = 'Correctville' where city_id = 1;
+update sales.orders set salesperson_person_id = 3 where order_id = 1;
+update sales.invoice_lines
+set unit_price = unit_price + 10, extended_price = extended_price + 10 * quantity,
+    line_profit = line_profit + 10 * quantity
+where invoice_line_id = 1;
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one load left: rows and states of GONE, and totals of marts that are not those of the source."""
+
+    shown: list[dict[str, Any]]
+    states: list[list[bool]]
+    differences: list[str]
+
+
+class Business:
+    """A platform that was loaded once, and its ways to ask and to go on."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.source_dsn
+        self.settings, self.dsn = settings, settings.source_dsn
+        self.loads = 0
+        self.client = connect(settings)
+        self.catalog = load_catalog()
+        self.names: dict[str, int] = {}
+        self.told: list[Told] = []
+
+    def load(self) -> None:
+        """One batch and one build, without the tests of the data; a copy of every mart is kept."""
+        run_batch(self.settings, self.catalog)
+        folders = ["--project-dir", VAULT_DIR, "--profiles-dir", VAULT_DIR]
+        done = subprocess.run(
+            [DBT, "run", *folders],
+            env=os.environ | dbt_environment(self.settings),
+            capture_output=True,
+            text=True,
+            timeout=DBT_LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-2000:]
+        self.loads += 1
+        copies.keep(self.settings, self.loads)
+        self.told.append(
+            Told(
+                [self.shown(gone) for gone in GONE],
+                [self.states(gone) for gone in GONE],
+                self.differences(),
+            )
+        )
+
+    def source(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements on the source in one transaction and return the rows of the last, if it has any."""
+        with psycopg.connect(self.dsn, connect_timeout=10) as connection:
+            for statement in statements:
+                answer = connection.execute(statement.encode())
+            return answer.fetchall() if answer.description else []
+
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """Ask the warehouse; {m} and {v} stand for marts and raw vault."""
+        layers = {"m": self.settings.dataset("marts"), "v": self.settings.dataset("raw_vault")}
+        return query(self.client, sql.format(**layers, **self.names))
+
+    def shown(self, gone: Gone) -> dict[str, Any]:
+        """The row in its mart."""
+        (row,) = self.ask(f"select * from {{m}}.{gone.mart} where {gone.mart_where}")
+        return row
+
+    def states(self, gone: Gone) -> list[bool]:
+        """is_deleted of the row in the raw vault, one after the other."""
+        rows = self.ask(f"select * from {{v}}.{gone.status}")
+        return [state for _, state in sorted({(row["load_dts"], row["is_deleted"]) for row in rows})]
+
+    def differences(self) -> list[str]:
+        """Totals of the marts that are not those of the source."""
+        found = reconcile(self.settings, self.catalog, load_reconciliation(self.catalog))
+        return [str(each) for each in found.differences if each.layer.startswith("fct_")]
+
+    def live(self) -> None:
+        """Three loads: days of business; some rows are deleted and others corrected; the deleted return."""
+        simulate(self.dsn, start=START, days=4, scale=0.1)
+        ((self.names["entry"],),) = self.source(
+            "select max(customer_transaction_id) from sales.customer_transactions"
+        )
+        ((self.names["movement"],),) = self.source(
+            "select max(stock_item_transaction_id) from warehouse.stock_item_transactions"
+        )
+        self.load()
+        wheres = {gone.table: gone.where.format(**self.names) for gone in GONE}
+        self.source(
+            "create schema kept",
+            *(
+                f"create table kept.{table.partition('.')[2]} as select * from {table} where {where}"
+                for table, where in wheres.items()
+            ),
+            *(f"delete from {table} where {where}" for table, where in wheres.items()),
+            *(statement for statement in CORRECTED.split(";") if statement.strip()),
+        )
+        self.load()
+        self.source(
+            *(f"insert into {table} select * from kept.{table.partition('.')[2]}" for table in wheres)
+        )
+        self.load()

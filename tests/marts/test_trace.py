@@ -1,0 +1,95 @@
+"""From a figure of a fact home to raw, and raw itself verified."""
+
+import pytest
+
+from ingestion.bigquery import execute
+from metadata.errors import WwiError
+from metadata.load import load_catalog
+from metadata.reconciliation import load_reconciliation
+from metadata.spec import EventMapping, HubMapping
+from questions.audit import verify
+from questions.trace import made_of, trace
+from tests.marts.business import Business
+
+pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
+
+
+def sampled(business: Business, fact: str, count: int) -> list[int]:
+    """Keys of rows of a fact, the same whenever the fact is."""
+    key = f"{fact.removeprefix('fct_')}_key"
+    rows = business.ask(
+        f"select {key} as k from {{m}}.{fact} "
+        f"order by md5(concat('seed 7 ', cast({key} as string))), {key} limit {count}"
+    )
+    return [row["k"] for row in rows]
+
+
+@pytest.mark.parametrize("fact", sorted({fact.name for fact in load_reconciliation(load_catalog())}))
+def test_each_of_200_rows_of_a_fact_leads_home(business: Business, fact: str) -> None:
+    """Every figure is its formula over raw, and the vault holds in every part what raw delivered."""
+    facts = load_reconciliation(business.catalog)
+    keys = sampled(business, fact, 200)
+    assert keys
+    found = trace(business.settings, business.catalog, facts, fact, keys)
+    assert [each.key for each in found] == sorted(keys)
+    assert {each.key: each.differs for each in found if each.differs} == {}
+    for each in found:
+        kinds = [part.kind for part in each.parts]
+        assert (kinds[-1], kinds.count("status")) == ("raw", 1), each.key
+        assert all(part.batch_id for part in each.parts), each.key
+        mapping = business.catalog.table(each.source).vault
+        assert isinstance(mapping, HubMapping | EventMapping)
+        assert kinds.count("satellite") == len(mapping.satellites), each.key
+
+
+def test_a_sum_tells_its_rows_and_what_raw_makes_of_them(business: Business) -> None:
+    facts = load_reconciliation(business.catalog)
+    fact = "fct_transaction"
+    found = made_of(business.settings, business.catalog, facts, fact, "tax_amount", "customer_key >= 0")
+    (row,) = business.ask("select sum(tax_amount) as total, count(*) as n from {m}.fct_transaction")
+    assert (found.total, found.computed, found.count) == (row["total"], row["total"], row["n"])
+    assert sum(found.batches.values()) == found.count
+    with pytest.raises(WwiError, match="tax_amount"):
+        made_of(business.settings, business.catalog, facts, fact, "tax_amont", "true")
+
+
+def test_a_figure_that_raw_does_not_give_is_told(business: Business) -> None:
+    facts = load_reconciliation(business.catalog)
+    (key,) = sampled(business, "fct_sale", 1)
+    rows = f"{business.settings.dataset('marts')}.fct_sale"
+    execute(business.client, f"update {rows} set profit = profit + 0.01 where sale_key = {key}")
+    (found,) = trace(business.settings, business.catalog, facts, "fct_sale", [key])
+    execute(business.client, f"update {rows} set profit = profit - 0.01 where sale_key = {key}")
+    assert [text.partition(":")[0] for text in found.differs] == ["profit"]
+
+
+def test_rows_changed_in_raw_behind_our_back_are_named(business: Business) -> None:
+    """By comparing raw with what the vault took from it."""
+    assert verify(business.settings, business.catalog).findings == ()
+    raw = f"{business.settings.dataset('raw')}.sales__order_lines"
+    audit = business.settings.dataset("audit")
+    execute(business.client, f"create table {audit}.kept as select * from {raw}")
+    first, second = (row["order_line_id"] for row in business.ask(
+        "select order_line_id from {v}.sat_order_line__details "
+        "inner join {v}.hub_order_line using (order_line_hk) "
+        "group by order_line_id having count(*) = 1 and min(order_line_id) > 2 order by 1 limit 2"
+    ))  # fmt: skip
+    for statement in (
+        f"update {raw} set quantity = quantity + 1 where order_line_id = {first} and batch_id = 1",
+        f"delete from {raw} where order_line_id = {second} and batch_id = 1",
+        f"insert into {raw} select * replace (-5 as order_line_id) from {raw} "
+        f"where order_line_id = {first} and batch_id = 1",
+    ):
+        execute(business.client, statement)
+    found = verify(business.settings, business.catalog).findings
+    execute(business.client, f"delete from {raw} where true")
+    execute(business.client, f"insert into {raw} select * from {audit}.kept")
+    execute(business.client, f"drop table {audit}.kept")
+    ((where, rows),) = {(each.batch_id, each.table): each.rows for each in found}.items()
+    assert where == (1, "sales.order_lines")
+    assert set(rows) == {
+        '{"order_line_id":-5}: added',
+        f'{{"order_line_id":{first}}}: changed',
+        f'{{"order_line_id":{second}}}: missing',
+    }
+    assert verify(business.settings, business.catalog).findings == ()
