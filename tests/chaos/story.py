@@ -1,95 +1,151 @@
-"""A story that is lived twice: days of business, loaded and built, once in peace and once among accidents.
+"""A story that two platforms live side by side, day by day: one in peace, the other among accidents.
 
-The accidents hit a run of `wwi ingest` or `wwi build` at a random moment: its process is killed, the source
-is killed and comes back, or the warehouse is. Then the next one is let to its end, which must simply succeed.
+Each day brings new rows. Both platforms load it, and every few days they build what has come in. One of them
+is hit while it does so, then the same step is run to its end, which must simply succeed. The moments are
+drawn from the time that the step took in peace just before, so that they lie within a run that has work to
+do; an accident that came too late all the same does not count, and happens again on a later day.
 """
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
-import psutil
 import psycopg
 
 from flows.simulation import simulate
 from ingestion.settings import Settings
+from metadata.load import load_catalog
+from metadata.reconciliation import load_reconciliation
+from questions.reconcile import reconcile
 from sandbox import postgres, warehouse
-from tests.chaos.content import Table, contents
+from tests.chaos.accidents import Accident, Step, shuffled
+from tests.chaos.blows import Blow, strike
+from tests.chaos.content import Table, contents, differences
+from tests.chaos.process import finish
 
-Step = Literal["ingest", "build"]
-Accident = Literal["run", "source", "warehouse"]
-
-WWI = Path(sys.executable).parent / "wwi"
 FIRST_DAY = date(2016, 3, 1)
-FIRST_DAYS = 20
-SCALE = 0.05
-STEP_TIMEOUT_S = 400
-# how often each accident happens, of ten
-LOTS: tuple[Accident, ...] = ("run",) * 7 + ("source",) + ("warehouse",) * 2
+LAST_FEW = 3
+STEPS: tuple[Step, ...] = ("ingest", "build")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What the story is about.
+
+    `select`: what dbt builds, nothing is all. `first_days`: the days that the first batch brings; `scale`: of
+    the business. A build comes every `build_every` days, and is hit `hits_a_build` times at most.
+    """
+
+    accidents: Mapping[Step, tuple[Accident, ...]]
+    seed: int
+    select: Sequence[str] = ()
+    first_days: int = 5
+    scale: float = 0.02
+    build_every: int = 1
+    hits_a_build: int = 1
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One accident: what was hit while which step ran, how many seconds after it began, and how it ended."""
+    """An accident that hit a run at work: on which day, how many seconds after the work began, its end."""
 
     day: int
     step: Step
-    accident: Accident
+    accident: str
     after_s: float
-    exit_code: int | None
+    exit_code: int
+
+    def __str__(self) -> str:
+        return (
+            f"day {self.day} {self.step}: {self.accident}, after {self.after_s:.2f} s, exit {self.exit_code}"
+        )
 
 
 @dataclass
 class Lived:
-    """What came of a story: every table, the seconds of each step in peace, and the accidents."""
+    """What came of a story: the accidents, how many came too late, and what the two platforms hold."""
 
-    tables: Mapping[str, Table]
-    seconds: dict[Step, float]
     hits: list[Hit] = field(default_factory=list)
+    too_late: int = 0
+    days: int = 0
+    peace: Mapping[str, Table] = field(default_factory=dict)
+    storm: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> list[str]:
+        """A line for every table that is not the same on both."""
+        return differences(self.peace, self.storm)
 
 
-def in_peace(days: int, select: Sequence[str]) -> Lived:
-    """Live the story without accidents. `select`: what dbt builds; nothing: all."""
-    with _world() as settings:
-        seconds: dict[Step, float] = {}
-        for day in range(days):
-            _live(settings, day)
-            for step in ("ingest", "build"):
-                began = time.monotonic()
-                _finish(settings, step, select, [])
-                seconds[step] = time.monotonic() - began
-        return Lived(contents(settings), seconds)
+class _Teller:
+    """Tells one story."""
+
+    def __init__(self, plot: Plot, peace: Settings, storm: Settings) -> None:
+        self._plot, self._peace, self._storm = plot, peace, storm
+        self._choice = random.Random(plot.seed)
+        self._coming = {step: deque(shuffled(plot.accidents[step], self._choice)) for step in STEPS}
+        self._seconds: dict[Step, list[float]] = {step: [] for step in STEPS}
+        self._most_late = sum(map(len, self._coming.values()))
+        self.lived = Lived()
+
+    def tell(self) -> Lived:
+        """Live the days until every accident has happened."""
+        self._day()
+        while any(self._coming.values()):
+            self._day()
+        if self.lived.days % self._plot.build_every:
+            self._step("build")
+        self.lived.peace, self.lived.storm = contents(self._peace), contents(self._storm)
+        return self.lived
+
+    def _day(self) -> None:
+        for settings in (self._peace, self._storm):
+            _live(settings, self._plot, self.lived.days)
+        self.lived.days += 1
+        self._step("ingest")
+        if self.lived.days % self._plot.build_every == 0:
+            self._step("build")
+
+    def _step(self, step: Step) -> None:
+        self._seconds[step].append(finish(self._peace, step, self._plot.select))
+        for _ in range(self._plot.hits_a_build if step == "build" else 1):
+            if self._coming[step] and self._is_done_by_a_hit(step):
+                return
+        finish(self._storm, step, self._plot.select)
+
+    def _is_done_by_a_hit(self, step: Step) -> bool:
+        """Hit the step; tell whether the run came to a good end all the same."""
+        accident = self._coming[step].popleft()
+        blow = Blow(accident, self._choice.random() * min(self._seconds[step][-LAST_FEW:]))
+        struck = strike(self._storm, step, self._plot.select, blow, self._choice)
+        hit = Hit(self.lived.days, step, str(accident), struck.after_s, struck.exit_code)
+        if struck.came_too_late:
+            self.lived.too_late += 1
+            assert self.lived.too_late <= self._most_late, "most accidents come too late"
+            self._coming[step].append(accident)
+            print(f"too late: {hit}", flush=True)
+        else:
+            self.lived.hits.append(hit)
+            print(f"{len(self.lived.hits):3} {hit}", flush=True)
+        return struck.exit_code == 0
 
 
-def among_accidents(
-    days: int, select: Sequence[str], peace: Lived, *, hits: Mapping[Step, int], seed: int
-) -> Lived:
-    """Live it again with so many accidents on each step of each day, at moments that `seed` chooses."""
-    choice = random.Random(seed)
-    with _world() as settings:
-        lived = Lived({}, peace.seconds)
-        for day in range(days):
-            _live(settings, day)
-            for step in ("ingest", "build"):
-                for _ in range(hits[step]):
-                    lived.hits.append(_hit(settings, day, step, select, peace.seconds[step], choice))
-                _finish(settings, step, select, lived.hits)
-        lived.tables = contents(settings)
+def tell(plot: Plot) -> Lived:
+    """Live a story, and return what came of it. AssertionError when a run did not end as it should."""
+    with _platform() as peace, _platform() as storm:
+        lived = _Teller(plot, peace, storm).tell()
+        if not plot.select:
+            assert _totals(storm) == _totals(peace)
         return lived
 
 
 @contextmanager
-def _world() -> Iterator[Settings]:
+def _platform() -> Iterator[Settings]:
     """A source and a warehouse of their own, which can be killed without harm to other tests."""
     with TemporaryDirectory(prefix="wwi-chaos-", ignore_cleanup_errors=True) as folder:
         settings = Settings(home=Path(folder), _env_file=None)
@@ -102,10 +158,10 @@ def _world() -> Iterator[Settings]:
             postgres.down(settings)
 
 
-def _live(settings: Settings, day: int) -> None:
-    """Add to the source what happens until the end of a day of the story."""
-    if day == 0:
-        simulate(settings, first=FIRST_DAY, days=FIRST_DAYS, scale=SCALE)
+def _live(settings: Settings, plot: Plot, days: int) -> None:
+    """Add to the source what happens on the next day; `days`: how many times that was done."""
+    if days == 0:
+        simulate(settings, first=FIRST_DAY, days=plot.first_days, scale=plot.scale)
     else:
         simulate(settings, days=1)
     # the sandbox commits without waiting for the disk: what a kill would lose is written now
@@ -113,80 +169,10 @@ def _live(settings: Settings, day: int) -> None:
         admin.execute("checkpoint")
 
 
-def _start(settings: Settings, step: Step, select: Sequence[str]) -> subprocess.Popen[str]:
-    arguments = ["--select", " ".join(select)] if step == "build" and select else []
-    foreign = {name: value for name, value in os.environ.items() if not name.startswith(("WWI_", "PREFECT_"))}
-    return subprocess.Popen(
-        [WWI, step, *arguments],
-        # of a selection dbt makes only the tests that have all they ask
-        env={**foreign, "WWI_HOME": str(settings.home), "DBT_INDIRECT_SELECTION": "cautious"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _finish(settings: Settings, step: Step, select: Sequence[str], hits: Sequence[Hit]) -> None:
-    """Run a step to its end, which must be a good one, whatever happened before."""
-    process = _start(settings, step, select)
-    try:
-        output, _ = process.communicate(timeout=STEP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        raise AssertionError(f"{step} did not end after {hits[-3:]}:\n{output[-3000:]}") from None
-    assert process.returncode == 0, f"{step} failed after {hits[-3:]}:\n{output[-3000:]}"
-
-
-def _hit(  # noqa: PLR0913, PLR0917 - where and when the accident happens
-    settings: Settings,
-    day: int,
-    step: Step,
-    select: Sequence[str],
-    seconds: float,
-    choice: random.Random,
-) -> Hit:
-    accident = choice.choice(LOTS)
-    after_s = choice.uniform(0, seconds)
-    process = _start(settings, step, select)
-    time.sleep(after_s)
-    _ACCIDENTS[accident](settings, process)
-    try:
-        process.communicate(timeout=STEP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise AssertionError(f"{step} hung when the {accident} was killed after {after_s:.2f} s") from None
-    postgres.up(settings)
-    warehouse.up(settings)
-    return Hit(day, step, accident, round(after_s, 2), process.returncode)
-
-
-def _kill_run(_: Settings, process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _kill_source(settings: Settings, _: object) -> None:
-    """An immediate shutdown: every connection breaks, and the next start recovers from the log."""
-    _end(postgres.up(settings)["pid"], signal.SIGQUIT)
-    postgres.up(settings)
-
-
-def _kill_warehouse(settings: Settings, _: object) -> None:
-    _end(warehouse.up(settings)["pid"], signal.SIGKILL)
-    warehouse.up(settings)
-
-
-def _end(pid: int, how: signal.Signals) -> None:
-    server = psutil.Process(pid)
-    server.send_signal(how)
-    psutil.wait_procs([server], timeout=30)
-
-
-_ACCIDENTS: Mapping[Accident, Callable[[Settings, subprocess.Popen[str]], None]] = {
-    "run": _kill_run,
-    "source": _kill_source,
-    "warehouse": _kill_warehouse,
-}
+def _totals(settings: Settings) -> list[tuple[object, ...]]:
+    """Every total of the source in every layer, all of which must be equal."""
+    catalog = load_catalog()
+    found = reconcile(settings, catalog, load_reconciliation(catalog))
+    assert not found.differences, found.differences
+    assert not found.vault_is_behind
+    return [(each.table, each.control, each.layer, each.value, each.days) for each in found.comparisons]
