@@ -70,7 +70,7 @@ year: setup ## A year of business in twelve batches, proven row by row (7 minute
 history: setup ## What a vault must survive, and the page about it (WWI_DBT_PACKAGES=DIR: beside AutomateDV)
 	@WWI_HISTORY_PAGE=docs/history_suite.md WWI_HISTORY_ORDERS=$${WWI_HISTORY_ORDERS:-6} $(BIN)/pytest tests/history
 
-chaos: setup ## Fifty accidents: runs, source and warehouse killed at random moments (an hour)
+chaos: setup ## Fifty accidents: runs, source and warehouse killed while at work (half an hour)
 	@$(BIN)/pytest tests/chaos -m chaos -s
 
 bench: setup .venv-bench/.installed ## Measure: ways out of Postgres, memory, the main line (PARTS=readers: one part)
