@@ -7,21 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingestion import daily, key_sets, rejected, source_sql, spool
 from ingestion.csv_arrow import Block, read_block
 from ingestion.errors import PermanentError
-from ingestion.parallel import one_ahead
-from ingestion.parquet import open_writer
+from ingestion.parallel import read_ahead
+from ingestion.parquet import GroupWriter, open_writer
 from ingestion.plan import Previous, Window
 from ingestion.postgres import Connection, TableCount, copy_out, count_days, translated
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, plumbing_names, record_source
 from ingestion.rejected import Rejected
 from metadata.spec import Column, Lookup, Table
 
-# What one reader holds of a table at a time, as CSV text. Its Arrow form is about as large again.
+# What one reader takes of a table at a time, as CSV text. Its Arrow form is about as large again.
 BLOCK_BYTES = 4 * 2**20
+# The server goes on while a row group is written, which takes as long as it needs for two blocks.
+BLOCKS_AHEAD = 3
 
 KnownKeys = Callable[[Table, Previous], Path]
 
@@ -125,7 +126,7 @@ def _write_rejected(task: TableTask, folder: Path, unfit: Sequence[Rejected]) ->
 
 
 def _copy_rows(
-    reader: Connection, task: TableTask, rows: pq.ParquetWriter, keys_file: Path
+    reader: Connection, task: TableTask, rows: GroupWriter, keys_file: Path
 ) -> tuple[int, list[Rejected]]:
     """Copy the window into the spool, and its keys into a file of their own.
 
@@ -183,7 +184,7 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
     return _Keys(now, before)
 
 
-def _write_deletes(task: TableTask, rows: pq.ParquetWriter, keys: _Keys) -> int:
+def _write_deletes(task: TableTask, rows: GroupWriter, keys: _Keys) -> int:
     """Append a delete record, key and plumbing only, for every key that is gone. Returns their number."""
     if keys.before is None:
         return 0
@@ -204,7 +205,7 @@ def _write_deletes(task: TableTask, rows: pq.ParquetWriter, keys: _Keys) -> int:
 def _blocks(
     reader: Connection, query: source_sql.Query, table: Table, columns: tuple[Column, ...]
 ) -> Generator[Block, None, None]:
-    blocks = one_ahead(copy_out(reader, query, BLOCK_BYTES))
+    blocks = read_ahead(copy_out(reader, query, BLOCK_BYTES), BLOCKS_AHEAD)
     with translated(f"reading {table.qualified}"), closing(blocks):
         for block in blocks:
             yield read_block(block, table, columns)

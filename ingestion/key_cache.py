@@ -87,8 +87,9 @@ def _rebuild(client: Client, settings: Settings, table: Table, previous: Previou
     path = _folder(settings) / f"{table.qualified}.rebuilt.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_writer(path, schema) as keys:
-        for batch in bigquery.query_arrow(client, query, timeout_s=settings.load_timeout_s):
-            keys.write_table(batch.cast(schema))
+        for page in bigquery.query_arrow(client, query, timeout_s=settings.load_timeout_s):
+            for batch in page.cast(schema).to_batches():
+                keys.write_batch(batch)
     return path
 
 

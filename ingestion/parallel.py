@@ -1,5 +1,6 @@
 """Work side by side: tasks on a fixed set of workers (connections), and a stream that is read ahead."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
@@ -62,13 +63,16 @@ def in_parallel(
     return [result for future in futures if (result := future.result()) is not None]
 
 
-def one_ahead(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
-    """Yield the items; while the caller works on one, a thread fetches the next: two are held at most.
+def read_ahead(items: Generator[Item, None, None], most: int) -> Generator[Item, None, None]:
+    """Yield the items; while the caller works on one, a thread fetches those that follow, `most` at a time.
 
     An error of either side ends both. `items` is closed at the end, whatever it was.
     """
     with closing(items), ThreadPoolExecutor(max_workers=1) as fetcher:
-        coming = fetcher.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = fetcher.submit(next, items, None)
-            yield item
+        coming = deque(fetcher.submit(next, items, None) for _ in range(most))
+        try:
+            while (item := coming.popleft().result()) is not None:
+                coming.append(fetcher.submit(next, items, None))
+                yield item
+        finally:
+            fetcher.shutdown(cancel_futures=True)

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from ingestion.errors import PermanentError
-from ingestion.parallel import one_ahead
+from ingestion.parallel import read_ahead
 from ingestion.postgres import Connection, break_off, connect, copy_out, translated
 from ingestion.settings import Settings
 
@@ -54,19 +54,19 @@ def test_a_query_without_rows_gives_no_block(reader: Connection) -> None:
 def test_an_error_in_the_midst_of_the_rows_is_told_as_the_server_tells_it(reader: Connection) -> None:
     blocks = copy_out(reader, query("select 1 / (i - 90000) from generate_series(1, 100000) as i"), 1000)
     with pytest.raises(PermanentError, match="reading it: division by zero"), translated("reading it"):
-        for _ in one_ahead(blocks):
+        for _ in read_ahead(blocks, 3):
             pass
     assert reader.execute("select 1").fetchone() == (1,)
 
 
 def test_who_stops_in_the_midst_of_the_rows_can_use_the_connection_again(reader: Connection) -> None:
-    with closing(one_ahead(copy_out(reader, query(ENDLESS), 1000))) as blocks:
+    with closing(read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)) as blocks:
         assert next(blocks).startswith(b"1\n2\n")
     assert reader.execute("select 1").fetchone() == (1,)
 
 
 def test_a_copy_is_broken_off_from_another_thread(reader: Connection) -> None:
-    blocks = one_ahead(copy_out(reader, query(ENDLESS), 1000))
+    blocks = read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)
     next(blocks)
     break_off(reader)
     with pytest.raises(psycopg.errors.QueryCanceled):
@@ -77,7 +77,7 @@ def test_a_copy_is_broken_off_from_another_thread(reader: Connection) -> None:
 def test_a_session_that_the_server_ends_in_the_midst_of_the_rows_is_an_error(
     reader: Connection, source_dsn: str
 ) -> None:
-    blocks = one_ahead(copy_out(reader, query(ENDLESS), 1000))
+    blocks = read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)
     next(blocks)
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as admin:
         admin.execute("select pg_terminate_backend(%s)", [reader.info.backend_pid])

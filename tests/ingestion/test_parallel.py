@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from ingestion.parallel import in_parallel, one_ahead
+from ingestion.parallel import in_parallel, read_ahead
 
 
 def ignore(_: object) -> None:
@@ -74,7 +74,8 @@ def test_ctrl_c_stops_the_workers_and_leaves_no_thread() -> None:
     assert threading.active_count() == threads
 
 
-def test_items_are_read_one_ahead_and_in_order() -> None:
+@pytest.mark.parametrize("most", [1, 3, 10])
+def test_items_are_read_ahead_in_order_and_no_more_than_asked(most: int) -> None:
     fetched: list[int] = []
 
     def items() -> Generator[int, None, None]:
@@ -83,9 +84,9 @@ def test_items_are_read_one_ahead_and_in_order() -> None:
             yield number
 
     seen = []
-    for number in one_ahead(items()):
+    for number in read_ahead(items(), most):
         seen.append(number)
-        assert len(fetched) <= number + 2, "the one in hand and the next one, no more"
+        assert len(fetched) <= number + 1 + most, "the one in hand and those that follow, no more"
     assert seen == [0, 1, 2, 3, 4]
 
 
@@ -94,7 +95,7 @@ def test_an_error_of_the_items_comes_after_those_before_it() -> None:
         yield 1
         raise ValueError("no more")
 
-    ahead = one_ahead(items())
+    ahead = read_ahead(items(), 3)
     assert next(ahead) == 1
     with pytest.raises(ValueError, match="no more"):
         next(ahead)
@@ -110,7 +111,7 @@ def test_items_are_closed_and_no_thread_is_left_when_their_user_stops() -> None:
         finally:
             ended.append(True)
 
-    with closing(one_ahead(items())) as ahead:
+    with closing(read_ahead(items(), 3)) as ahead:
         next(ahead)
     assert ended == [True]
     assert threading.active_count() == threads
