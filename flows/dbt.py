@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.build_record import note
+from flows.clock import wait_for_batches
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
@@ -174,6 +175,7 @@ def run(
         # two builds at once would insert the same satellite rows: each finds them missing
         with hold(client, settings, "build", on_lost=interrupter()) as lease:
             refuse_open_swap(client, settings)
+            wait_for_batches(client, settings)
             began = datetime.now(UTC)
             told = client, settings, began, arguments, vault_dir
             try:

@@ -26,7 +26,7 @@ IMPORTED = {
 # where the time is looked at
 CLOCKS = {
     "ingest": ("ingestion.reading", "ingestion.extract", "ingestion.loading", "ingestion.ledger"),
-    "build": ("dbt_common.invocation",),
+    "build": ("flows.clock", "dbt_common.invocation"),
 }
 
 
