@@ -26,7 +26,7 @@ from metadata import naming
 
 START = "0" * 64
 # of the batches of a warehouse; not part of what they are taken of
-HASHES = ("previous_hash", "hash")
+HASHES = ("previous_hash", "own_hash")
 TABLES_A_STATEMENT = 30
 _DIGITS = Decimal(10) ** -9
 

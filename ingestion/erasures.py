@@ -46,14 +46,14 @@ class Erasure:
     head: str | None
     changes: tuple[Change, ...]
     previous_hash: str = chain.START
-    hash: str = ""
+    own_hash: str = ""
 
 
 def signature(each: Erasure) -> str:
     """The hash of a record: over the record before, everything it says and every content."""
     told = asdict(each) | {"erased_at": each.erased_at.astimezone(UTC).isoformat(timespec="microseconds")}
     told["changes"] = sorted(told["changes"], key=lambda change: (change["table"], change["batch_id"]))
-    del told["hash"]
+    del told["own_hash"]
     return chain.digest(told)
 
 

@@ -38,7 +38,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "One row per batch of the ingestion.",
         "batch_id INT64, load_dts TIMESTAMP, applied_dts DATETIME, status STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, source_system STRING, snapshot STRING, pid INT64, host STRING, "
-        "code_version STRING, error STRING, ended_xids STRING, previous_hash STRING, hash STRING",
+        "code_version STRING, error STRING, ended_xids STRING, previous_hash STRING, own_hash STRING",
     ),
     "table_loads": (
         "One row per table of a completed batch, also when nothing had changed.",
@@ -100,7 +100,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "erasures": (
         "One row per erasure of a person's values, see ingestion/erasures.py; none of the values is kept.",
         "erasure_id INT64, entity STRING, entity_key STRING, erased_at TIMESTAMP, erased_by STRING, "
-        "reason STRING, head STRING, previous_hash STRING, hash STRING",
+        "reason STRING, head STRING, previous_hash STRING, own_hash STRING",
     ),
     "erased_contents": (
         "The deliveries that an erasure changed, with the content of each before and after.",
@@ -322,7 +322,7 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
         insert(settings, "control_totals", totals),
         f"update {table_name(settings, 'batches')} set status = '{COMPLETED}', error = null, "
         f"finished_at = timestamp '{finished_at.isoformat(sep=' ')}', previous_hash = '{previous}', "
-        f"hash = '{own_hash}' where batch_id = {manifest.batch_id}",
+        f"own_hash = '{own_hash}' where batch_id = {manifest.batch_id}",
         "commit transaction",
     ]
     bigquery.execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
@@ -401,7 +401,7 @@ _BEGUN = """
 select
     *,
     (
-        select newest.hash
+        select newest.own_hash
         from {batches} as newest
         where newest.status = 'completed' and newest.batch_id < {batch_id}
         order by newest.batch_id desc

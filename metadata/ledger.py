@@ -18,7 +18,7 @@ AUDIT_TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "error": "Why it was given up; null otherwise.",
             "ended_xids": "Transactions that were over beside one that was not, see ADR 0004.",
             "previous_hash": "Hash of the completed batch before, or zeros: what makes a chain of them.",
-            "hash": "Hash of the batch's rows in raw and in the ledger, see docs/audit.md.",
+            "own_hash": "Hash of the batch's rows in raw and in the ledger, see docs/audit.md.",
         },
     ),
     "vault_loads": (

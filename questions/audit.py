@@ -71,7 +71,7 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
     if state is None or not state.completed:
         raise WwiError("nothing to verify: no batch was completed yet. Run `wwi run`.")
     findings = [*_chain(state), *_erasures(state)]
-    if head and head not in {batch["hash"] for batch in state.completed}:
+    if head and head not in {batch["own_hash"] for batch in state.completed}:
         findings.append(
             Finding(f"no batch has the hash {head}: the end of the chain was cut off or replaced")
         )
@@ -84,13 +84,13 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
             findings.append(Finding(_difference(content, is_now), batch_id, table, rows))
     findings += _later_columns(client, settings, state)
     findings += _strays(client, settings, state)
-    chained = [batch for batch in state.completed if batch["hash"]]
+    chained = [batch for batch in state.completed if batch["own_hash"]]
     return Verification(
         datetime.now(UTC),
         len(state.completed),
         len(expected),
         sum(chain.rows_of(content) for content in expected.values()),
-        chained[-1]["hash"] if chained else None,
+        chained[-1]["own_hash"] if chained else None,
         tuple(batch["batch_id"] for batch in _unchained(state)),
         len(state.erasures),
         tuple(findings),
@@ -133,7 +133,7 @@ def _read(client: Client, settings: Settings) -> _State:
             by_batch[row["batch_id"]].append(row)
         parts[name] = by_batch
     batches = ask("batches")
-    if batches and "hash" not in batches[0]:
+    if batches and "own_hash" not in batches[0]:
         batches = [{**batch, **dict.fromkeys(chain.HASHES)} for batch in batches]
     in_vault = frozenset(int(row["batch_id"]) for row in ask("vault_loads"))
     return _State(batches, parts, in_vault, erasures.read(client, settings))
@@ -143,7 +143,7 @@ def _unchained(state: _State) -> list[Row]:
     """The completed batches at the beginning that an older release loaded, without a hash."""
     found = []
     for batch in state.completed:
-        if batch["hash"]:
+        if batch["own_hash"]:
             break
         found.append(batch)
     return found
@@ -164,14 +164,14 @@ def _chain(state: _State) -> Iterator[Finding]:
     for batch in completed[len(_unchained(state)) :]:
         number = int(batch["batch_id"])
         rows = [state.parts[name].get(number, []) for name in PARTS]
-        if not batch["hash"]:
+        if not batch["own_hash"]:
             yield Finding("a completed batch without a hash after one that has one", number, "batches")
             continue
         if batch["previous_hash"] != before:
             yield Finding("it does not follow the batch before it: that one was removed or altered", number)
-        if chain.link(batch["previous_hash"] or "", batch, ledger.chained(*rows)) != batch["hash"]:
+        if chain.link(batch["previous_hash"] or "", batch, ledger.chained(*rows)) != batch["own_hash"]:
             yield Finding("a row of the ledger was altered, added or removed", number, _altered(batch, rows))
-        before = batch["hash"]
+        before = batch["own_hash"]
 
 
 def _altered(batch: Row, rows: Sequence[Sequence[Row]]) -> str:
@@ -188,9 +188,9 @@ def _erasures(state: _State) -> Iterator[Finding]:
     now = _contents_at_load(state)
     before = chain.START
     for each in state.erasures:
-        if each.previous_hash != before or erasures.signature(each) != each.hash:
+        if each.previous_hash != before or erasures.signature(each) != each.own_hash:
             yield Finding(f"the record of erasure {each.erasure_id} was altered", None, "erasures")
-        before = each.hash
+        before = each.own_hash
         for change in each.changes:
             key = change.table, change.batch_id
             if now.get(key) != change.old_content:
@@ -203,7 +203,7 @@ def _contents_at_load(state: _State) -> dict[tuple[str, int], str | None]:
     return {
         (row["table_name"], batch["batch_id"]): row["content"]
         for batch in state.completed
-        if batch["hash"]
+        if batch["own_hash"]
         for row in state.parts["table_loads"].get(batch["batch_id"], [])
     }
 

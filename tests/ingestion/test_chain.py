@@ -52,7 +52,7 @@ PLANTED = (
             "a row of the ledger was altered, added or removed"),
     Planted("{audit}.batches", "update {table} set status = 'void' where batch_id = 1", 2, None,
             "it does not follow the batch before it: that one was removed or altered"),
-    Planted("{audit}.batches", "update {table} set hash = null where batch_id = 2", 2, "batches",
+    Planted("{audit}.batches", "update {table} set own_hash = null where batch_id = 2", 2, "batches",
             "a completed batch without a hash after one that has one"),
     Planted("{audit}.table_loads", "delete from {table} where table_name = 'shop.visits' and batch_id = 2", 2,
             "table_loads", "a row of the ledger was altered, added or removed"),
