@@ -179,6 +179,24 @@ def table_label(client: bigquery.Client, table_id: str, label: str) -> str | Non
     return value
 
 
+@dataclass(frozen=True)
+class Partitioning:
+    """The column that a table is partitioned by; `step`: the numbers in a partition, None for days."""
+
+    column: str
+    step: int | None
+
+
+def partitioning(client: bigquery.Client, table_id: str) -> Partitioning | None:
+    """Return how the table is partitioned; None when it is not."""
+    with translated(f"table {table_id}"):
+        table = client.get_table(table_id, timeout=30, retry=READ_RETRY)
+    if table.range_partitioning:
+        return Partitioning(table.range_partitioning.field, int(table.range_partitioning.range_.interval))
+    field = table.time_partitioning.field if table.time_partitioning else None
+    return Partitioning(field, None) if field else None
+
+
 def label_table(client: bigquery.Client, table_id: str, labels: Mapping[str, str]) -> None:
     """Set these labels of the table and leave its others alone."""
     with translated(f"table {table_id}"):

@@ -29,6 +29,7 @@ for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load
 for question in (
     ask.status,
     ask.reconcile,
+    ask.cost,
     ask.trace,
     ask.query,
     ask.dashboard,

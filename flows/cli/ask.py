@@ -1,4 +1,4 @@
-"""`wwi status`, `wwi reconcile`, `wwi query`, `wwi dashboard`: questions to the warehouse."""
+"""`wwi status`, `wwi reconcile`, `wwi cost`, `wwi query`, `wwi dashboard`: questions to the warehouse."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -90,6 +90,31 @@ def trace(
         print_json(found) if as_json else pages.show_trace(found, measure)
         wrong = bool(found.differs)
     if wrong:
+        raise typer.Exit(1)
+
+
+def cost(
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Judge by so many days of history, not by those that are loaded."),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what each model of a daily load is billed for, now and after ten times the days.
+
+    Computed from the models' SQL and the sizes of the tables, on any warehouse. Exit code 1 when a model is
+    over its budget in vault/cost_budget.yml.
+    """
+    from flows.cli import pages
+    from flows.daily_bytes import daily_bytes
+
+    with progress():
+        found = daily_bytes(options.settings(), days=days)
+    if as_json:
+        print_json([dataclasses.asdict(each) | {"growth": each.growth} for each in found])
+    else:
+        pages.show_daily_bytes(found)
+    if any(each.is_over for each in found):
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from flows.rebuild import RebuildReport
 from flows.report import DailyReport
 from ingestion.report import BatchReport
 from questions.cost import Cost
+from questions.daily_bytes import MB, ModelBytes
 from questions.reconcile import Comparison, Reconciliation, days_text, plain
 from questions.rejected import RejectedValues
 from questions.status import Status
@@ -66,6 +67,51 @@ def show_cost(cost: Cost) -> None:
     for table, names in sorted(missing.items()):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         print(f"Unknown until {table} exists: {', '.join(names[:NAMED])}{more}.")
+
+
+def show_daily_bytes(found: Sequence[ModelBytes]) -> None:
+    """Print what the models of a daily load are billed for, the dearest first, then the layers."""
+    layers = dict.fromkeys(each.layer for each in found)
+    sums = {
+        layer: [each for each in found if each.layer == layer] for layer in sorted(layers, key=LAYERS.index)
+    }
+    print_table(
+        "MB billed for a daily load",
+        ("model", "layer", "now", "after 10 x the days", "growth", "budget"),
+        (
+            (
+                each.name,
+                each.layer,
+                _megabytes(each.bytes),
+                _megabytes(each.later_bytes),
+                round(each.growth, 2),
+                None if each.budget is None else _megabytes(each.budget),
+            )
+            for each in found
+        ),
+    )
+    print_table(
+        "by layer",
+        ("layer", "models", "now", "after 10 x the days", "growth"),
+        (
+            (
+                layer,
+                len(models),
+                _megabytes(now := sum(each.bytes for each in models)),
+                _megabytes(later := sum(each.later_bytes for each in models)),
+                round(later / max(now, 1), 2),
+            )
+            for layer, models in sums.items()
+        ),
+    )
+    for each in found:
+        if each.is_over:
+            budget = _megabytes(each.budget or 0)
+            print(f"{each.name} is billed for {_megabytes(each.bytes)} MB, its budget is {budget} MB.")
+
+
+def _megabytes(count: int) -> float:
+    return round(count / MB, 1)
 
 
 def _cut(name: str) -> str:
