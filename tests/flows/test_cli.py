@@ -79,7 +79,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
-    questions = ("status", "reconcile", "trace", "query", "dashboard", "history", "asof", "functions")
+    questions = ("status", "reconcile", "cost", "trace", "query", "dashboard", "history", "asof", "functions")
     audit = {("audit",), ("audit", "verify")}
     single = {(name,) for name in (*loading, *questions)}
     groups = {("source",), ("warehouse",)}

@@ -24,7 +24,7 @@ from .scenarios import Delivered, Scenario, State
 
 pytestmark = pytest.mark.services
 
-ORDERS = int(os.environ.get("WWI_HISTORY_ORDERS", "2"))
+ORDERS = int(os.environ.get("WWI_HISTORY_ORDERS", "1"))
 KEYS = 60
 HISTORY_SEED = 20130101
 MODELS = ("staging,resource_type:model", "raw_vault,resource_type:model")
