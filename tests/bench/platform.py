@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -25,10 +25,13 @@ from metadata.load import load_catalog
 from questions.reconcile import reconcile
 from questions.sizes import layer_sizes
 from sandbox import postgres, warehouse
-from tests.bench.recorder import RECORD, Ran, recorded, replay
+
+if TYPE_CHECKING:
+    from tests.bench.recorder import Ran
 
 LAST_DAY = date.fromisoformat(os.environ.get("WWI_BENCH_LAST_DAY", "2016-05-31"))
 RECORDER = "tests.bench.recorder"
+RECORD = "WWI_BENCH_RECORD"
 
 T = TypeVar("T")
 
@@ -54,6 +57,8 @@ def measure(console: Console) -> None:
 
 
 def _measure(console: Console, settings: Settings) -> None:
+    from tests.bench.recorder import recorded, replay  # noqa: PLC0415 - the emulator logs when it is imported
+
     catalog = load_catalog()
     postgres.up(settings)
     warehouse.up(settings, program=RECORDER)
@@ -106,7 +111,7 @@ def _copy(settings: Settings) -> Path:
     return copy
 
 
-def _share(table: Table, name: str, report: BuildReport, ran: list[Ran], floor: float | None) -> None:
+def _share(table: Table, name: str, report: BuildReport, ran: "list[Ran]", floor: float | None) -> None:
     engine = sum(each.seconds for each in ran)
     layers = ", ".join(f"{layer} {seconds:.0f}" for layer, seconds in report.layer_seconds.items())
     bare = ("", "") if floor is None else (f"{floor:.1f}", f"{report.seconds / floor:.1f}")
