@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -177,6 +177,11 @@ def table_label(client: bigquery.Client, table_id: str, label: str) -> str | Non
             return None
     value: str | None = table.labels.get(label)
     return value
+
+
+def timestamp_literal(moment: datetime) -> str:
+    """The time as a literal of GoogleSQL: by a constant BigQuery can leave partitions out."""
+    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
 
 @dataclass(frozen=True)

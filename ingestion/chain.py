@@ -73,7 +73,8 @@ def _content(settings: Settings, delivery: Delivery) -> str:
         for name in sorted({*delivery.columns, *plumbing_names()})
     )
     batches = ", ".join(map(str, delivery.batches))
-    partition = f" and load_dts = {_literal(delivery.load_dts)}" if delivery.load_dts else ""
+    at = delivery.load_dts
+    partition = f" and load_dts = {bigquery.timestamp_literal(at)}" if at else ""
     sums = ", ".join(
         f"sum(cast(cast(concat('0x', substr(row_hash, {start}, 15)) as int64) as bignumeric)) as {name}"
         for start, name in ((1, "first_sum"), (16, "second_sum"))
@@ -144,7 +145,3 @@ def _text(value: object, kind: str | None) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)
-
-
-def _literal(moment: datetime) -> str:
-    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"

@@ -6,8 +6,9 @@ for the newest record gives the row twice on purpose: what the vault holds doubl
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ingestion.bigquery import timestamp_literal
 from ingestion.settings import Settings
 from metadata import naming
 from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping, Table
@@ -125,7 +126,7 @@ class _Parts:
 
     def _latest(self, model: str, columns: Collection[str]) -> str:
         listed = "".join(f", {name}" for name in columns)
-        until = "true" if self._as_of is None else f"{naming.LOAD_DTS} <= {_literal(self._as_of)}"
+        until = "true" if self._as_of is None else f"{naming.LOAD_DTS} <= {timestamp_literal(self._as_of)}"
         return (
             f"(select {self._key}{listed} from {self._name(model)} where {until} qualify {newest(self._key)})"
         )
@@ -137,7 +138,3 @@ class _Parts:
 def newest(*key: str) -> str:
     """Condition: the record that came last for the key; all of them when several came together."""
     return f"rank() over (partition by {', '.join(key)} order by {naming.LOAD_DTS} desc) = 1"
-
-
-def _literal(moment: datetime) -> str:
-    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"

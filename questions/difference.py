@@ -14,13 +14,13 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from ingestion.bigquery import query
+from ingestion.bigquery import query, timestamp_literal
 from ingestion.settings import Settings
 from metadata import naming
 from metadata.marts import Mart
 from metadata.reconciliation import Fact
 from questions.as_of import Models, check_mart, ctes
-from questions.moments import Moment, literal
+from questions.moments import Moment
 
 KINDS = ("added", "removed", "deleted", "returned", "changed")
 BEFORE, AFTER = "before__", "after__"
@@ -91,7 +91,7 @@ def difference(  # noqa: PLR0913, PLR0917 - what is compared, when, and how much
     `where`: SQL over its columns; `limit`: most rows to tell of, 0 is all. Errors as `query`.
     """
     sql = statement(
-        settings, models, mart, (literal(before.at), literal(after.at)),
+        settings, models, mart, (timestamp_literal(before.at), timestamp_literal(after.at)),
         measures=measures, where=where, limit=limit,
     )  # fmt: skip
     told: dict[str, list[dict[str, Any]]] = {"before": [], "after": [], "kind": [], "row": []}

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time
 
 from google.cloud import bigquery
 
+from ingestion import ledger
 from ingestion.bigquery import query
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.settings import Settings
@@ -38,7 +39,6 @@ class Moment:
 
 def loads(client: bigquery.Client, settings: Settings) -> tuple[Load, ...]:
     """Return the batches that the vault holds, in their order. Raises PermanentError before the first."""
-    audit = f"`{settings.project}.{settings.dataset('audit')}"
     try:
         rows = query(
             client,
@@ -47,10 +47,10 @@ def loads(client: bigquery.Client, settings: Settings) -> tuple[Load, ...]:
                 batch_id,
                 load_dts,
                 applied_dts
-            from {audit}.batches`
+            from {ledger.table_name(settings, "batches")}
             where
-                status = 'completed'
-                and batch_id in (select batch_id from {audit}.vault_loads`)
+                status = '{ledger.COMPLETED}'
+                and batch_id in (select batch_id from {ledger.table_name(settings, "vault_loads")})
             order by load_dts
             """,
             timeout_s=settings.query_timeout_s,
@@ -89,11 +89,6 @@ def parsed(text: str) -> datetime:
     except ValueError as error:
         raise PermanentError(f"'{text}' is no moment. {HOW}") from error
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def literal(at: datetime) -> str:
-    """The time as a literal of GoogleSQL, so that BigQuery can leave partitions out by it."""
-    return f"timestamp '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
 
 def _listed(known: Sequence[Load]) -> str:

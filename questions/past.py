@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestion.bigquery import connect, query
+from ingestion.bigquery import connect, query, timestamp_literal
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 from metadata.errors import did_you_mean
@@ -14,7 +14,7 @@ from metadata.reconciliation import load_reconciliation
 from questions import as_of as definition
 from questions import difference as comparison
 from questions import table_functions
-from questions.moments import Moment, literal, loads, moment
+from questions.moments import Moment, loads, moment
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def as_of(  # noqa: PLR0913 - what, when, and how much of it
     client = connect(settings, "asof")
     at = moment(when, loads(client, settings))
     sql = definition.as_of(
-        settings, models, mart, literal(at.at),
+        settings, models, mart, timestamp_literal(at.at),
         columns=wanted, where=where, order_by=(described.key,), limit=limit + 1 if limit else None,
     )  # fmt: skip
     rows = query(client, sql, timeout_s=settings.query_timeout_s)

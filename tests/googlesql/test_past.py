@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ingestion.bigquery import timestamp_literal
 from ingestion.settings import Settings
 from metadata.marts import Mart, load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog, HubMapping
 from questions import difference, history, table_functions
 from questions.as_of import Model, Models, as_of
-from questions.moments import literal
 from tests.googlesql.analyzer import column, type_name
 from tests.googlesql.conftest import PROJECT, Build, Typed
 
 SETTINGS = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
-THEN = literal(datetime(2026, 1, 1, tzinfo=UTC))
+THEN = timestamp_literal(datetime(2026, 1, 1, tzinfo=UTC))
 MARTS = {mart.name: mart for mart in load_marts()}
 
 

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 
 from flows.cli import main
+from ingestion.bigquery import timestamp_literal
 from ingestion.errors import PermanentError
 from questions import past
 from questions.as_of import Models, as_of, marts
 from questions.history import history
-from questions.moments import literal, loads
+from questions.moments import loads
 from tests.marts import copies
 from tests.marts.business import Business
 
@@ -36,7 +37,7 @@ def test_every_mart_is_told_as_it_was_after_each_load(business: Business, models
     unequal, moved = {}, 0
     for mart in marts(models):
         for at, load in moments:
-            told = f"select * from {settings.dataset('marts')}.{mart}_asof({literal(at)})"
+            told = f"select * from {settings.dataset('marts')}.{mart}_asof({timestamp_literal(at)})"
             if found := copies.differing(settings, told, mart, load):
                 unequal[mart, at] = found
         kept = copies.copy(settings, mart, 1)
@@ -49,7 +50,7 @@ def test_every_mart_is_told_as_it_was_after_each_load(business: Business, models
 def test_the_statement_of_a_mart_tells_what_its_table_function_tells(
     business: Business, models: Models, mart: str
 ) -> None:
-    then = literal(loads(business.client, business.settings)[1].load_dts)
+    then = timestamp_literal(loads(business.client, business.settings)[1].load_dts)
     told = as_of(business.settings, models, mart, then)
     assert copies.differing(business.settings, told, mart, 2) == []
     assert past.make_functions(business.settings, models, [mart]) == (f"{mart}_asof",), "made again"

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ingestion.bigquery import timestamp_literal
 from ingestion.errors import PermanentError
-from questions.moments import Load, literal, moment, parsed
+from questions.moments import Load, moment, parsed
 
 FIRST = datetime(2026, 1, 1, 6, 0, tzinfo=UTC)
 LOADS = tuple(Load(number, FIRST + timedelta(days=number - 1), None) for number in range(1, 9))
@@ -50,4 +51,4 @@ def test_where_nothing_was_known_the_loads_are_named(text: str) -> None:
 
 
 def test_the_literal_keeps_every_microsecond() -> None:
-    assert literal(FIRST.replace(microsecond=7)) == "timestamp '2026-01-01 06:00:00.000007+00:00'"
+    assert timestamp_literal(FIRST.replace(microsecond=7)) == "timestamp '2026-01-01 06:00:00.000007+00:00'"
