@@ -18,6 +18,7 @@ from psycopg import sql
 
 from ingestion.settings import Settings
 from sandbox.services import (
+    PORT_ATTEMPTS,
     Address,
     ServiceError,
     end_process,
@@ -75,17 +76,7 @@ def up(settings: Settings) -> Address:
     data_dir = _data_dir(settings)
     password = _ensure_initialised(data_dir)
     _remove_stale_lock(data_dir)
-    port = free_port(USUAL_PORT)
-    log = data_dir.parent / "postgres.log"
-    started = _run(
-        "pg_ctl", "start", "-D", data_dir, "-w", "-t", START_TIMEOUT_S, "-l", log, "-o", f"-p {port}",
-        data_dir=data_dir, timeout_s=START_TIMEOUT_S + 5,
-    )  # fmt: skip
-    if started.returncode != 0:
-        raise ServiceError(
-            f"the local source did not start in {data_dir}:\n{_tail(log)}\n"
-            "Mend what the log names; `wwi source reset` starts over with an empty source."
-        )
+    port = _start(data_dir)
     _ensure_database(port, password)
     pid = int((data_dir / "postmaster.pid").read_text().split()[0])
     return write_address(
@@ -138,6 +129,25 @@ def binary(name: str) -> Path:
 def server_user() -> str | None:
     """Return the user that the server has to run as: None for ourselves, a name when we are root."""
     return UNPRIVILEGED_USER if os.geteuid() == 0 else None
+
+
+def _start(data_dir: Path) -> int:
+    """Start the server and return its port."""
+    log = data_dir.parent / "postgres.log"
+    for _ in range(PORT_ATTEMPTS):
+        port = free_port(USUAL_PORT)
+        started = _run(
+            "pg_ctl", "start", "-D", data_dir, "-w", "-t", START_TIMEOUT_S, "-l", log, "-o", f"-p {port}",
+            data_dir=data_dir, timeout_s=START_TIMEOUT_S + 5,
+        )  # fmt: skip
+        if started.returncode == 0:
+            return port
+        if free_port(port) == port:
+            break  # nobody was quicker to take it, so another one would not help
+    raise ServiceError(
+        f"the local source did not start in {data_dir}:\n{_tail(log)}\n"
+        "Mend what the log names; `wwi source reset` starts over with an empty source."
+    )
 
 
 def _data_dir(settings: Settings) -> Path:

@@ -19,6 +19,8 @@ from metadata.errors import WwiError
 
 Address = dict[str, Any]
 
+PORT_ATTEMPTS = 3  # between looking for a free port and listening there, another program may take it
+
 
 class ServiceError(WwiError):
     """A local service could not be started, reached or stopped."""
@@ -74,6 +76,17 @@ def free_port(preferred: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise ServiceError("no free TCP port on 127.0.0.1: close some programs and try again")
+
+
+def listens(pid: int, port: int) -> bool:
+    """Tell whether it is this process that listens on the port: another one may have been quicker."""
+    try:
+        return any(
+            each.status == psutil.CONN_LISTEN and each.laddr.port == port
+            for each in psutil.Process(pid).net_connections(kind="tcp")
+        )
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool], timeout_s: float) -> bool:

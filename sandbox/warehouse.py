@@ -11,10 +11,12 @@ from pathlib import Path
 from ingestion.processes import is_same_process
 from ingestion.settings import Settings
 from sandbox.services import (
+    PORT_ATTEMPTS,
     Address,
     ServiceError,
     end_process,
     free_port,
+    listens,
     read_address,
     remove_address,
     wait_until,
@@ -46,44 +48,28 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
     _install_extensions()
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    rest_port, grpc_port = free_port(USUAL_REST_PORT), free_port(USUAL_GRPC_PORT)
-    url = f"http://127.0.0.1:{rest_port}"
     log = folder / "emulator.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", program, "start",
-                "--persistent", "--data-dir", str(folder / "data"),
-                "--rest-port", str(rest_port), "--grpc-port", str(grpc_port), "--project", settings.project,
-                "--log-level", "warning",
-            ],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            cwd=folder,
-            env=_environment(folder),
-            start_new_session=True,  # Ctrl-C in the terminal must not reach it in mid-write
-        )  # fmt: skip
-    came_up = wait_until(
-        lambda: answers(url, settings.project),
-        alive=lambda: process.poll() is None,
-        timeout_s=START_TIMEOUT_S,
-    )
-    if not came_up:
+    for _ in range(PORT_ATTEMPTS):
+        rest_port, grpc_port = free_port(USUAL_REST_PORT), free_port(USUAL_GRPC_PORT)
+        process = _start(settings, program, folder, log, ("--rest-port", rest_port, "--grpc-port", grpc_port))
+        url = f"http://127.0.0.1:{rest_port}"
+        if _comes_up(process, rest_port, url, settings.project):
+            return write_address(
+                settings.home,
+                NAME,
+                process.pid,
+                port=rest_port,
+                url=url,
+                project=settings.project,
+                data_dir=str(folder),
+            )
         process.kill()
         process.wait(STOP_TIMEOUT_S)
-        raise ServiceError(
-            f"the local warehouse did not start in {folder}:\n{_tail(log)}\n"
-            "Mend what the log names; `wwi warehouse reset` starts over with an empty warehouse."
-        )
-    return write_address(
-        settings.home,
-        NAME,
-        process.pid,
-        port=rest_port,
-        url=url,
-        project=settings.project,
-        data_dir=str(folder),
+        if free_port(rest_port) == rest_port and free_port(grpc_port) == grpc_port:
+            break  # nobody was quicker to take them, so other ports would not help
+    raise ServiceError(
+        f"the local warehouse did not start in {folder}:\n{_tail(log)}\n"
+        "Mend what the log names; `wwi warehouse reset` starts over with an empty warehouse."
     )
 
 
@@ -115,6 +101,35 @@ def answers(url: str, project: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _start(
+    settings: Settings, program: str, folder: Path, log: Path, ports: tuple[str | int, ...]
+) -> subprocess.Popen[bytes]:
+    with log.open("w") as out:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", program, "start",
+                "--persistent", "--data-dir", str(folder / "data"),
+                *map(str, ports), "--project", settings.project,
+                "--log-level", "warning",
+            ],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,  # Ctrl-C in the terminal must not reach it in mid-write
+        )  # fmt: skip
+
+
+def _comes_up(process: subprocess.Popen[bytes], port: int, url: str, project: str) -> bool:
+    """Wait until it answers; another warehouse that took the port meanwhile does not count."""
+    return wait_until(
+        lambda: listens(process.pid, port) and answers(url, project),
+        alive=lambda: process.poll() is None,
+        timeout_s=START_TIMEOUT_S,
+    )
 
 
 def _folder(settings: Settings) -> Path:

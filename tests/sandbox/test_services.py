@@ -7,12 +7,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
 
+from ingestion.processes import is_same_process
 from ingestion.settings import Settings
-from sandbox import postgres, services, warehouse
+from sandbox import postgres, warehouse
+from sandbox import services as local_services
+from sandbox.services import address_file, free_port, listens
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def own_settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, _env_file=None)
 
 
-def kill(address: services.Address) -> None:
+def kill(address: local_services.Address) -> None:
     process = psutil.Process(address["pid"])
     children = process.children(recursive=True)
     os.kill(address["pid"], signal.SIGKILL)
@@ -33,33 +37,33 @@ def test_free_port_keeps_the_preferred_one_and_moves_when_it_is_taken() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         taken = listener.getsockname()[1]
-        assert services.free_port(taken) != taken
-    assert services.free_port(taken) == taken
+        assert free_port(taken) != taken
+    assert free_port(taken) == taken
 
 
 def test_an_address_is_forgotten_when_its_process_ended(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    written = services.write_address(tmp_path, "source", child.pid, port=1)
-    assert services.read_address(tmp_path, "source") == written
+    written = local_services.write_address(tmp_path, "source", child.pid, port=1)
+    assert local_services.read_address(tmp_path, "source") == written
     child.kill()
     child.wait(10)
-    assert services.read_address(tmp_path, "source") is None
-    assert not services.address_file(tmp_path, "source").exists()
+    assert local_services.read_address(tmp_path, "source") is None
+    assert not address_file(tmp_path, "source").exists()
 
 
 def test_an_address_is_forgotten_when_its_pid_belongs_to_another_program(tmp_path: Path) -> None:
-    services.write_address(tmp_path, "source", os.getpid(), port=1)
-    path = services.address_file(tmp_path, "source")
+    local_services.write_address(tmp_path, "source", os.getpid(), port=1)
+    path = address_file(tmp_path, "source")
     address = json.loads(path.read_text())
     path.write_text(json.dumps({**address, "started_at": address["started_at"] - 3600}))
-    assert services.read_address(tmp_path, "source") is None
+    assert local_services.read_address(tmp_path, "source") is None
 
 
 def test_a_half_written_address_counts_as_none(tmp_path: Path) -> None:
-    path = services.address_file(tmp_path, "warehouse")
+    path = address_file(tmp_path, "warehouse")
     path.parent.mkdir()
     path.write_text('{"pid": 12')
-    assert services.read_address(tmp_path, "warehouse") is None
+    assert local_services.read_address(tmp_path, "warehouse") is None
 
 
 @pytest.mark.services
@@ -69,7 +73,7 @@ def test_the_source_starts_once_and_comes_back_after_a_kill(own_settings: Settin
         assert postgres.up(own_settings) == first
         assert postgres.answers(first["admin_dsn"])
         assert postgres.answers(first["reader_dsn"])
-        assert services.address_file(own_settings.home, "source").stat().st_mode & 0o077 == 0
+        assert address_file(own_settings.home, "source").stat().st_mode & 0o077 == 0
         kill(first)
         second = postgres.up(own_settings)
         assert second["pid"] != first["pid"]
@@ -102,3 +106,24 @@ def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_s
         assert list(client.list_datasets(timeout=10)) == []
     finally:
         warehouse.down(own_settings)
+
+
+@pytest.mark.services
+@pytest.mark.local("it starts one")
+@pytest.mark.parametrize("service", [postgres, warehouse])
+def test_a_service_whose_port_is_taken_at_the_last_moment_moves_to_another(
+    service: ModuleType, services: Settings, own_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that start in one second find the same port free: one must not take the other for its own."""
+    name = service.NAME
+    others = json.loads(address_file(services.home, name).read_text())
+    seen = iter([others["port"]])
+    monkeypatch.setattr(service, "free_port", lambda preferred: next(seen, None) or free_port(preferred))
+    try:
+        own = service.up(own_settings)
+        assert own["port"] != others["port"]
+        assert is_same_process(own["pid"], own["started_at"])
+        assert listens(own["pid"], own["port"])
+        assert not listens(own["pid"], others["port"])
+    finally:
+        service.down(own_settings)
