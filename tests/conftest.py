@@ -19,6 +19,7 @@ from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
 from tests import throw_away, workers
+from tests.marts.business import Business
 from tests.own_platform import own_platform
 
 GOOGLESQL = Path(__file__).parent / "googlesql"
@@ -97,6 +98,18 @@ def settings(services: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
     """Settings of a platform that only this module uses: own source, datasets and state, shared services."""
     with own_platform(services, tmp_path_factory.mktemp("module_home")) as own:
         yield own
+
+
+@pytest.fixture(scope="session")
+def business(services: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
+    """A business after three loads. The source is asked by its owner, who may also delete.
+
+    Its tests run in one worker, in the order of `workers.TOGETHER`: the later ones may go on with it.
+    """
+    with own_platform(services, tmp_path_factory.mktemp("business")) as own:
+        found = Business(own)
+        found.live()
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """How the tests are shared out when pytest runs several workers (`-n`), each with services of its own.
 
-A file stays whole, for its tests share what a fixture has loaded; so does a folder whose fixture lives for
+A file stays whole, for its tests share what a fixture has loaded; so do the files of a fixture that lives for
 the session. Long ones go first, or at the end all workers but one would be idle.
 """
 
@@ -13,14 +13,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 from sandbox import postgres, warehouse
 
-WHOLE_FOLDERS = ("tests/googlesql/", "tests/marts/")
+# files and folders of one session's fixture
+TOGETHER = (("tests/googlesql/",), ("tests/marts/", "tests/vault/test_delivery.py"))
 # longest first; what is not named keeps its order behind them
 LONG = (
     "tests/flows/test_main_line.py",
     "tests/googlesql/",
     "tests/marts/",
-    "tests/chaos/",
     "tests/vault/test_delivery.py",
+    "tests/chaos/",
     "tests/history/",
     "tests/vault/",
     "tests/business_vault/",
@@ -34,7 +35,7 @@ class ByPlatform(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = nodeid.split("::", 1)[0]
-        return next((folder for folder in WHOLE_FOLDERS if file.startswith(folder)), file)
+        return next((group[0] for group in TOGETHER if file.startswith(group)), file)
 
 
 def longest_first(items: list[pytest.Item]) -> None:

@@ -16,7 +16,7 @@ SEED = int(os.environ.get("WWI_CHAOS_SEED", "1"))
 def test_a_few_accidents_leave_no_trace() -> None:
     """A few days, and a small part of the vault: for every run of the tests."""
     lived = tell(
-        Plot(FEW, SEED, select=["+hub_customer", "+dim_payment_method"], build_every=3, hits_a_build=2)
+        Plot(FEW, SEED, select=["+hub_customer", "+dim_payment_method"], build_every=3, first_days=1)
     )
     assert lived.differences == [], f"seed {SEED}: {lived.hits}"
     assert len(lived.hits) == sum(map(len, FEW.values()))

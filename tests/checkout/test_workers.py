@@ -1,13 +1,15 @@
 """How the tests are shared out: what is named is there, and two workers do not meet at a port."""
 
+from itertools import chain
 from pathlib import Path
 
 from sandbox.services import free_port
-from tests.workers import LONG, USUAL_PORTS, WHOLE_FOLDERS, usual_ports_taken
+from tests.workers import LONG, TOGETHER, USUAL_PORTS, usual_ports_taken
 
 
 def test_what_is_named_to_go_first_or_to_stay_whole_is_there(project_root: Path) -> None:
-    assert [name for name in (*LONG, *WHOLE_FOLDERS) if not (project_root / name).exists()] == []
+    named = (*LONG, *chain.from_iterable(TOGETHER))
+    assert [name for name in named if not (project_root / name).exists()] == []
 
 
 def test_services_started_by_workers_keep_off_the_usual_ports() -> None:

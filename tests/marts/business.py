@@ -17,11 +17,29 @@ from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from questions.reconcile import reconcile
-from sandbox.simulator import simulate
-from tests.marts import copies
+from sandbox.simulator import Extensions, simulate
+from tests.marts import copies, planted
 
 DBT = Path(sys.executable).parent / "dbt"
 START = date(2016, 1, 4)  # the sensors report by then
+DAYS = 25  # over the first payments to suppliers and a stocktake
+SCALE = 0.1
+# rare events made frequent, so that few and small loads have each of them
+BUSY = Extensions(
+    credit_note_share=0.1,
+    late_order_share=0.2,
+    new_customers_per_day=1,
+    price_changes_per_day=2,
+    deals_per_day=1,
+    address_changes_per_day=5,
+    credit_changes_per_day=5,
+    category_changes_per_day=5,
+    order_corrections_per_day=5,
+    invoice_corrections_per_day=5,
+    payment_corrections_per_day=5,
+    cold_room_interval_s=4 * 3600,
+    vehicle_interval_s=4 * 3600,
+)
 DBT_LIMIT_S = 900
 
 
@@ -161,7 +179,7 @@ class Business:
 
     def live(self) -> None:
         """Three loads: days of business; some rows are deleted and others corrected; the deleted return."""
-        simulate(self.dsn, start=START, days=4, scale=0.1)
+        simulate(self.dsn, start=START, days=DAYS, scale=SCALE, extensions=BUSY)
         ((self.names["entry"],),) = self.source(
             "select max(customer_transaction_id) from sales.customer_transactions"
         )
@@ -178,9 +196,11 @@ class Business:
             ),
             *(f"delete from {table} where {where}" for table, where in wheres.items()),
             *(statement for statement in CORRECTED.split(";") if statement.strip()),
+            planted.GO_AWAY,
         )
         self.load()
         self.source(
-            *(f"insert into {table} select * from kept.{table.partition('.')[2]}" for table in wheres)
+            *(f"insert into {table} select * from kept.{table.partition('.')[2]}" for table in wheres),
+            planted.COME_BACK,
         )
         self.load()
