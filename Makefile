@@ -57,6 +57,9 @@ up: setup ## Start the local source and the local warehouse
 dashboard: setup ## Write the dashboard, one HTML page that needs no network, and print its path
 	@$(BIN)/wwi dashboard
 
+docs: setup ## Write dbt's documents of the vault, one HTML page that needs no network, and print its path
+	@$(BIN)/wwi docs
+
 down: setup ## Stop them
 	@$(BIN)/wwi source down
 	@$(BIN)/wwi warehouse down
@@ -90,4 +93,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix up down build dashboard year history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint fix up down build dashboard docs year history chaos bench pin clean

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import time
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -201,6 +202,22 @@ def compiled(
         results = _invoke(["compile", *kept], settings, vault_dir)
     raise_if_failed(summarise(results, 0))
     return [result.node for result in results]
+
+
+def document(settings: Settings, select: Sequence[str], vault_dir: Path) -> Path:
+    """Have dbt write its documents of the selected nodes, and return the folder they are in."""
+    folder = settings.home / TARGET
+    (folder / "static_index.html").unlink(missing_ok=True)
+    selection = ["--select", *select] if select else []
+    with _environment(settings, vault_dir), warnings.catch_warnings():
+        # the adapter's query has no owners, which dbt's table of results is told to expect
+        warnings.filterwarnings("ignore", message='"table_owner"', category=RuntimeWarning)
+        _invoke(["docs", "generate", "--static", *selection], settings, vault_dir)
+    if not (folder / "static_index.html").exists():
+        raise PermanentError(
+            "dbt could not compile the models, so there are no documents. `wwi build` names the model."
+        )
+    return folder
 
 
 def raise_if_failed(report: BuildReport) -> None:

@@ -33,6 +33,7 @@ for question in (
     ask.trace,
     ask.query,
     ask.dashboard,
+    ask.docs,
     past.history,
     past.asof,
     past.functions,

@@ -1,4 +1,4 @@
-"""`wwi status`, `wwi reconcile`, `wwi cost`, `wwi query`, `wwi dashboard`: questions to the warehouse."""
+"""`wwi status`, `reconcile`, `cost`, `query`, `dashboard`, `docs`: questions to the warehouse."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -153,4 +153,19 @@ def dashboard(
 
     with progress():
         found = write_dashboard(options.settings(), load_catalog(), output)
+    print_json(found) if as_json else print(found.path)
+
+
+def docs(
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File to write; default: vault_docs.html in WWI_HOME.", dir_okay=False),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write dbt's documents of the vault: one HTML page with models, lineage, columns and tests."""
+    from flows.vault_docs import write_docs
+
+    with progress():
+        found = write_docs(options.settings(), output)
     print_json(found) if as_json else print(found.path)

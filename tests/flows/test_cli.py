@@ -79,9 +79,10 @@ def test_the_commands_are_those_of_the_design() -> None:
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
-    questions = ("status", "reconcile", "cost", "trace", "query", "dashboard", "history", "asof", "functions")
+    questions = ("status", "reconcile", "cost", "trace", "query", "history", "asof", "functions")
+    pages = ("dashboard", "docs")
     audit = {("audit",), ("audit", "verify")}
-    single = {(name,) for name in (*loading, *questions)}
+    single = {(name,) for name in (*loading, *questions, *pages)}
     groups = {("source",), ("warehouse",)}
     assert set(_commands()) == source | warehouse | project | audit | single | groups
 

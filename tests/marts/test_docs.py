@@ -1,0 +1,35 @@
+"""`wwi docs`: dbt's documents as one page, on whatever warehouse there is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.vault_docs import write_docs
+from ingestion.errors import PermanentError
+from tests.marts.business import Business
+
+pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
+
+
+def test_the_page_tells_types_and_rows_as_the_warehouse_has_them(business: Business, tmp_path: Path) -> None:
+    written = write_docs(business.settings, tmp_path / "vault.html", select=["fct_sale", "dim_customer"])
+    page = written.path.read_text(encoding="utf-8")
+    assert (written.tables, written.size) == (2, written.path.stat().st_size)
+    text = (business.settings.home / "dbt" / "target" / "catalog.json").read_text(encoding="utf-8")
+    assert text in page, "it is in the page itself, which so needs no server"
+    catalogue = json.loads(text)
+    sale, customer = (catalogue["nodes"][f"model.wwi_vault.{name}"] for name in ("fct_sale", "dim_customer"))
+    held = business.client.get_table(f"{business.settings.dataset('marts')}.fct_sale")
+    assert [column["name"] for column in sale["columns"].values()] == [field.name for field in held.schema]
+    assert sale["columns"]["profit"]["type"].startswith("NUMERIC")
+    (rows,) = business.ask("select count(*) as n from {m}.fct_sale")
+    assert sale["stats"]["num_rows"]["value"] == rows["n"] > 0
+    assert customer["metadata"]["type"] == "view"
+    assert "num_rows" not in customer["stats"], "a view keeps no rows"
+
+
+def test_nothing_to_describe_is_no_page(business: Business, tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="wwi run"):
+        write_docs(business.settings, tmp_path / "vault.html", select=["no_such_model"])
+    assert list(tmp_path.iterdir()) == []
