@@ -36,6 +36,7 @@ deps: $(INSTALLED) ## Install the dbt packages: from the hub, or the offline one
 generate: setup ## Write the staging and raw-vault models, the Holistics models, and the pages of docs/
 	@$(BIN)/python -m metadata.generate
 	@$(BIN)/python -m ingestion.type_page
+	@$(BIN)/python -m flows.reference
 
 lint: setup ## Style, types, layering, SQL style, generated files current
 	@$(BIN)/ruff check .
@@ -43,6 +44,7 @@ lint: setup ## Style, types, layering, SQL style, generated files current
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m metadata.generate --check
+	@$(BIN)/python -m flows.reference --check
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
 
 fix: setup ## Mend what the style checks can mend by themselves

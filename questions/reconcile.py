@@ -57,7 +57,7 @@ _WHAT = (
     bigquery.SchemaField("control", "STRING", description="rows, or the name of a control total."),
     bigquery.SchemaField("layer", "STRING", description="raw, vault, or the name of a mart."),
 )
-_TOTALS_DESCRIPTION = "One row per total, layer and comparison: does the layer hold what the source held?"
+TOTALS_DESCRIPTION = "One row per total, layer and comparison: does the layer hold what the source held?"
 RECONCILIATIONS = (
     *_WHAT,
     _total("source_value", "Total in the source."),
@@ -66,7 +66,7 @@ RECONCILIATIONS = (
     bigquery.SchemaField("days", "INT64", description="Days compared; null where there is a total only."),
     bigquery.SchemaField("days_different", "INT64", description="Days that differ, see reconciled_days."),
 )
-_DAYS_DESCRIPTION = f"One row per day that differed, the first {SHOWN_DAYS} of each total and comparison."
+DAYS_DESCRIPTION = f"One row per day that differed, the first {SHOWN_DAYS} of each total and comparison."
 RECONCILED_DAYS = (
     *_WHAT,
     bigquery.SchemaField("day", "DATE", description="Business day; null for rows of no day."),
@@ -335,8 +335,8 @@ def record(client: bigquery.Client, settings: Settings, result: Reconciliation) 
         for each in result.comparisons
         for day in each.first_days
     ]
-    _append(client, settings, "reconciliations", RECONCILIATIONS, _TOTALS_DESCRIPTION, totals)
-    _append(client, settings, "reconciled_days", RECONCILED_DAYS, _DAYS_DESCRIPTION, days)
+    _append(client, settings, "reconciliations", RECONCILIATIONS, TOTALS_DESCRIPTION, totals)
+    _append(client, settings, "reconciled_days", RECONCILED_DAYS, DAYS_DESCRIPTION, days)
 
 
 def _append(  # noqa: PLR0913, PLR0917 - a table and its rows

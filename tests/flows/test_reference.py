@@ -1,0 +1,59 @@
+"""The reference pages say what the code is, and leave nothing out."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.reference import __main__ as reference
+from flows.reference import commands, ledger, markdown
+
+EVERYWHERE = ledger.described()[ledger.EVERYWHERE]
+
+
+def test_the_pages_are_current() -> None:
+    assert list(reference.stale(reference.FOLDER)) == [], "run `make generate`"
+
+
+def test_a_page_that_says_something_else_is_named_and_written_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reference.main([], tmp_path) == 0
+    assert reference.main(["--check"], tmp_path) == 0
+    (tmp_path / "settings.md").write_text("something else")
+    assert reference.main(["--check"], tmp_path) == 1
+    assert "settings.md" in capsys.readouterr().out
+    assert reference.main([], tmp_path) == 0
+    assert reference.stale(tmp_path) == {}
+
+
+def test_every_column_of_the_ledger_is_told_and_nothing_that_it_lacks() -> None:
+    columns = {name: {field.name for field in table.schema} for name, table in ledger.tables().items()}
+    untold = [
+        f"{table.table_id}.{field.name}"
+        for name, table in ledger.tables().items()
+        for field in table.schema
+        if not (field.description or ledger.meaning(name, field.name))
+    ]
+    assert untold == [], f"say what they are in {ledger.COLUMNS.name}"
+    idle = {
+        f"{table}.{name}"
+        for table, told in ledger.described().items()
+        if table != ledger.EVERYWHERE
+        for name in told
+        if name not in columns[table]
+    }
+    assert idle == set()
+    assert set(EVERYWHERE) <= set().union(*columns.values())
+
+
+def test_every_command_is_on_its_page_with_its_options() -> None:
+    page = commands.page()
+    for path, command in commands.commands().items():
+        if not hasattr(command, "commands"):
+            part = page.partition(f"# `wwi {path}`\n")[2].partition("\n#")[0]
+            for option in (name for each in command.params for name in each.opts if name.startswith("--")):
+                assert f"{option}`" in part or f"{option} " in part, (path, option)
+
+
+def test_a_cell_of_a_table_stays_one_cell() -> None:
+    assert markdown.table(("a",), [("one | two\nthree",)]).splitlines()[2] == "| one \\| two three |"
