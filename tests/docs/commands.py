@@ -1,0 +1,170 @@
+"""The commands that the documents tell people to run, and what is wrong with each."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+import typer.main
+
+import flows.cli
+from flows.packages import VAULT_DIR
+from ingestion.settings import PROJECT_ROOT, Settings
+from tests.checkout.tracked import tracked_files
+
+SHELLS = {"console", "sh", "bash"}
+BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<body>.*?)^ *```$", re.M | re.S)
+INLINE = re.compile(r"(?<!`)`((?:\.venv/bin/)?(?:wwi|make) [^`]+)`(?!`)", re.S)
+ASSIGNMENT = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)=")
+BIN = ".venv/bin/"
+# programs that are not the project's; what they are told is theirs to judge
+OTHERS = {"gcloud", "git", "holistics", "docker", "apt-get", "printf", "md5sum", "cp", "cd", "kill", "curl"}
+# read by other programs, or by the tests
+VARIABLES = {"WWI_DBT_PACKAGES", "WWI_HISTORY_ORDERS", "WWI_HISTORY_PAGE", "GOOGLE_APPLICATION_CREDENTIALS"}
+WRITTEN = ("docs/reference/",)  # from the commands themselves
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as a page has it. `is_whole`: in a block, to be run so; else named in a sentence."""
+
+    page: str
+    line: int
+    text: str
+    is_whole: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}: {self.text}"
+
+    @property
+    def words(self) -> list[str]:
+        """The command word by word, without its comment and what is set before it."""
+        words = shlex.split(self.text, comments=self.is_whole)
+        while words and ASSIGNMENT.match(words[0]):
+            words = words[1:]
+        return words
+
+    @property
+    def wwi(self) -> list[str] | None:
+        """What `wwi` is told; None when this is another program."""
+        words = self.words
+        return words[1:] if words and words[0].removeprefix(BIN) == "wwi" else None
+
+
+def pages(root: Path = PROJECT_ROOT) -> list[Path]:
+    """Every page of the project that somebody wrote, relative to `root`."""
+    return [
+        path
+        for path in tracked_files(root)
+        if path.suffix == ".md" and path.parts[0] != "vault" and not path.as_posix().startswith(WRITTEN)
+    ]
+
+
+def commands(page: str, text: str) -> Iterator[Command]:
+    """The commands of a page in their order, those of its blocks before those of its sentences."""
+    for block in BLOCK.finditer(text):
+        if block["kind"] in SHELLS:
+            first = text.count("\n", 0, block.start()) + 2
+            yield from _of_block(page, first, block["kind"], block["body"])
+    sentences = BLOCK.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+    for found in INLINE.finditer(sentences):
+        line = text.count("\n", 0, found.start()) + 1
+        yield Command(page, line, " ".join(found[1].split()), is_whole=False)
+
+
+def _of_block(page: str, first: int, kind: str, body: str) -> Iterator[Command]:
+    """Lines after a prompt; without one in the block of a shell, all of them."""
+    lines = body.splitlines()
+    for number, line in enumerate(lines):
+        stripped = line.strip()
+        if kind == "console" and not stripped.startswith("$ "):
+            continue
+        if kind != "console" and (not stripped or stripped.startswith("#")):
+            continue
+        told, following = stripped.removeprefix("$ "), number
+        while told.endswith("\\"):
+            following += 1
+            told = f"{told[:-1].rstrip()} {lines[following].strip()}"
+        yield Command(page, first + number, told)
+
+
+def mistakes(command: Command) -> list[str]:
+    """Return what is wrong with a command as far as can be told without running it."""
+    try:
+        all_words = shlex.split(command.text, comments=command.is_whole)
+    except ValueError as error:
+        return [str(error)]
+    names = [found["name"] for word in all_words if (found := ASSIGNMENT.match(word))]
+    known = {f"WWI_{name.upper()}" for name in Settings.model_fields} | VARIABLES
+    wrong = [f"no setting {name}" for name in names if name.startswith("WWI_") and name not in known]
+    match command.words:
+        case [] | ["export", *_]:
+            return wrong
+        case [program, *rest]:
+            return wrong + _of_program(program.removeprefix(BIN), rest, command)
+    return wrong
+
+
+def _of_program(program: str, rest: list[str], command: Command) -> list[str]:
+    match program, rest:
+        case "wwi", _:
+            return _of_wwi(rest, is_whole=command.is_whole)
+        case "make", _:
+            return _of_make(rest)
+        case (("python" | "python3"), ["-m", module, *paths]):
+            return [*_places(module), *_missing(paths)]
+        case "pytest", _:
+            return _missing(rest)
+        case "dbt", _:
+            return [] if (VAULT_DIR / "dbt_project.yml").is_file() else ["no dbt project"]
+        case _:
+            return [] if program in OTHERS else [f"no program {program}"]
+
+
+def _of_wwi(words: list[str], *, is_whole: bool) -> list[str]:
+    """Let typer parse what `wwi` is told, which runs nothing; a sentence may leave arguments out."""
+    command: Any = typer.main.get_command(flows.cli.app)
+    path = []
+    while words and hasattr(command, "commands"):
+        if words[0].startswith("-"):
+            break
+        name, *words = words
+        path.append(name)
+        if name not in command.commands:
+            return [f"no command wwi {' '.join(path)}"]
+        command = command.commands[name]
+    if hasattr(command, "commands") or not is_whole:
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        told = [word.partition("=")[0] for word in words if word.startswith("-") and len(word) > 1]
+        return [f"no option {word} of wwi {' '.join(path)}" for word in told if word not in {*known, "--"}]
+    try:
+        command.make_context(" ".join(path), list(words), resilient_parsing="--help" in words)
+    except Exception as error:  # typer's own click is private, and so are its errors
+        tell = getattr(error, "format_message", error.__str__)
+        return [f"wwi {' '.join(path)}: {tell()}"]
+    return []
+
+
+def targets() -> set[str]:
+    """The targets of the Makefile that are for people."""
+    return set(re.findall(r"^([a-z-]+):.*## ", (PROJECT_ROOT / "Makefile").read_text(), re.M))
+
+
+def _of_make(words: list[str]) -> list[str]:
+    wrong = [f"no target {word}" for word in words if "=" not in word and word not in targets()]
+    named = [word.partition("=")[2] for word in words if word.startswith("TESTS=")]
+    return wrong + _missing(named)
+
+
+def _places(module: str) -> list[str]:
+    path = PROJECT_ROOT / module.replace(".", "/")
+    return [] if path.is_dir() or path.with_suffix(".py").is_file() else [f"no module {module}"]
+
+
+def _missing(paths: list[str]) -> list[str]:
+    """Files and tests that are not there; `path::test` is a test."""
+    named = [path.partition("::")[0] for path in paths if "/" in path and not path.startswith("-")]
+    return [f"no file {path}" for path in named if not (PROJECT_ROOT / path).exists()]
