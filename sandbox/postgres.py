@@ -11,10 +11,12 @@ import secrets
 import shutil
 import subprocess
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from ingestion.settings import Settings
 from sandbox.services import (
@@ -104,6 +106,26 @@ def down(settings: Settings) -> bool:
         end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
     remove_address(settings.home, NAME)
     return True
+
+
+def psql(settings: Settings, arguments: Sequence[str]) -> int:
+    """Run the server's own psql on the local source as its owner, starting the source if need be.
+
+    It has this process's terminal and as long as it wants. Returns its exit code.
+    """
+    told = conninfo_to_dict(up(settings)["admin_dsn"])
+    names = {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "dbname": "PGDATABASE",
+    }
+    # not as an argument, which every user of the machine can read
+    connection = {names[key]: str(value) for key, value in told.items() if key in names}
+    return subprocess.run(
+        [BINARIES / "psql", *arguments], env=os.environ | connection, check=False
+    ).returncode
 
 
 def reset(settings: Settings) -> None:

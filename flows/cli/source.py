@@ -54,6 +54,18 @@ def dsn(
     print(postgres.up(settings)["admin_dsn"])
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def psql(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="What psql is told, e.g. --file rows.sql; nothing: a prompt.")
+    ] = None,
+) -> None:
+    """Run psql on the local source as its owner: to look at its tables, or to change something to load."""
+    from sandbox import postgres
+
+    raise typer.Exit(postgres.psql(options.settings(), arguments or ()))
+
+
 @app.command()
 def grants(
     role: Annotated[str, typer.Argument(help="The reading login.")] = "wwi_reader",

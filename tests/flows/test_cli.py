@@ -75,7 +75,9 @@ def _commands() -> Iterator[tuple[str, ...]]:
 
 
 def test_the_commands_are_those_of_the_design() -> None:
-    source = {("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn", "grants")}
+    source = {
+        ("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn", "grants", "psql")
+    }
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
@@ -187,6 +189,16 @@ class TestOnTheWarehouse:
         assert "127.0.0.1" in shown.err
         assert "hidden" not in shown.err
         assert "Traceback" not in shown.err
+
+    def test_psql_asks_the_local_source_as_its_owner_and_hands_on_its_exit_code(
+        self, local: Settings, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            main(["source", "psql", "--no-psqlrc", "-At", "-c", "select current_user, 6 * 7"])
+        assert (ended.value.code or 0, capfd.readouterr().out) == (0, "postgres|42\n")
+        with pytest.raises(SystemExit) as ended:
+            main(["source", "psql", "-v", "ON_ERROR_STOP=1", "-c", "select nothing"])
+        assert ended.value.code == 1
 
     def test_a_query_prints_a_table_json_or_csv(self, wwi: Run, local: Settings) -> None:
         sql = (
