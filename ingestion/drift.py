@@ -45,7 +45,8 @@ def find_drift(tables: Sequence[Table], live: Mapping[str, LiveTable]) -> Drift:
     absent = [table for table in tables if table.qualified not in live]
     present = [table for table in tables if table.qualified in live]
     problems = [
-        f"{table.qualified}: no such table in the source. Restore it, or delete {_file(table)}."
+        f"{table.qualified}: no such table in the source. Make or restore it, say `optional: true` in "
+        f"{_file(table)} if not every source has it, or delete that file."
         for table in absent
         if not table.optional
     ]
