@@ -72,6 +72,9 @@ build: setup ## dbt: staging to marts, with tests
 year: setup ## A year of business in twelve batches, proven row by row (7 minutes)
 	@$(BIN)/pytest tests/acceptance -m year
 
+tutorial: setup ## Run the tutorial as it stands, and compare what it prints (4 minutes)
+	@$(BIN)/pytest tests/docs -m tutorial
+
 history: setup ## What a vault must survive, and the page about it (WWI_DBT_PACKAGES=DIR: beside AutomateDV)
 	@WWI_HISTORY_PAGE=docs/history_suite.md WWI_HISTORY_ORDERS=$${WWI_HISTORY_ORDERS:-6} $(BIN)/pytest tests/history
 
@@ -95,4 +98,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix up down build dashboard docs year history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint fix up down build dashboard docs year tutorial history chaos bench pin clean

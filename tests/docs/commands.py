@@ -1,5 +1,6 @@
 """The commands that the documents tell people to run, and what is wrong with each."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -29,12 +30,16 @@ WRITTEN = ("docs/reference/",)  # from the commands themselves
 
 @dataclass(frozen=True)
 class Command:
-    """A command as a page has it. `is_whole`: in a block, to be run so; else named in a sentence."""
+    """A command as a page has it. `is_whole`: in a block, to be run so; else named in a sentence.
+
+    `printed`: what the page shows of its output, the lines up to the next prompt.
+    """
 
     page: str
     line: int
     text: str
     is_whole: bool = True
+    printed: str = ""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}: {self.text}"
@@ -88,7 +93,12 @@ def _of_block(page: str, first: int, kind: str, body: str) -> Iterator[Command]:
         while told.endswith("\\"):
             following += 1
             told = f"{told[:-1].rstrip()} {lines[following].strip()}"
-        yield Command(page, first + number, told)
+        yield Command(page, first + number, told, printed=_printed(lines[following + 1 :]))
+
+
+def _printed(lines: list[str]) -> str:
+    shown = itertools.takewhile(lambda line: not line.strip().startswith("$ "), lines)
+    return "".join(f"{line}\n" for line in shown)
 
 
 def mistakes(command: Command) -> list[str]:

@@ -57,7 +57,7 @@ def test_so_is_one_within_a_sentence(text: str) -> None:
 def test_prompts_comments_and_continued_lines_are_read_as_a_shell_reads_them() -> None:
     block = '   ```console\n   $ wwi query \\\n       "select 1 # one"  # a comment\n   1\n   ```\n'
     (found,) = commands("page.md", block)
-    assert found.wwi == ["query", "select 1 # one"]
+    assert (found.wwi, found.printed.strip()) == (["query", "select 1 # one"], "1")
     assert list(commands("page.md", "```sql\nwwi nothing\n```\n")) == []
     assert [each.text for each in commands("page.md", "```sh\n# why\nmake test\n```")] == ["make test"]
     assert Command("page.md", 1, "WWI_HOME=/tmp/x .venv/bin/wwi run").wwi == ["run"]
