@@ -35,6 +35,8 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 THING = {"region": "a", "code": "b", "amount": Decimal("1.50"), "is_active": True, "place_id": 1}
 NEW_SATELLITE = (MODELS / "raw_vault" / "sat_thing__details.sql").read_text()
+SOURCES = (MODELS / "staging" / "_sources.yml").read_text()
+STAGE = (MODELS / "staging" / "stg_wwi__things.sql").read_text()
 
 numbers = itertools.count(1)
 
@@ -53,15 +55,15 @@ def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathF
     return sandbox
 
 
-def raw_layout(settings: Settings) -> TableLayout:
-    """The raw table as ingestion would make it."""
+def raw_layout(settings: Settings, name: str = RAW_TABLE) -> TableLayout:
+    """A raw table as ingestion would make it."""
     kinds = {"region": "STRING", "code": "STRING", "name": "STRING", "note": "STRING", "amount": "NUMERIC",
              "seen": "DATETIME", "photo": "BYTES", "is_active": "BOOL", "place_id": "INT64",
              "change_type": "STRING", "batch_id": "INT64", "load_dts": "TIMESTAMP",
              "record_source": "STRING"}  # fmt: skip
     digits: dict[str, dict[str, Any]] = {"amount": {"precision": 18, "scale": 2}}
     fields = tuple(SchemaField(name, kind, **digits.get(name, {})) for name, kind in kinds.items())
-    table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
+    table_id = f"{settings.project}.{settings.dataset('raw')}.{name}"
     return TableLayout(table_id, fields, partition_by="load_dts", cluster_by=("region", "code"))
 
 
@@ -73,10 +75,10 @@ def deliver(sandbox: Sandbox) -> int:
     return batch
 
 
-def bring(sandbox: Sandbox, batch: int) -> None:
+def bring(sandbox: Sandbox, batch: int, table: str = RAW_TABLE) -> None:
     """Put that key into raw, for a batch that is not complete yet."""
     row = {**THING, "name": f"batch {batch}", "change_type": "upsert"}
-    sandbox.bring(batch, {RAW_TABLE: pa.Table.from_pylist([row], schema=SCHEMA)})
+    sandbox.bring(batch, {table: pa.Table.from_pylist([row], schema=SCHEMA)})
 
 
 def marked(sandbox: Sandbox) -> list[int]:
@@ -170,6 +172,32 @@ def test_a_new_table_is_refused_until_it_can_get_its_history(loaded: Sandbox) ->
             loaded.build()
         loaded.build(full_refresh=True)
     assert held(loaded, "raw_vault", "sat_thing__copy") == marked(loaded) == [*before, batch]
+
+
+def test_a_new_source_table_is_filled_by_its_first_load(loaded: Sandbox) -> None:
+    """Nothing of its past is in the vault, so that nothing has to be built again."""
+    before = marked(loaded)
+    models = loaded.project / "models"
+    loaded.create_tables([raw_layout(loaded.settings, "test__others")])
+    with (
+        changed(models / "staging" / "_sources.yml", SOURCES + "      - name: test__others\n"),
+        changed(models / "staging" / "stg_wwi__others.sql", STAGE.replace("test__things", "test__others")),
+        changed(models / "raw_vault" / "sat_other__details.sql", NEW_SATELLITE.replace("things", "others")),
+    ):
+        loaded.build()
+        assert marked(loaded) == before
+        assert held(loaded, "raw_vault", "sat_other__details") == []
+        batch = next(numbers)
+        for table in (RAW_TABLE, "test__others"):
+            bring(loaded, batch, table)
+        loaded.complete(batch)
+        loaded.build()
+        assert held(loaded, "raw_vault", "sat_other__details") == [batch]
+        relation = f"{loaded.settings.dataset('raw_vault')}.sat_other__details"
+        bigquery.execute(loaded.client, f"drop table {relation}")
+        with pytest.raises(PermanentError, match=r"sat_other__details is missing"):
+            loaded.build()
+    assert marked(loaded) == [*before, batch]
 
 
 def test_a_late_batch_takes_the_vault_back_and_all_after_it_in_order(loaded: Sandbox) -> None:

@@ -15,7 +15,8 @@
 {#-
     Stops a run that would leave a raw vault table without its history or without a column:
     - a full refresh of a part: staging may hold the newest batches only, the rest would be lost;
-    - a table is new while older batches are marked as loaded: staging would not bring them again;
+    - a table is new while batches that are marked as loaded brought rows for it: staging would not bring
+      them again. Of a new source table there are none, and its first load makes the table;
     - a table lacks a column that its model declares: the load would leave it out. dbt's
       `on_schema_change: fail` would tell, too, for a second, temporary table per model and load.
 -#}
@@ -46,20 +47,49 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What is wrong with the tables, as a list of phrases; before a first load none is missing. -#}
+{#- What is wrong with the tables, as a list of phrases; none is missing of which the vault has loaded nothing. -#}
 {% macro tables_unlike_their_models(models, loaded) -%}
     {%- set held = columns_in_datasets(models | map(attribute='schema') | unique) -%}
     {%- set wrong = [] -%}
     {%- for node in models -%}
         {%- set found = held.get(node.schema ~ '.' ~ node.alias, []) -%}
         {%- set lacking = node.columns.keys() | map('lower') | reject('in', found) | list -%}
-        {%- if not found and loaded -%}
+        {%- if not found and loaded and has_history(node) -%}
             {%- do wrong.append(node.alias ~ ' is missing') -%}
         {%- elif found and lacking -%}
             {%- do wrong.append(node.alias ~ ' lacks column ' ~ lacking | join(', ')) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(wrong) }}
+{%- endmacro %}
+
+{#- Whether batches that the vault has loaded brought rows of the source tables that a raw vault model is made of. -#}
+{% macro has_history(node) -%}
+    {%- for source in sources_of(node) -%}
+        {%- set raw = api.Relation.create(
+            database=source.database, schema=source.schema, identifier=source.identifier
+        ) -%}
+        {%- if load_relation(raw) is not none and run_query(
+            'select count(*) as n from ' ~ raw ~ ' where batch_id in (select batch_id from '
+            ~ ledger_table('vault_loads') ~ ')'
+        ).rows[0]['n'] -%}
+            {{ return(true) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{#- The tables of raw that a raw vault model reads by way of its stages. -#}
+{% macro sources_of(node) -%}
+    {%- set found = [] -%}
+    {%- for id in node.depends_on.nodes -%}
+        {%- if id in graph.sources and graph.sources[id].source_name == 'wwi_raw' -%}
+            {%- do found.append(graph.sources[id]) -%}
+        {%- elif id in graph.nodes and graph.nodes[id].fqn[1] == 'staging' -%}
+            {%- do found.extend(sources_of(graph.nodes[id])) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 {#- {dataset.table: [columns]} of the datasets, in lower case. -#}
