@@ -21,6 +21,7 @@ from ingestion.lease import Lease, hold
 from ingestion.ledger import LedgerState
 from ingestion.loading import finish
 from ingestion.lock import run_lock
+from ingestion.plan import Days
 from ingestion.reading import Found, read_batch
 from ingestion.recovery import Recovered, recover
 from ingestion.report import BatchReport, OnProgress, Progress, TableReport
@@ -37,13 +38,18 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
     tables: Sequence[str] | None = None,
     full: bool = False,
     allow_shrink: bool = False,
+    compare_keys: bool = False,
+    days: Days | None = None,
     on_progress: OnProgress | None = None,
 ) -> BatchReport:
     """Load one batch and return its report; a batch that an earlier run left half loaded is finished first.
 
     `tables`: qualified names, default all. `full` reads every row again, also those that did not change.
-    `allow_shrink` loads the deletes of a table that lost all or more than 30 % of its rows. `on_progress` is
-    called in this thread; when it raises, the run ends there as by Ctrl-C.
+    `compare_keys` reads all keys and compares them with raw, also where the numbers say that none is gone; a
+    table of which raw lacks rows is read whole. `days`: business days, the first and the last, of which every
+    row is read, besides those that changed. `allow_shrink` loads the deletes of a table that lost all or more
+    than 30 % of its rows. `on_progress` is called in this thread; when it raises, the run ends there as by
+    Ctrl-C.
 
     Raises PermanentError (a person must look) or TransientError (the same call may work later); an error's
     text says what to do. Either way the warehouse shows whole batches only. While it runs, no other run or
@@ -57,7 +63,9 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
         client = bigquery.connect(settings, "ingest")
         lease = stack.enter_context(hold(client, settings, "ingest"))
         tell = _guarded(on_progress or log_progress, lease)
-        run = Run(client, settings, catalog, chosen, full, allow_shrink, tell, lease.confirm)
+        run = Run(
+            client, settings, catalog, chosen, full, allow_shrink, tell, lease.confirm, compare_keys, days
+        )
         ensure_layout(client, settings, catalog, force=full)
         state = _read_state(run)
         recovered = recover(run, state)

@@ -1,8 +1,9 @@
 """Reads one table into the spool: changed rows, then records of the keys that are gone."""
 
+import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, plumb
 from ingestion.rejected import Rejected
 from metadata.spec import Column, Lookup, Table
 
+logger = logging.getLogger(__name__)
+
 # What one reader takes of a table at a time, as CSV text. Its Arrow form is about as large again.
 BLOCK_BYTES = 4 * 2**20
 # The server goes on while a row group is written, which takes as long as it needs for two blocks.
@@ -32,7 +35,8 @@ class TableTask:
     """What to read of a table, and what is known of it.
 
     `has_key`: the source itself keeps its key unique. `lookups`: what its control totals need of other
-    tables; `by_day`: take them by day, too. `rejected_limit`: how many values may be set apart.
+    tables; `by_day`: take them by day, too. `rejected_limit`: how many values may be set apart. `all_keys`:
+    read all keys, whatever the numbers say.
     """
 
     table: Table
@@ -46,12 +50,14 @@ class TableTask:
     lookups: tuple[Lookup, ...] = ()
     by_day: bool = False
     rejected_limit: int = 0
+    all_keys: bool = False
 
     @property
     def is_idle(self) -> bool:
         """Nothing was written and no row is gone: with no new key, as many keys are the same keys."""
         return (
             self.window.mode == "incremental"
+            and not self.all_keys
             and self.count.changed == 0
             and self.previous is not None
             and self.previous.rows == self.count.rows
@@ -79,12 +85,20 @@ def extract_table(
         return _with_days(reader, task, folder, _report(task, started_at))
     table = task.table
     rows_file = folder / f"{table.raw_name}.parquet"
+    lost = 0
     with ExitStack() as stack:
         rows = stack.enter_context(open_writer(rows_file, arrow_schema(table), plumbing_names()))
         upserts = folder / f"{table.raw_name}.upserts.keys.parquet"
         rows_read, unfit = _copy_rows(reader, task, rows, upserts)
         keys = _compare_keys(reader, task, upserts, known_keys)
         deleted = _write_deletes(task, rows, keys)
+        if task.all_keys and keys.before is not None:
+            lost = _count_lost(keys, upserts)
+    if lost:
+        logger.warning(
+            "%s: raw lacks %d rows that the source holds: reading all of it", table.qualified, lost
+        )
+        return extract_table(reader, _whole(task, lost), folder, known_keys)
     written = rows_read + deleted
     report = _report(task, started_at).model_copy(
         update={
@@ -133,7 +147,7 @@ def _copy_rows(
     Returns the number of rows, and the values in them that had to be set apart.
     """
     table = task.table
-    query = source_sql.select_rows(table, task.window.xids)
+    query = source_sql.select_rows(table, task.lookups, task.window)
     count = 0
     unfit: list[Rejected] = []
     with (
@@ -169,7 +183,7 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
     if task.window.mode == "full":
         return _Keys(upserts, before)
     now = upserts.with_name(f"{table.raw_name}.keys.parquet")
-    if previous.rows + key_sets.count_missing(upserts, before) == task.count.rows:
+    if not task.all_keys and previous.rows + key_sets.count_missing(upserts, before) == task.count.rows:
         key_sets.write_union(before, upserts, now)
         return _Keys(now, None)
     columns = tuple(table.column(name) for name in table.primary_key)
@@ -182,6 +196,24 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
             keys.write_batch(block.rows)
     _check_keys(task, now)
     return _Keys(now, before)
+
+
+def _count_lost(keys: _Keys, upserts: Path) -> int:
+    """How many keys of now are neither those of before nor among the rows read: no load has brought them."""
+    assert keys.before is not None
+    known = upserts.with_name(f"{upserts.stem}.known.parquet")
+    key_sets.write_union(keys.before, upserts, known)
+    return key_sets.count_missing(keys.now, known)
+
+
+def _whole(task: TableTask, lost: int) -> TableTask:
+    """The same task, for all rows of the table."""
+    return replace(
+        task,
+        window=Window("full", f"{lost} rows of the source were not in raw"),
+        count=replace(task.count, changed=task.count.rows),
+        all_keys=False,
+    )
 
 
 def _write_deletes(task: TableTask, rows: GroupWriter, keys: _Keys) -> int:

@@ -26,14 +26,23 @@ INDEX = "index.json"
 Index = dict[str, dict[str, str]]
 
 
-def known_keys(client: Client, settings: Settings, table: Table, previous: Previous, *, strict: bool) -> Path:
+def known_keys(  # noqa: PLR0913 - whose keys, and how sure
+    client: Client,
+    settings: Settings,
+    table: Table,
+    previous: Previous,
+    *,
+    strict: bool,
+    fresh: bool = False,
+) -> Path:
     """Return a file of the keys that the table had at its previous batch.
 
-    `strict`: raises PermanentError when raw does not hold as many keys as the source had then.
+    `fresh`: ask raw, whatever this cache holds. `strict`: raises PermanentError when raw does not hold as
+    many keys as the source had then.
     """
     folder = _folder(settings)
     entry = _read_index(folder).get(table.qualified, {})
-    if entry.get("load_dts") == _tag(previous.load_dts):
+    if not fresh and entry.get("load_dts") == _tag(previous.load_dts):
         path = folder / entry["file"]
         if _count(path) == previous.rows:
             return path

@@ -9,11 +9,12 @@ them out. What remains is exactly what changed.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Literal
 
 Mode = Literal["full", "incremental"]
+Days = tuple[date, date]
 
 # Postgres compares 32-bit transaction ids on a circle: beyond half of it, older looks like newer.
 COMPARABLE_TRANSACTIONS = 2**31 - 1
@@ -70,11 +71,21 @@ class Xids:
 
 @dataclass(frozen=True)
 class Window:
-    """What to read: everything (`xids` is None), or the rows that these transactions wrote; and why."""
+    """What to read: everything (`xids` is None), or the rows that these transactions wrote; and why.
+
+    `days`: with them, all rows of these business days, the first and the last included.
+    """
 
     mode: Mode
     reason: str
     xids: Xids | None = None
+    days: Days | None = None
+
+    def with_days(self, days: Days | None) -> "Window":
+        """Return a window that also takes the rows of these days; one that takes all rows is that already."""
+        if days is None or self.xids is None:
+            return self
+        return replace(self, days=days, reason=f"{self.reason}, and all of {days[0]} to {days[1]}")
 
 
 def plan_window(

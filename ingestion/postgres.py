@@ -174,9 +174,7 @@ def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str,
     """Count these tables in one query: rows, rows in the window, control totals."""
     if not wanted:
         return {}
-    parts = [
-        source_sql.count_rows(each.table, each.lookups, each.window.xids, each.unfinished) for each in wanted
-    ]
+    parts = [source_sql.count_rows(each.table, each.lookups, each.window, each.unfinished) for each in wanted]
     with translated("counting the source's rows"):
         rows = connection.execute(sql.SQL(" union all ").join(parts)).fetchall()
     counts = {}

@@ -182,7 +182,7 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
             source.picture.source_system,
             [column.name for column in table.loaded_columns],
             full=run.full,
-        )
+        ).with_days(run.days if table.day else None)
         for table in source.tables
     }
     counts = _count(run, source, windows)
@@ -199,6 +199,7 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
                 load_dts=batch.load_dts,
                 lookups=run.catalog.lookups(table),
                 rejected_limit=run.settings.rejected_limit,
+                all_keys=run.compare_keys,
             )
             for table in source.tables
         ],
@@ -244,13 +245,13 @@ def _fill_spool(
     done: list[TableSpool] = []
 
     def extract(reader: Connection, task: TableTask) -> TableSpool:
-        strict = task.window.mode == "incremental"
+        strict = task.window.mode == "incremental" and not run.compare_keys
         return extract_table(
             reader,
             task,
             folder,
             lambda table, previous: key_cache.known_keys(
-                run.client, run.settings, table, previous, strict=strict
+                run.client, run.settings, table, previous, strict=strict, fresh=run.compare_keys
             ),
         )
 

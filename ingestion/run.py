@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from google.cloud.bigquery import Client
 
 from ingestion.errors import PermanentError
+from ingestion.plan import Days
 from ingestion.report import OnProgress, Progress
 from ingestion.settings import Settings
 from metadata.errors import did_you_mean
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 class Run:
     """One run of the ingestion over `tables`. `full`: read all rows. `allow_shrink`: believe mass deletes.
 
+    `compare_keys`: read all keys, and compare them with those in raw. `days`: business days of which all rows
+    are read, besides those that changed.
+
     `confirm` raises LeaseLostError when another run may be at work on the warehouse.
     """
 
@@ -30,6 +34,8 @@ class Run:
     allow_shrink: bool
     tell: OnProgress
     confirm: Callable[[], None]
+    compare_keys: bool = False
+    days: Days | None = None
 
 
 def choose_tables(catalog: Catalog, names: Sequence[str] | None) -> tuple[Table, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from ingestion.plan import Xids
+from ingestion.plan import Window, Xids
 from ingestion.typemap import column_type
 from metadata.spec import Catalog, Column, Lookup, Table
 
@@ -16,10 +16,10 @@ def name_of(table: Table) -> sql.Identifier:
     return sql.Identifier(table.schema_name, table.name)
 
 
-def select_rows(table: Table, xids: Xids | None) -> sql.Composed:
-    """All loaded columns of the table, of all rows or of those that these transactions wrote."""
+def select_rows(table: Table, lookups: Sequence[Lookup], window: Window) -> sql.Composed:
+    """All loaded columns of the table, of the rows in the window; `lookups`: as for `count_rows`."""
     query = sql.SQL("select {} from {}").format(_copied(table.loaded_columns), name_of(table))
-    return query if xids is None else query + sql.SQL(" where ") + written_by(xids)
+    return query if window.xids is None else query + sql.SQL(" where ") + _in_window(table, lookups, window)
 
 
 def select_keys(table: Table) -> sql.Composed:
@@ -29,13 +29,13 @@ def select_keys(table: Table) -> sql.Composed:
 
 
 def count_rows(
-    table: Table, lookups: Sequence[Lookup], xids: Xids | None, unfinished: Xids | None
+    table: Table, lookups: Sequence[Lookup], window: Window, unfinished: Xids | None
 ) -> sql.Composed:
-    """One row: name, rows, rows that `xids` wrote (None: all), control totals as text, ended transactions.
+    """One row: name, rows, rows in the window, control totals as text, ended transactions.
 
     The last are those of the range `unfinished` that wrote a row which can be seen, as an array of text.
     """
-    changed = sql.SQL("true") if xids is None else written_by(xids)
+    changed = _in_window(table, lookups, window)
     ended = sql.SQL("array_agg(distinct xmin::text) filter (where {})").format(
         written_by(unfinished) if unfinished else sql.SQL("false")
     )
@@ -109,6 +109,25 @@ def reader_grants(catalog: Catalog, role: str) -> list[sql.Composed]:
         for table in catalog.tables
         for names in [[*(column.name for column in table.loaded_columns), "xmin"]]
     ]
+
+
+def _in_window(table: Table, lookups: Sequence[Lookup], window: Window) -> sql.Composable:
+    """True for the rows that the window takes; of a table without business days it takes none by them."""
+    if window.xids is None:
+        return sql.SQL("true")
+    written = written_by(window.xids)
+    if window.days is None or table.control_day is None:
+        return written
+    through, _, column = table.control_day.partition(".")
+    between = sql.SQL("cast({} as date) between {} and {}").format(
+        sql.Identifier(column or through), *map(sql.Literal, window.days)
+    )
+    if column:  # the day is told by the row that this one refers to
+        found = next(lookup.table for lookup in lookups if lookup.through == through)
+        between = sql.SQL("{} in (select {} from {} where {})").format(
+            sql.Identifier(through), sql.Identifier(found.primary_key[0]), name_of(found), between
+        )
+    return sql.SQL("(({}) or coalesce({}, false))").format(written, between)
 
 
 def written_by(xids: Xids) -> sql.Composed:

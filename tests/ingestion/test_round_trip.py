@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingestion import bigquery
 from ingestion.csv_arrow import Block, read_block
+from ingestion.plan import Window
 from ingestion.postgres import connect, copy_out
 from ingestion.settings import Settings
 from ingestion.source_sql import select_rows
@@ -89,7 +90,7 @@ def read(world: World, kind: Table, block_bytes: int) -> list[Block]:
     """The whole table, as the extraction reads it."""
     with connect(world.settings) as reader:
         reader.execute("set timezone = 'UTC'")
-        blocks = copy_out(reader, select_rows(kind, None), block_bytes)
+        blocks = copy_out(reader, select_rows(kind, (), Window("full", "asked for")), block_bytes)
         return [read_block(block, kind, kind.loaded_columns) for block in blocks]
 
 
