@@ -19,6 +19,7 @@ from typing import Any
 
 from flows.build_record import note
 from flows.clock import wait_for_batches
+from flows.node_retry import node_retries
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
@@ -167,7 +168,7 @@ def run(
     started = time.monotonic()
     from flows.patience import patience  # noqa: PLC0415 - imports the BigQuery client, seconds
 
-    with _environment(settings, vault_dir, raw_prefix), patience():
+    with _environment(settings, vault_dir, raw_prefix), patience(), node_retries():
         if settings.build_bytes_limit is not None:
             from flows.dry_run import stop_above_limit  # noqa: PLC0415 - it imports this module
 

@@ -1,6 +1,7 @@
 """How dbt's results become a report, and how a failed node becomes one clear error."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from flows import dbt
+from flows.node_retry import node_retries
 from ingestion.bigquery import connect, query
 from ingestion.errors import PermanentError, TransientError
 from ingestion.settings import Settings
+from tests.loopback import Json, listening
 
 PROJECT = """
 name: tiny
@@ -187,6 +190,49 @@ def test_a_warehouse_that_is_gone_is_worth_another_try(tiny: Settings, project: 
     gone = tiny.model_copy(update={"warehouse_url": nowhere, "bigquery_endpoint": nowhere})
     with pytest.raises(TransientError):
         dbt.build(gone, vault_dir=project)
+
+
+@pytest.mark.services
+def test_a_node_that_the_warehouse_could_not_run_just_then_is_run_again_alone(
+    tiny: Settings, project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What depends on it waits, nothing else is asked again; a statement that is wrong is not repeated."""
+    monkeypatch.setattr(dbt, "node_retries", lambda: node_retries([0.0]))
+    models = project / "models" / "marts"
+    (models / "other.sql").write_text("select 5 as id")
+    (models / "after.sql").write_text("select * from {{ ref('good') }}")
+    failures = [refused("Transaction is aborted due to concurrent update: could not serialize access")]
+
+    def fail_once(job: Json, answer: Json) -> None:
+        if failures and times_made([job], "good"):
+            answer["status"] |= failures.pop()
+
+    with listening(tiny.resolve_warehouse_url(), fail_once) as (url, jobs):
+        report = dbt.build(tiny.model_copy(update={"warehouse_url": url}), vault_dir=project)
+    assert not failures
+    assert (report.models_passed, report.tests_passed, report.skipped) == (3, 2, 0)
+    assert [times_made(jobs, name) for name in ("good", "other", "after")] == [2, 1, 1]
+    assert "running good again in 0 s: " in caplog.text
+
+    failures.append(refused("Syntax error: unexpected end of script"))
+    with (
+        listening(tiny.resolve_warehouse_url(), fail_once) as (url, jobs),
+        pytest.raises(dbt.BuildFailedError, match="unexpected end of script"),
+    ):
+        dbt.build(tiny.model_copy(update={"warehouse_url": url}), vault_dir=project)
+    assert times_made(jobs, "good") == 1
+
+
+def refused(message: str) -> Json:
+    """How a job ends that the engine has given up."""
+    error = {"reason": "invalidQuery", "message": message}
+    return {"state": "DONE", "errorResult": error, "errors": [error]}
+
+
+def times_made(jobs: list[Json], table: str) -> int:
+    """How many of the jobs make the table."""
+    made = re.compile(rf"create or replace table `[^`]+`\.`[^`]+`\.`{table}`")
+    return sum(bool(made.search(str(job["configuration"].get("query")))) for job in jobs)
 
 
 def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path: Path) -> None:
