@@ -143,10 +143,12 @@ def make_views(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> BuildRepor
     return make(settings, VIEWS, vault_dir=vault_dir)
 
 
-def make(settings: Settings, select: Sequence[str], *, vault_dir: Path = VAULT_DIR) -> BuildReport:
+def make(
+    settings: Settings, select: Sequence[str], *, vault_dir: Path = VAULT_DIR, raw_prefix: str | None = None
+) -> BuildReport:
     """Make these models anew without their tests, for one who holds the lease already."""
     started = time.monotonic()
-    with _environment(settings, vault_dir):
+    with _environment(settings, vault_dir, raw_prefix):
         results = _invoke(["run", "--select", *select], settings, vault_dir)
     report = summarise(results, time.monotonic() - started)
     raise_if_failed(report)

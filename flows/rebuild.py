@@ -81,7 +81,7 @@ def rebuild(
             return _finish(client, settings, lease, begun.rebuild_id, keep_side, vault_dir)
         # without its side a begun swap leaves nothing to be equal to
         force = force or begun is not None
-        batches = _batches(client, settings, may_wait=force)
+        batches = loaded_batches(client, settings, may_wait=force)
         rebuild_id = rebuilds.begin(client, settings)
         try:
             return _rebuild(
@@ -154,7 +154,7 @@ def _finish(  # noqa: PLR0913, PLR0917 - the same as a rebuild is told
         _swap(client, settings, beside, vault_dir, with_views=True)
     with _timed("compare", seconds):
         compared = compare(client, settings, beside)
-        batches = _batches(client, beside, may_wait=True)
+        batches = loaded_batches(client, beside, may_wait=True)
     if not keep_side:
         side.drop(client, settings)
     return RebuildReport(
@@ -192,7 +192,7 @@ def may_refill(live: Shape, rebuilt: Shape) -> bool:
     return not live.is_view and live.columns == rebuilt.columns and live.layout == rebuilt.layout
 
 
-def _batches(client: Client, settings: Settings, *, may_wait: bool) -> int:
+def loaded_batches(client: Client, settings: Settings, *, may_wait: bool) -> int:
     """Return how many batches there are to rebuild from.
 
     Raises PermanentError when there are none or, unless it `may_wait`, when the live vault lacks one.

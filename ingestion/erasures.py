@@ -23,7 +23,7 @@ ERASED = "[erased]"
 
 @dataclass(frozen=True)
 class Change:
-    """One delivery that an erasure changed: how many rows, the columns, and its content before and after."""
+    """One delivery that an erasure changed: its rows, the columns, and its content before and after."""
 
     table: str
     batch_id: int
@@ -80,7 +80,7 @@ def read(client: Client, settings: Settings) -> list[Erasure]:
                 Change(
                     change["table_name"],
                     change["batch_id"],
-                    change["rows_changed"],
+                    change["delivery_rows"],
                     tuple(json.loads(change["columns"])),
                     change["old_content"],
                     change["new_content"],
@@ -100,7 +100,7 @@ def insert_statements(settings: Settings, each: Erasure) -> Sequence[str]:
             **asdict(change),
             "erasure_id": each.erasure_id,
             "table_name": change.table,
-            "rows_changed": change.rows,
+            "delivery_rows": change.rows,
             "columns": json.dumps(change.columns),
         }
         for change in each.changes

@@ -102,9 +102,13 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "erasure_id INT64, entity STRING, entity_key STRING, erased_at TIMESTAMP, erased_by STRING, "
         "reason STRING, head STRING, previous_hash STRING, own_hash STRING",
     ),
+    "erasing": (
+        "The texts by which a person is looked for, while that is done; see questions/personal.py.",
+        "entity_key INT64, position INT64, value STRING",
+    ),
     "erased_contents": (
         "The deliveries that an erasure changed, with the content of each before and after.",
-        "erasure_id INT64, table_name STRING, batch_id INT64, rows_changed INT64, columns STRING, "
+        "erasure_id INT64, table_name STRING, batch_id INT64, delivery_rows INT64, columns STRING, "
         "old_content STRING, new_content STRING",
     ),
     "build_nodes": (
@@ -116,7 +120,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 
 
 # Columns that can hold anything, also personal data.
-_PERSONAL = {("rejected_values", "key"), ("rejected_values", "value")}
+_PERSONAL = {("rejected_values", "key"), ("rejected_values", "value"), ("erasing", "value")}
 
 # The tables that grow by more than a few rows a batch are read by partition.
 _PARTITIONS = {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from flows.cli import ask, audit, cloud, load, past, source, warehouse
+from flows.cli import ask, audit, cloud, erase, load, past, source, warehouse
 from metadata.errors import WwiError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(source.app, name="source")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
 app.add_typer(audit.app, name="audit")
+app.add_typer(erase.app, name="erase")
 for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
     app.command()(command)
 for question in (

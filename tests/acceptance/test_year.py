@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from flows import dbt
+from flows.erasure import erase
 from flows.rebuild import rebuild
 from ingestion.batch import run_batch
 from ingestion.bigquery import connect, execute, query
@@ -18,6 +19,7 @@ from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
 from questions.reconcile import reconcile
 from sandbox.simulator import Extensions, simulate
+from tests import forgotten
 from tests.vault.delivery import compare, loads
 
 pytestmark = [pytest.mark.services, pytest.mark.year]
@@ -49,6 +51,10 @@ def year(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
     for number, days in enumerate(DAYS_A_BATCH, start=1):
         first = FIRST_DAY + timedelta(days=sum(DAYS_A_BATCH[: number - 1]))
         simulate(source_dsn, start=first, days=days, scale=0.1, extensions=READINGS)
+        if number == 1:
+            person = forgotten.plant(source_dsn)
+        if number == len(DAYS_A_BATCH):
+            forgotten.forget(source_dsn, person)
         run_batch(settings, catalog)
         if number in BUILT_AFTER:
             dbt.build(settings)
@@ -85,6 +91,17 @@ def test_every_column_of_every_mart_lives(year: Settings) -> None:
         lifeless += [f"{mart.name}.{name}" for name, values in row.items() if values < 2]
     unexplained = [each for each in lifeless if not {each, each.partition(".")[2]} & set(ONE_VALUE)]
     assert not unexplained, ", ".join(unexplained)
+
+
+@pytest.mark.timeout(1800)
+def test_a_person_is_erased_from_all_of_it(year: Settings, catalog: Catalog) -> None:
+    """Before the rebuild, which then finds that vault and marts are what raw says now."""
+    people = f"{year.dataset('raw')}.application__people"
+    (found,) = query(connect(year), f"select max(person_id) as k from {people} where full_name = '[erased]'")
+    done = erase(year, catalog, found["k"], yes=True, reason="asked")
+    assert (done.done, done.left) == (True, ())
+    assert {"sat_person__personal", "sat_supplier__details", "ref_delivery_method"} <= set(done.models)
+    assert reconcile(year, catalog, load_reconciliation(catalog)).differences == ()
 
 
 @pytest.mark.timeout(1800)

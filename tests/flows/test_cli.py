@@ -83,7 +83,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
     questions = ("status", "reconcile", "cost", "trace", "query", "history", "asof", "functions")
     pages = ("dashboard", "docs")
-    audit = {("audit",), ("audit", "verify")}
+    audit = {("audit",), ("audit", "verify"), ("erase",), ("erase", "person")}
     single = {(name,) for name in (*loading, *questions, *pages)}
     groups = {("source",), ("warehouse",)}
     assert set(_commands()) == source | warehouse | project | audit | single | groups

@@ -9,6 +9,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from flows.erasure import Task, updates
 from ingestion import builds, chain, erasures, ledger, rebuilds, side, swap
 from ingestion.batch import run_batch
 from ingestion.bigquery import connect, execute, query
@@ -20,7 +21,7 @@ from metadata.aml.presentation import load_presentation
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions import audit, content, sizes, trace
+from questions import audit, content, personal, sizes, trace
 from questions.dashboard.figures import figures
 from questions.delivery import rebuilt
 from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
@@ -253,6 +254,37 @@ def test_the_way_from_a_fact_to_its_source(platform: Platform, catalog: Catalog)
         table = catalog.table(fact.source)
         query(client, trace.parts_statement(settings, catalog, table, "1, 2"))
         query(client, trace.raw_statement(settings, catalog, fact, "1, 2", list(fact.formulas(table))))
+    assert not platform.warehouse.refused()
+
+
+def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
+    client, settings = connect(platform.settings), platform.settings
+    own = personal.person_table(catalog)
+    platform.warehouse.rows["n",] = [["2"]]
+    platform.warehouse.rows["k",] = [["7"]]  # the same person's was interrupted
+    places = [personal.Held(own.qualified, "full_name", 1, (), True)] + [
+        personal.Held(table.qualified, column.name, 1, (), False)
+        for table in catalog.tables
+        for column in personal.texts(table)
+        if table != own
+    ]
+    with personal.values_of(client, settings, own, 7) as values:
+        personal.held(client, settings, catalog, 7, values.count)
+        query(
+            client, personal.found_statement(settings, "raw", "sales__invoices", ["comments"], values.count)
+        )
+        task = Task(client, settings, catalog, 7, tuple(places), values.count)
+        for sql in updates(task):
+            execute(client, sql)
+        for name, columns in task.columns().items():
+            table = catalog.table(name)
+            erased = {column: task.erased(table, column) for column in columns}
+            loaded = tuple(column.name for column in table.loaded_columns)
+            query(
+                client,
+                chain.contents_statement(settings, [chain.Delivery(name, loaded, (1,), replaced=erased)]),
+            )
+    del platform.warehouse.rows["n",], platform.warehouse.rows["k",]
     assert not platform.warehouse.refused()
 
 

@@ -18,6 +18,7 @@ from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from questions.reconcile import reconcile
 from sandbox.simulator import Extensions, simulate
+from tests import forgotten
 from tests.marts import copies, planted
 
 DBT = Path(sys.executable).parent / "dbt"
@@ -125,6 +126,7 @@ class Business:
         self.client = connect(settings)
         self.catalog = load_catalog()
         self.names: dict[str, int] = {}
+        self.forgotten = forgotten.Person(0, "")
         self.told: list[Told] = []
 
     def load(self) -> None:
@@ -186,7 +188,9 @@ class Business:
         ((self.names["movement"],),) = self.source(
             "select max(stock_item_transaction_id) from warehouse.stock_item_transactions"
         )
+        self.forgotten = forgotten.plant(self.dsn)
         self.load()
+        forgotten.forget(self.dsn, self.forgotten)
         wheres = {gone.table: gone.where.format(**self.names) for gone in GONE}
         self.source(
             "create schema kept",

@@ -1,0 +1,147 @@
+"""A person is erased; by its name the last of the folder, for it changes what all share.
+
+tests/vault/test_delivery.py goes on with this business: every delivery is still what the vault says.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from flows.erasure import erase
+from ingestion.bigquery import execute, query
+from ingestion.errors import PermanentError
+from metadata.errors import WwiError
+from metadata.reconciliation import load_reconciliation
+from questions.audit import verify
+from questions.history import history
+from questions.reconcile import reconcile
+from tests.marts.business import Business
+
+pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
+
+# where the name is, in the order in which an erasure comes to it
+RAW = ("raw.application__people", "raw.sales__invoices", "raw.purchasing__suppliers", "raw.sales__orders")
+VAULT = ("raw_vault.sat_person__personal", "raw_vault.sat_supplier__details", "raw_vault.ref_delivery_method")
+MARTS = ("marts.dim_customer_unmasked", "marts.dim_supplier_unmasked")
+
+# `python -c KILLED_AFTER module.function person_id`: the process ends as soon as that step is done
+KILLED_AFTER = """
+import importlib, os, signal, sys
+from flows.erasure import erase
+from ingestion.settings import Settings
+from metadata.load import load_catalog
+
+module, _, name = sys.argv[1].rpartition(".")
+place = importlib.import_module(module)
+step = getattr(place, name)
+
+def last(*arguments, **options):
+    step(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(place, name, last)
+erase(Settings(_env_file=None), load_catalog(), int(sys.argv[2]), yes=True, reason="asked")
+"""
+STEPS = {
+    "questions.personal.held": (*RAW, *VAULT, *MARTS),
+    "ingestion.spool.discard": (*VAULT, *MARTS),
+    "ingestion.swap.refill": MARTS,
+}
+
+
+def holding(business: Business) -> tuple[str, ...]:
+    """The tables that hold the name."""
+    found = []
+    for place in (*RAW, *VAULT, *MARTS):
+        layer, _, table = place.partition(".")
+        sql = (
+            f"select count(*) as n from {business.settings.dataset_prefix}_{layer}.{table} as t "
+            "where strpos(to_json_string(t), @name) > 0"
+        )
+        if query(business.client, sql, {"name": business.forgotten.name})[0]["n"]:
+            found.append(place)
+    return tuple(found)
+
+
+def kill_after(business: Business, step: str) -> None:
+    """Begin to erase in a process that ends at this step."""
+    settings = business.settings
+    named = {
+        name: getattr(settings, name) for name in ("home", "target", "bigquery_project", "dataset_prefix")
+    }
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER, step, str(business.forgotten.key)],
+        env=os.environ | {f"WWI_{name.upper()}": str(value or "") for name, value in named.items()},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+
+
+def test_a_person_that_the_source_still_names_is_not_erased(business: Business) -> None:
+    other = business.source(
+        f"select min(person_id) from application.people where person_id > {business.forgotten.key}"
+    )[0][0]
+    before = verify(business.settings, business.catalog)
+    with pytest.raises(PermanentError, match=f"update application.people set .* where person_id = {other};"):
+        erase(business.settings, business.catalog, other, yes=True, reason="asked")
+    with pytest.raises(WwiError, match="never had a row with person_id 987654"):
+        erase(business.settings, business.catalog, 987654)
+    assert verify(business.settings, business.catalog).head == before.head
+
+
+def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: Business) -> None:
+    """Raw, vault, marts and rejected values, also where no name is expected; keys and figures stay."""
+    settings, catalog, person = business.settings, business.catalog, business.forgotten
+    audit = settings.dataset("audit")
+    execute(
+        business.client,
+        f"insert into {audit}.rejected_values (batch_id, table_name, key, column_name, value) "
+        "values (999, 'sales.invoices', '{}', 'comments', concat('for ', @name, ', infinity'))",
+        {"name": person.name},
+    )
+    figures = (
+        "select (select sum(profit) from {m}.fct_sale) as profit, (select count(*) from {v}.hub_person) as n"
+    )
+    keys = "select distinct customer_key from {m}.dim_customer order by 1"
+    before = business.ask(figures), business.ask(keys)
+    for step, left in STEPS.items():
+        kill_after(business, step)
+        assert holding(business) == left, step
+    assert verify(settings, catalog).findings == (), "also half-way"
+    with pytest.raises(WwiError, match=f"the erasure of person {person.key} was interrupted"):
+        erase(settings, catalog, 1)
+
+    done = erase(settings, catalog, person.key, yes=True, reason="again", by="ann")
+    assert (done.done, done.erasure_id) == (True, 1)
+    assert done.searched.values > 1
+    # the copies of the marts that these tests keep are found, and nothing else
+    assert done.left
+    assert [place for place in done.left if not place.startswith("marts.kept_")] == []
+    assert holding(business) == ()
+    assert (business.ask(figures), business.ask(keys)) == before
+    (rejected,) = query(business.client, f"select value from {audit}.rejected_values where batch_id = 999")
+    assert rejected["value"] == "for [erased], infinity"
+    (remark,) = business.ask(
+        "select internal_comments as t from {v}.sat_order__personal as told "
+        "inner join {v}.hub_order using (order_hk) where order_id = 3 order by told.load_dts limit 1"
+    )
+    assert remark["t"] == "Ask [erased], twice."
+    assert query(business.client, f"select value from {audit}.erasing") == []
+
+
+def test_what_is_asked_of_the_past_goes_on_without_the_person(business: Business) -> None:
+    settings, catalog, audit = business.settings, business.catalog, business.settings.dataset("audit")
+    (version,) = history(settings, catalog, "person", str(business.forgotten.key), personal=True).versions
+    assert (version.state["full_name"], version.state["phone_number"]) == ("[erased]", None)
+    assert reconcile(settings, catalog, load_reconciliation(catalog)).differences == ()
+    verified = verify(settings, catalog)
+    assert (verified.findings, verified.erasures) == ((), 1)
+    (record,) = query(business.client, f"select * from {audit}.erasures")
+    assert (record["entity_key"], record["reason"]) == (str(business.forgotten.key), "asked")
+    execute(business.client, f"update {audit}.erasures set reason = 'other' where true")
+    told = [each.table for each in verify(settings, catalog).findings]
+    execute(business.client, f"update {audit}.erasures set reason = 'asked' where true")
+    assert told == ["erasures"]
