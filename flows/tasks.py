@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from flows import dbt_tasks
+from flows import dbt_tasks, functions
 from flows.dbt import BuildReport
 from ingestion.batch import run_batch
 from ingestion.errors import TransientError
@@ -48,7 +48,9 @@ def build_vault(settings: Settings) -> BuildReport:
     A second attempt is a whole build again: loading a batch twice changes nothing, and only a run that saw
     every model can mark the batch as loaded.
     """
-    return dbt_tasks.build(settings)
+    report = dbt_tasks.build(settings)
+    functions.renew(settings)
+    return report
 
 
 def publish(title: str, markdown: str) -> None:

@@ -97,6 +97,11 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "dataset_prefix STRING, models INT64, tests INT64, failed INT64, skipped INT64, "
         "rows_affected INT64, bytes_billed INT64, error STRING, host STRING",
     ),
+    "table_functions": (
+        "The functions <mart>_asof that were made, with the hash of the statement, see "
+        "questions/table_functions.py.",
+        "name STRING, statement_hash STRING, made_at TIMESTAMP",
+    ),
     "erasures": (
         "One row per erasure of a person's values, see ingestion/erasures.py; none of the values is kept.",
         "erasure_id INT64, entity STRING, entity_key STRING, erased_at TIMESTAMP, erased_by STRING, "

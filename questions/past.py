@@ -93,6 +93,23 @@ def make_functions(
     return table_functions.make(connect(settings, "functions"), settings, models, wanted)
 
 
+def renew_functions(settings: Settings, models: definition.Models) -> tuple[str, ...]:
+    """Replace the table functions that were made of models which have changed since; return their names."""
+    client = connect(settings, "functions")
+    functions = table_functions.known(client, settings)
+    outdated = [
+        mart
+        for mart in (described_mart(models, name) for name in definition.marts(models))
+        if table_functions.is_outdated(settings, models, mart, functions)
+    ]
+    return table_functions.make(client, settings, models, outdated) if outdated else ()
+
+
+def has_functions(settings: Settings) -> bool:
+    """Tell whether a table function was ever made here."""
+    return bool(table_functions.known(connect(settings, "functions"), settings))
+
+
 def described_mart(models: definition.Models, name: str) -> Mart:
     """The mart with the columns of its contract. Raises PermanentError when there is none of that name."""
     definition.check_mart(models, name)

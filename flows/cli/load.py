@@ -49,19 +49,21 @@ def build(
     as_json: options.AsJson = False,
 ) -> None:
     """Build and test staging, vault and marts with dbt."""
-    from flows import dbt
+    from flows import dbt, functions
     from flows.cli import pages
 
     if dry_run:
         _show_cost(" ".join(select or ()).split(), full_refresh=full_refresh, as_json=as_json)
         return
+    settings = options.settings()
     with progress():
         report = dbt.build(
-            options.settings(),
+            settings,
             select=" ".join(select or ()).split(),
             full_refresh=full_refresh,
             unit_tests=unit_tests,
         )
+        functions.renew(settings)
     print_json(report) if as_json else pages.show_build(report)
 
 

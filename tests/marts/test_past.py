@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from flows import functions
 from flows.cli import main
-from ingestion.bigquery import timestamp_literal
+from ingestion.bigquery import execute, timestamp_literal
 from ingestion.errors import PermanentError
 from questions import past
 from questions.as_of import Models, as_of, marts
@@ -54,6 +55,18 @@ def test_the_statement_of_a_mart_tells_what_its_table_function_tells(
     told = as_of(business.settings, models, mart, then)
     assert copies.differing(business.settings, told, mart, 2) == []
     assert past.make_functions(business.settings, models, [mart]) == (f"{mart}_asof",), "made again"
+
+
+def test_a_build_makes_the_functions_again_whose_models_have_changed(
+    business: Business, models: Models
+) -> None:
+    settings = business.settings
+    past.make_functions(settings, models, ["dim_date", "dim_city"])
+    assert functions.renew(settings) == ()
+    of_before = f"update {settings.dataset('audit')}.table_functions set statement_hash = 'of before'"
+    execute(business.client, f"{of_before} where name = 'dim_date_asof'")
+    assert functions.renew(settings) == ("dim_date_asof",)
+    assert functions.renew(settings) == ()
 
 
 def test_the_difference_of_two_times_explains_every_total(business: Business, models: Models) -> None:
