@@ -183,17 +183,19 @@ def _refuse_what_is_not_sound(client: Client, settings: Settings, catalog: Catal
 def _record(task: Task, reason: str, by: str) -> Erasure:
     """The signed record: the content of each touched delivery before, and as it will be."""
     before = expected_contents(task.client, task.settings)
-    columns = task.columns()
+    replaced = {
+        name: {column: task.erased(task.catalog.table(name), column) for column in columns}
+        for name, columns in task.columns().items()
+    }
+    replaced[REJECTED] = {"value": _rejected(task)[1]}
     touched = [
-        replace(each, replaced={
-            name: task.erased(task.catalog.table(each.table), name) for name in columns[each.table]
-        })
+        replace(each, replaced=replaced[each.table])
         for each in deliveries(task.client, task.settings)
-        if each.table in columns
-    ]  # fmt: skip
+        if each.table in replaced
+    ]
     after = chain.contents(task.client, task.settings, touched)
     changes = tuple(
-        Change(table, batch_id, chain.rows_of(content), tuple(sorted(columns[table])), old, content)
+        Change(table, batch_id, chain.rows_of(content), tuple(sorted(replaced[table])), old, content)
         for (table, batch_id), content in sorted(after.items())
         if (old := before[table, batch_id]) != content
     )
@@ -237,16 +239,19 @@ def updates(task: Task) -> list[str]:
             )
         raw = chain.raw_table(task.settings, name)
         statements.append(f"update {raw} set {changed} where {where}")
+    chosen, value = _rejected(task)
+    rejected = ledger.table_name(task.settings, REJECTED)
+    return [*statements, f"update {rejected} set value = {value} where {chosen}"]
+
+
+def _rejected(task: Task) -> tuple[str, str]:
+    """SQL: which rejected values are the person's or hold a value of theirs, and what any becomes."""
     own = personal.person_table(task.catalog)
     key = f"json_value(key, '$.{own.primary_key[0]}') = '{task.key}'"
-    held = personal.holds_value(task.settings, "value", task.values)
-    rejected = ledger.table_name(task.settings, REJECTED)
     is_own = f"(table_name = '{own.qualified}' and coalesce({key}, false))"
+    held = personal.holds_value(task.settings, "value", task.values)
     rest = personal.without_values(task.settings, "value")
-    statements.append(
-        f"update {rejected} set value = if({is_own}, '{ERASED}', {rest}) where {is_own} or {held}"
-    )
-    return statements
+    return f"{is_own} or {held}", f"if({is_own}, '{ERASED}', if({held}, {rest}, value))"
 
 
 def _make_again(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> tuple[str, ...]:
@@ -259,7 +264,7 @@ def _make_again(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> tuple[
     for each in begun:
         for change in each.changes:
             changed[change.table].update(change.columns)
-    tables = [task.catalog.table(name) for name in changed]
+    tables = [table for table in task.catalog.tables if table.qualified in changed]
     models = sorted({model for table in tables for model in _models(table, changed[table.qualified])})
     beside = side.make(task.client, task.settings, begun[-1].erasure_id)
     selected = [f"+{model}" for model in models]

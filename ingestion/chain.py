@@ -25,6 +25,8 @@ from ingestion.settings import Settings
 from metadata import naming
 
 START = "0" * 64
+# the content of no row
+NOTHING = "0:0:0"
 # of the batches of a warehouse; not part of what they are taken of
 HASHES = ("previous_hash", "own_hash")
 TABLES_A_STATEMENT = 30
@@ -38,7 +40,8 @@ class Delivery:
     """Rows of one raw table: the source's columns that were loaded, and the batches.
 
     `table`: `sales.orders`. `load_dts`: where it is known, it picks the partition.
-    `replaced`: {column: SQL} that is taken in its place, to know a content before it is written.
+    `replaced`: {column: SQL} that is taken in its place, to know a content before it is written. `relation`:
+    the quoted name of a table of the ledger, which is meant instead of a raw one.
     """
 
     table: str
@@ -46,6 +49,7 @@ class Delivery:
     batches: tuple[int, ...]
     load_dts: datetime | None = None
     replaced: Mapping[str, str] = field(default_factory=dict)
+    relation: str | None = None
 
 
 def contents(
@@ -70,7 +74,7 @@ def contents_statement(settings: Settings, deliveries: Iterable[Delivery]) -> st
 def _content(settings: Settings, delivery: Delivery) -> str:
     columns = ", ".join(
         f"{delivery.replaced[name]} as `{name}`" if name in delivery.replaced else f"`{name}`"
-        for name in sorted({*delivery.columns, *plumbing_names()})
+        for name in sorted({*delivery.columns, *([] if delivery.relation else plumbing_names())})
     )
     batches = ", ".join(map(str, delivery.batches))
     at = delivery.load_dts
@@ -84,7 +88,7 @@ from (
     select one_row.batch_id, to_hex(sha256(to_json_string(one_row))) as row_hash
     from (
         select {columns}
-        from {raw_table(settings, delivery.table)}
+        from {delivery.relation or raw_table(settings, delivery.table)}
         where batch_id in ({batches}){partition}
     ) as one_row
 )

@@ -38,7 +38,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "One row per batch of the ingestion.",
         "batch_id INT64, load_dts TIMESTAMP, applied_dts DATETIME, status STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, source_system STRING, snapshot STRING, pid INT64, host STRING, "
-        "code_version STRING, error STRING, ended_xids STRING, previous_hash STRING, own_hash STRING",
+        "code_version STRING, error STRING, ended_xids STRING, previous_hash STRING, own_hash STRING, "
+        "rejected_content STRING, daily_content STRING",
     ),
     "table_loads": (
         "One row per table of a completed batch, also when nothing had changed.",
@@ -126,6 +127,10 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 
 # Columns that can hold anything, also personal data.
 _PERSONAL = {("rejected_values", "key"), ("rejected_values", "value"), ("erasing", "value")}
+
+# Tables whose rows a batch loads: the row of the batch has their content, see ingestion/chain.py. Their
+# columns are part of that: one that is added here must be left out of it.
+CONTENTS = {"rejected_values": "rejected_content", "daily_totals": "daily_content"}
 
 # The tables that grow by more than a few rows a batch are read by partition.
 _PARTITIONS = {
@@ -296,7 +301,8 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
 ) -> None:
     """Write what each table brought, its control totals, and that the batch is completed: all or nothing.
 
-    `contents`: {table: content of its rows in raw}, with which it joins the chain (ingestion/chain.py).
+    `contents`: {table: content of its rows in raw, or in the ledger for those of CONTENTS}, with which it
+    joins the chain (ingestion/chain.py).
     """
     loads: list[Row] = [
         {
@@ -323,7 +329,8 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
         timeout_s=settings.query_timeout_s,
     )
     previous = begun.pop("newest_hash") or chain.START
-    done = begun | {"status": COMPLETED, "error": None, "finished_at": finished_at}
+    content_of = {column: contents.get(name, chain.NOTHING) for name, column in CONTENTS.items()}
+    done = begun | content_of | {"status": COMPLETED, "error": None, "finished_at": finished_at}
     own_hash = chain.link(previous, done, chained(loads, totals))
     script = [
         "begin transaction",
@@ -331,7 +338,8 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
         insert(settings, "control_totals", totals),
         f"update {table_name(settings, 'batches')} set status = '{COMPLETED}', error = null, "
         f"finished_at = timestamp '{finished_at.isoformat(sep=' ')}', previous_hash = '{previous}', "
-        f"own_hash = '{own_hash}' where batch_id = {manifest.batch_id}",
+        + "".join(f"{column} = '{content}', " for column, content in content_of.items())
+        + f"own_hash = '{own_hash}' where batch_id = {manifest.batch_id}",
         "commit transaction",
     ]
     bigquery.execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
@@ -341,6 +349,22 @@ def chained(loads: Sequence[Row], totals: Sequence[Row]) -> dict[str, tuple[dict
     """The rows of a batch that its hash is taken over, besides its own, with the types of their columns."""
     rows = {"table_loads": loads, "control_totals": totals}
     return {name: (dict(_columns(name)), found) for name, found in rows.items()}
+
+
+def loaded(
+    settings: Settings, batches: Sequence[int], load_dts: datetime | None = None
+) -> list[chain.Delivery]:
+    """What batches have loaded into CONTENTS, to ask for its content. `load_dts`: of one batch."""
+    return [
+        chain.Delivery(
+            name,
+            tuple(column for column, _ in _columns(name)),
+            tuple(batches),
+            load_dts,
+            relation=table_name(settings, name),
+        )
+        for name in CONTENTS
+    ]
 
 
 def _work(job: LoadJob | None) -> Row:

@@ -73,13 +73,14 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
 
 
 def _contents(client: Client, settings: Settings, manifest: Manifest) -> dict[str, str]:
-    """The content of what this batch brought, by table: asked of raw, in the batch's own partition."""
+    """The content of what this batch brought, by table: asked of its own partition in raw and ledger."""
     batch = (manifest.batch_id,)
     loaded = [
         chain.Delivery(table.table, tuple(table.columns), batch, manifest.load_dts)
         for table in manifest.tables
         if table.file
     ]
+    loaded += ledger.loaded(settings, batch, manifest.load_dts)
     return {table: content for (table, _), content in chain.contents(client, settings, loaded).items()}
 
 

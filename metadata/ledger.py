@@ -19,6 +19,8 @@ AUDIT_TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "ended_xids": "Transactions that were over beside one that was not, see ADR 0004.",
             "previous_hash": "Hash of the completed batch before, or zeros: what makes a chain of them.",
             "own_hash": "Hash of the batch's rows in raw and in the ledger, see docs/audit.md.",
+            "rejected_content": "Rows and checksum of its rejected values; null of an older release.",
+            "daily_content": "Rows and checksum of its totals by day; null of an older release.",
         },
     ),
     "vault_loads": (

@@ -75,13 +75,14 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
         findings.append(
             Finding(f"no batch has the hash {head}: the end of the chain was cut off or replaced")
         )
-    expected = _expected(state)
+    expected = _after_erasures(state, _contents_at_load(state))
     found = chain.contents(client, settings, _deliveries(state))
     for (table, batch_id), content in sorted(expected.items(), key=lambda each: (each[0][1], each[0][0])):
         is_now = found.get((table, batch_id))
         if is_now != content:
             rows = _located(client, settings, catalog, state, table, batch_id)
-            findings.append(Finding(_difference(content, is_now), batch_id, table, rows))
+            findings.append(Finding(_difference(content, is_now, "raw"), batch_id, table, rows))
+    findings += _ledger_rows(client, settings, state)
     findings += _later_columns(client, settings, state)
     findings += _strays(client, settings, state)
     chained = [batch for batch in state.completed if batch["own_hash"]]
@@ -98,13 +99,15 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
 
 
 def expected_contents(client: Client, settings: Settings) -> dict[tuple[str, int], str | None]:
-    """Return {(table, batch): content} as the ledger says that raw holds it now."""
-    return _expected(_read(client, settings))
+    """Return {(table, batch): content} of raw and of `ledger.CONTENTS`, as the ledger says that it is now."""
+    state = _read(client, settings)
+    return _after_erasures(state, _contents_at_load(state) | _ledger_contents_at_load(state))
 
 
 def deliveries(client: Client, settings: Settings) -> list[chain.Delivery]:
     """Return every delivery whose content is in the chain."""
-    return _deliveries(_read(client, settings))
+    state = _read(client, settings)
+    return [*_deliveries(state), *_ledger_deliveries(settings, state)]
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def _altered(batch: Row, rows: Sequence[Sequence[Row]]) -> str:
 
 def _erasures(state: _State) -> Iterator[Finding]:
     """Each erasure must be as it was signed, and begin with the contents that the one before it left."""
-    now = _contents_at_load(state)
+    now = _contents_at_load(state) | _ledger_contents_at_load(state)
     before = chain.START
     for each in state.erasures:
         if each.previous_hash != before or erasures.signature(each) != each.own_hash:
@@ -208,12 +211,43 @@ def _contents_at_load(state: _State) -> dict[tuple[str, int], str | None]:
     }
 
 
-def _expected(state: _State) -> dict[tuple[str, int], str | None]:
-    """The content that each table must have in each batch: that of the load, or what an erasure left."""
-    found = _contents_at_load(state)
+def _ledger_contents_at_load(state: _State) -> dict[tuple[str, int], str | None]:
+    """The content of what each batch loaded into the ledger; none of batches of an older release."""
+    return {
+        (name, batch["batch_id"]): batch[column]
+        for batch in state.completed
+        for name, column in ledger.CONTENTS.items()
+        if batch["own_hash"] and batch.get(column)
+    }
+
+
+def _after_erasures(
+    state: _State, at_load: Mapping[tuple[str, int], str | None]
+) -> dict[tuple[str, int], str | None]:
+    """The content that each delivery must have now: that of the load, or what an erasure left."""
+    found = dict(at_load)
     for each in state.erasures:
-        found |= {(change.table, change.batch_id): change.new_content for change in each.changes}
+        found |= {
+            key: change.new_content
+            for change in each.changes
+            if (key := (change.table, change.batch_id)) in found
+        }
     return found
+
+
+def _ledger_rows(client: Client, settings: Settings, state: _State) -> Iterator[Finding]:
+    """Tables of the ledger whose rows are not what a batch has loaded into them."""
+    expected = _after_erasures(state, _ledger_contents_at_load(state))
+    found = chain.contents(client, settings, _ledger_deliveries(settings, state))
+    for (name, batch_id), content in sorted(expected.items()):
+        is_now = found.get((name, batch_id), chain.NOTHING)
+        if is_now != content:
+            yield Finding(_difference(content, is_now, "the ledger"), batch_id, name)
+
+
+def _ledger_deliveries(settings: Settings, state: _State) -> list[chain.Delivery]:
+    batches = sorted({batch_id for _, batch_id in _ledger_contents_at_load(state)})
+    return ledger.loaded(settings, batches) if batches else []
 
 
 def _deliveries(state: _State) -> list[chain.Delivery]:
@@ -225,11 +259,11 @@ def _deliveries(state: _State) -> list[chain.Delivery]:
     return [chain.Delivery(table, columns, tuple(ids)) for (table, columns), ids in groups.items()]
 
 
-def _difference(expected: str | None, found: str | None) -> str:
+def _difference(expected: str | None, found: str | None, where: str) -> str:
     more = chain.rows_of(found) - chain.rows_of(expected)
     if more:
-        return f"{abs(more)} rows {'added to' if more > 0 else 'missing in'} raw"
-    return "rows changed in raw"
+        return f"{abs(more)} rows {'added to' if more > 0 else 'missing in'} {where}"
+    return f"rows changed in {where}"
 
 
 def _later_columns(client: Client, settings: Settings, state: _State) -> Iterator[Finding]:

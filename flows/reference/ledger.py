@@ -50,7 +50,8 @@ def _parts() -> Iterator[str]:
     yield (
         "What was loaded, built, compared, rebuilt and erased stands in the dataset `<prefix>_audit`. Times "
         "are UTC. `wwi status` and `wwi query` read it; only the platform writes it: `wwi audit verify` "
-        "finds every change of `batches`, `table_loads` and `control_totals` ([audit](../audit.md))."
+        "finds every change of `batches`, `table_loads`, `control_totals`, `daily_totals` and "
+        "`rejected_values` ([audit](../audit.md))."
     )
     found = tables()
     yield markdown.table(

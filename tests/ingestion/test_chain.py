@@ -62,6 +62,12 @@ PLANTED = (
     Planted("{audit}.control_totals", "update {table} set value = value + 0.01 "
             "where control = 'doubled' and batch_id = 1", 1, "batches, table_loads, control_totals",
             "a row of the ledger was altered, added or removed"),
+    Planted("{audit}.rejected_values", "update {table} set value = '2013-01-01' where batch_id = 1", 1,
+            "rejected_values", "rows changed in the ledger"),
+    Planted("{audit}.rejected_values", "insert into {table} select * replace (2 as batch_id) from {table}", 2,
+            "rejected_values", "1 rows added to the ledger"),
+    Planted("{audit}.batches", "update {table} set rejected_content = null where batch_id = 1", 1,
+            "batches, table_loads, control_totals", "a row of the ledger was altered, added or removed"),
 )  # fmt: skip
 
 
@@ -87,6 +93,7 @@ def planted(shop: World) -> Iterator[tuple[Planted, Verification]]:
 def test_every_change_behind_our_back_is_found(shop: World) -> None:
     with pytest.raises(WwiError, match="nothing to verify"):
         found(shop)
+    shop.source.execute("update shop.visits set at = 'infinity' where visit_id = 8")
     shop.load()
     shop.source.execute("update shop.accounts set balance = 99.99 where account_id = 2")
     shop.source.execute("delete from shop.accounts where account_id = 3")
