@@ -4,7 +4,9 @@ import json
 import logging
 import socket
 import subprocess
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,28 +26,24 @@ FAILED = ("error", "fail", "runtime error")
 MESSAGE_LENGTH = 300
 
 
-def note(  # noqa: PLR0913, PLR0917 - a build and where it is noted
+def begin(
     client: Client,
     settings: Settings,
-    started_at: datetime,
     arguments: Sequence[str],
     vault_dir: Path,
-    results: Sequence[Any],
     *,
     raw_prefix: str | None = None,
-    error: str | None = None,
-) -> None:
-    """Record a build. A record that cannot be written is told and does not undo what was built.
+) -> builds.Build:
+    """Record that a build begins, and return the record. What cannot be written is told and stops nothing.
 
     `raw_prefix`: see `flows.dbt.build`; a rebuild is noted in the ledger of the warehouse that it reads, for
     its own is dropped.
     """
-    nodes = [node_of(result) for result in results]
     build = builds.Build(
-        invocation_id=_invocation_id(),
-        started_at=started_at,
-        finished_at=datetime.now(UTC),
-        status="stopped" if error else "failed" if any(n.status in FAILED for n in nodes) else "passed",
+        invocation_id=uuid.uuid4().hex,
+        started_at=datetime.now(UTC),
+        finished_at=None,
+        status="running",
         code_version=version("wwi-vault"),
         commit_id=commit_id(),
         packages=json.dumps(_packages(vault_dir)),
@@ -53,13 +51,40 @@ def note(  # noqa: PLR0913, PLR0917 - a build and where it is noted
         vars=json.dumps(_vars(vault_dir)),
         dataset_prefix=settings.dataset_prefix,
         host=socket.gethostname(),
-        error=error[:MESSAGE_LENGTH] if error else None,
     )
-    noted_in = settings.model_copy(update={"dataset_prefix": raw_prefix or settings.dataset_prefix})
     try:
-        builds.record(client, noted_in, build, nodes)
+        builds.begin(client, _noted_in(settings, raw_prefix), build)
     except WwiError as failure:
         logger.warning("the build could not be noted in the ledger: %s", failure)
+    return build
+
+
+def end(  # noqa: PLR0913 - a build and where it is noted
+    client: Client,
+    settings: Settings,
+    begun: builds.Build,
+    results: Sequence[Any],
+    *,
+    raw_prefix: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Record what came of a build. Otherwise as `begin`."""
+    nodes = [node_of(result) for result in results]
+    build = replace(
+        begun,
+        invocation_id=_invocation_id(),
+        finished_at=datetime.now(UTC),
+        status="stopped" if error else "failed" if any(n.status in FAILED for n in nodes) else "passed",
+        error=error[:MESSAGE_LENGTH] if error else None,
+    )
+    try:
+        builds.end(client, _noted_in(settings, raw_prefix), begun, build, nodes)
+    except WwiError as failure:
+        logger.warning("the build could not be noted in the ledger: %s", failure)
+
+
+def _noted_in(settings: Settings, raw_prefix: str | None) -> Settings:
+    return settings.model_copy(update={"dataset_prefix": raw_prefix or settings.dataset_prefix})
 
 
 def node_of(result: Any) -> builds.Node:

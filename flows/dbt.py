@@ -13,11 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.build_record import note
+from flows import build_record
 from flows.clock import wait_for_batches
 from flows.node_retry import node_retries
 from ingestion.bigquery import connect, connection_variables
@@ -180,15 +179,14 @@ def run(
         with hold(client, settings, "build", on_lost=interrupter()) as lease:
             refuse_open_swap(client, settings)
             wait_for_batches(client, settings)
-            began = datetime.now(UTC)
-            told = client, settings, began, arguments, vault_dir
+            begun = build_record.begin(client, settings, arguments, vault_dir, raw_prefix=raw_prefix)
             try:
                 results = invoke(arguments, settings, vault_dir)
             except PermanentError as error:
-                note(*told, (), raw_prefix=raw_prefix, error=str(error))
+                build_record.end(client, settings, begun, (), raw_prefix=raw_prefix, error=str(error))
                 raise
             lease.check()
-            note(*told, results, raw_prefix=raw_prefix)
+            build_record.end(client, settings, begun, results, raw_prefix=raw_prefix)
     report = summarise(results, time.monotonic() - started)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds

@@ -1,7 +1,8 @@
 """The ledger of builds: what ran, with which code and parameters, and what came of every model and test.
 
 A row of `builds` is joined to the batches that the build took up by `vault_loads.invocation_id`. It is
-written when the build has ended, so one that was killed leaves none: its batches stay pending for the next.
+"running" from the beginning of the build; one that the next build finds so was killed, and is called that
+from then on: its batches stay pending. Whoever records a build holds the lease, so there is no second one.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from ingestion.settings import Settings
 TABLES = ("builds", "build_nodes")
 NODES_A_STATEMENT = 500
 
-Status = Literal["passed", "failed", "stopped"]
+RUNNING, KILLED = "running", "killed"
+Status = Literal["running", "passed", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Build:
-    """One build that has ended: "stopped" is one that dbt could not begin, for the reason in `error`.
+    """One build: "stopped" is one that dbt could not begin, for the reason in `error`.
+
+    `invocation_id`: dbt's; until it has ended, one of our own.
 
     `packages`, `arguments` and `vars` are JSON: versions by name, what dbt was told, the project's variables.
     `commit_id`: of the checkout, with `-dirty` when it held changes; None outside one. `dataset_prefix`: of
@@ -46,7 +50,7 @@ class Build:
 
     invocation_id: str
     started_at: datetime
-    finished_at: datetime
+    finished_at: datetime | None
     status: Status
     code_version: str
     commit_id: str | None
@@ -58,10 +62,20 @@ class Build:
     error: str | None = None
 
 
-def record(client: Client, settings: Settings, build: Build, nodes: Sequence[Node]) -> None:
-    """Write a build and its nodes, and make the two tables where an older release left none."""
+def begin(client: Client, settings: Settings, build: Build) -> None:
+    """Write that a build is running, and of one that still is said to be that it was killed.
+
+    Makes the two tables where an older release left none.
+    """
     for name in TABLES:
         bigquery.ensure_table(client, ledger.layout(settings, name))
+    killed = f"update {_builds(settings)} set status = '{KILLED}' where status = '{RUNNING}'"
+    bigquery.execute(client, killed, timeout_s=settings.query_timeout_s)
+    _insert(client, settings, "builds", [asdict(build)])
+
+
+def end(client: Client, settings: Settings, running: Build, build: Build, nodes: Sequence[Node]) -> None:
+    """Write the nodes of a build, and the build in the place of the one that was running."""
     for start in range(0, len(nodes), NODES_A_STATEMENT):
         rows = [
             {**asdict(node), "invocation_id": build.invocation_id, "finished_at": build.finished_at}
@@ -77,8 +91,18 @@ def record(client: Client, settings: Settings, build: Build, nodes: Sequence[Nod
         "rows_affected": sum(node.rows_affected or 0 for node in nodes),
         "bytes_billed": _total([node.bytes_billed for node in nodes]),
     }
-    # last: a build that is there is there whole
-    _insert(client, settings, "builds", [{**asdict(build), **counts}])
+    # last: a build that has ended is there whole
+    script = [
+        "begin transaction",
+        f"delete from {_builds(settings)} where invocation_id = '{running.invocation_id}'",
+        ledger.insert(settings, "builds", [{**asdict(build), **counts}]),
+        "commit transaction",
+    ]
+    bigquery.execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
+
+
+def _builds(settings: Settings) -> str:
+    return ledger.table_name(settings, "builds")
 
 
 def _insert(client: Client, settings: Settings, name: str, rows: Sequence[ledger.Row]) -> None:

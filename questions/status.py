@@ -65,17 +65,19 @@ class ColumnChange:
 class BuildState:
     """One build. `batches`: those that it took up, as text; `bytes_billed`: None where the engine tells none.
 
-    `prefix`: of the datasets that were built; a rebuild's are not the live ones.
+    `prefix`: of the datasets that were built; a rebuild's are not the live ones. One that is "running" runs
+    now or was killed and is the newest; of that and of a "killed" one there is no more than the beginning.
     """
 
-    finished_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
     status: str
-    seconds: float
+    seconds: float | None
     batches: str | None
-    models: int
-    tests: int
-    failed: int
-    rows_affected: int
+    models: int | None
+    tests: int | None
+    failed: int | None
+    rows_affected: int | None
     bytes_billed: int | None
     code: str
     prefix: str
@@ -280,6 +282,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
             group by invocation_id
         )
         select
+            builds.started_at,
             builds.finished_at,
             builds.status,
             timestamp_diff(builds.finished_at, builds.started_at, millisecond) / 1000 as seconds,
@@ -295,7 +298,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
         from {ledger.table_name(settings, "builds")} as builds
         left join taken
             on builds.invocation_id = taken.invocation_id
-        order by builds.finished_at desc
+        order by builds.started_at desc
         limit {limit:d}
         """,
     )

@@ -229,9 +229,9 @@ def _show_builds(found: Status) -> None:
     if found.builds:
         print_table(
             "builds",
-            ("finished (UTC)", "status", "seconds", "batches", "models", "tests", "failed", "rows", "code"),
+            ("started (UTC)", "status", "seconds", "batches", "models", "tests", "failed", "rows", "code"),
             (
-                (f"{b.finished_at:%Y-%m-%d %H:%M:%S}", b.status, _tenths(b.seconds), b.batches or "",
+                (f"{b.started_at:%Y-%m-%d %H:%M:%S}", b.status, _tenths(b.seconds), b.batches or "",
                  b.models, b.tests, b.failed, b.rows_affected, _cut(b.code[:12]))
                 for b in found.builds
             ),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import dbt
+from flows import build_record, dbt
 from flows.node_retry import node_retries
 from ingestion.bigquery import connect, query
 from ingestion.errors import PermanentError, TransientError
@@ -127,9 +127,11 @@ def test_a_build_reports_models_and_tests(tiny: Settings, project: Path) -> None
 
 @pytest.mark.services
 def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Path) -> None:
-    """Also one that failed, and one that dbt could not begin."""
+    """Also one that was killed, one that failed, and one that dbt could not begin."""
     client, audit = connect(tiny), tiny.dataset("audit")
     before = query(client, "select current_timestamp() as now")[0]["now"]
+    build_record.begin(client, tiny, ["build"], project)  # and nothing follows
+    (killed,) = query(client, f"select invocation_id from {audit}.builds where status = 'running'")
     dbt.build(tiny, select=["good"], vault_dir=project)
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
     with pytest.raises(dbt.BuildFailedError):
@@ -138,7 +140,11 @@ def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Pa
     with pytest.raises(PermanentError):
         dbt.build(tiny, vault_dir=project)
     stamp = f"timestamp '{before.isoformat(sep=' ')}'"
-    builds = query(client, f"select * from {audit}.builds where started_at >= {stamp} order by started_at")
+    was_killed, *builds = query(
+        client, f"select * from {audit}.builds where started_at >= {stamp} order by started_at"
+    )
+    assert (was_killed["invocation_id"], was_killed["status"]) == (killed["invocation_id"], "killed")
+    assert (was_killed["arguments"], was_killed["finished_at"]) == ('["build"]', None)
     assert [(row["status"], row["models"], row["tests"], row["failed"]) for row in builds] == [
         ("passed", 1, 2, 0), ("failed", 1, 1, 1), ("stopped", 0, 0, 0),
     ]  # fmt: skip

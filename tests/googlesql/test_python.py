@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -234,12 +234,14 @@ def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog
         chain.Delivery(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
         for table in catalog.tables
     ]
-    query(client, chain.contents_statement(settings, loaded))
+    query(client, chain.contents_statement(settings, [*loaded, *ledger.loaded(settings, (1, 2))]))
     for table in catalog.tables:
         query(client, audit.located_statement(settings, catalog, table, 1, NOW))
     node = builds.Node("test", "unique", "", "fail", None, None, 0.5, 3, "it's broken")
     build = builds.Build("a", NOW, NOW, "failed", "1", None, "{}", "[]", "{}", "wwi", "here")
-    builds.record(client, settings, build, [node])
+    running = replace(build, invocation_id="b", finished_at=None, status="running")
+    builds.begin(client, settings, running)
+    builds.end(client, settings, running, build, [node])
     change = erasures.Change("sales.orders", 1, 2, ("comments",), "1:2:3", "1:2:4")
     erasure = erasures.Erasure(1, "person", "7", NOW, "ann", "asked", None, (change,))
     for sql in erasures.insert_statements(settings, erasure):
