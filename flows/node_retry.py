@@ -46,8 +46,8 @@ def node_retries(delays_s: Sequence[float] = DELAYS_S) -> Iterator[None]:
             time.sleep(delay)
         return usual(runner, manifest, context)
 
-    BaseRunner.compile_and_execute = patiently
+    BaseRunner.compile_and_execute = patiently  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        BaseRunner.compile_and_execute = usual
+        BaseRunner.compile_and_execute = usual  # type: ignore[method-assign]
