@@ -44,7 +44,9 @@ def definitions(settings: Settings, *, vault_dir: Path = dbt.VAULT_DIR) -> Model
 def compiled(settings: Settings, vault_dir: Path) -> Models:
     """Have dbt compile the models."""
     selected = [f"{layer},resource_type:model" for layer in LAYERS]
-    nodes = dbt.compiled(["compile", "--select", *selected, "--no-populate-cache"], settings, vault_dir)
+    # the whole of what a model holds, not what the next load would add to it
+    arguments = ["compile", "--select", *selected, "--no-populate-cache", "--full-refresh"]
+    nodes = dbt.compiled(arguments, settings, vault_dir)
     return {
         node.name: Model(node.name, str(node.fqn[1]), str(node.relation_name), str(node.compiled_code))
         for node in nodes

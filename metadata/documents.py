@@ -95,6 +95,11 @@ def _columns(fields: Iterable[Field]) -> list[Entry]:
     return [_column(field) for field in fields]
 
 
+def _ranged(number: Field) -> Field:
+    """The number that a table is partitioned by, where it is there for nothing else."""
+    return Field(number.name, f"{number.description} The table is partitioned by it.", number.personal)
+
+
 def _integrity(model: str, satellites: Iterable[SatelliteModel]) -> list[Entry]:
     """The hash key of a hub or link and what hangs on it, in one query."""
     hanging = [
@@ -204,7 +209,7 @@ def _link(model: LinkModel, children: Iterable[SatelliteModel]) -> Entry:
             _column(hash_key, _integrity(model.name, children)),
             _column(driving),
             *(_role(role) for role in model.roles),
-            *_columns((_LOAD, _SOURCE)),
+            *_columns((*([_ranged(model.ranged_by)] if model.ranged_by else []), _LOAD, _SOURCE)),
         ],
     }
 
@@ -242,6 +247,7 @@ def _satellite(model: SatelliteModel, status: Iterable[SatelliteModel]) -> Entry
         Field(model.hash_key, model.hash_key_description),
         _HASHDIFF,
         *model.payload,
+        *(_ranged(field) for field in model.extra),
         _LOAD,
         _SOURCE,
     )

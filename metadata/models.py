@@ -1,4 +1,8 @@
-"""The models of the staging and raw vault layers as plain values, before they become SQL and YAML."""
+"""The models of the staging and raw vault layers as plain values, before they become SQL and YAML.
+
+`ranged_by`, wherever a model has it, is the whole number that its rows are known by in the source, and by
+whose ranges its table is partitioned; None where the key is no such number.
+"""
 
 from dataclasses import dataclass
 
@@ -58,6 +62,7 @@ class HubModel:
     key: tuple[Column, ...]
     stages: tuple[str, ...]
     sources: tuple[str, ...]
+    ranged_by: Field | None = None
 
     @property
     def name(self) -> str:
@@ -93,6 +98,7 @@ class LinkModel:
     roles: tuple[Role, ...]
     stage: str
     sources: tuple[str, ...]
+    ranged_by: Field | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class EventLinkModel:
     payload: tuple[Field, ...]
     stage: str
     sources: tuple[str, ...]
+    ranged_by: Field | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,12 @@ class SatelliteModel:
     parent: str | None = None
     tells_parent: bool = True
     is_reference: bool = False
+    ranged_by: Field | None = None
+
+    @property
+    def extra(self) -> tuple[Field, ...]:
+        """The number that the table is partitioned by, where it is not among the payload anyway."""
+        return (self.ranged_by,) if self.ranged_by and self.ranged_by not in self.payload else ()
 
     @property
     def stage_hashdiff(self) -> str:

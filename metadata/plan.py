@@ -37,15 +37,16 @@ def plan(catalog: Catalog) -> Plan:
                 business_key = _hub_key(table, catalog.hub(mapping.hub))
                 key = _key_hash(mapping.parent, mapping.hub, business_key)
                 stages += [_hub_stage(table, mapping, key), _status_stage(table, key, mapping.status)]
-                satellites += _satellites(table, mapping)
+                satellites += _satellites(table, mapping, _ranged_by(business_key))
                 if mapping.link:
                     links.append(_link(table, mapping.hub, mapping.link, catalog))
-                    satellites.append(_effectivity(table, mapping.hub, mapping.link))
+                    by = _ranged_by(business_key)
+                    satellites.append(_effectivity(table, mapping.hub, mapping.link, by))
             case EventMapping() as mapping:
                 key = _key_hash(mapping.parent, mapping.event, _select(table, table.primary_key))
                 stages += [_event_stage(table, mapping, key), _status_stage(table, key, mapping.status)]
                 events.append(_event(table, mapping, catalog))
-                satellites += _satellites(table, mapping)
+                satellites += _satellites(table, mapping, _ranged_by(key.columns))
             case ReferenceMapping(reference=name):
                 key = _key_hash(naming.reference(name), name, _select(table, table.primary_key))
                 status = naming.reference_status(name)
@@ -67,6 +68,11 @@ def _select(table: Table, names: Iterable[str]) -> tuple[Column, ...]:
 
 def _fields(columns: Iterable[Column]) -> tuple[Field, ...]:
     return tuple(Field(column.name, column.description, column.is_personal) for column in columns)
+
+
+def _ranged_by(key: tuple[Column, ...]) -> Field | None:
+    """The key, when it is one whole number."""
+    return _fields(key)[0] if len(key) == 1 and key[0].kind == "integer" else None
 
 
 def _tables_of(hub: str, catalog: Catalog) -> list[Table]:
@@ -157,9 +163,11 @@ def _status_stage(table: Table, key: Hash, status_model: str) -> Stage:
 
 def _hub(hub: Hub, catalog: Catalog) -> HubModel:
     tables = _tables_of(hub.name, catalog)
+    key = _hub_key(tables[0], hub)
     return HubModel(
         hub=hub,
-        key=_hub_key(tables[0], hub),
+        key=key,
+        ranged_by=_ranged_by(key),
         stages=tuple(table.stage_name for table in tables),
         sources=(HUBS_FILE, *(table_file(table) for table in tables)),
     )
@@ -175,6 +183,7 @@ def _link(table: Table, concept: str, link: Link, catalog: Catalog) -> LinkModel
         roles=tuple(_role(table, name, catalog) for name in link.columns),
         stage=table.stage_name,
         sources=(table_file(table),),
+        ranged_by=_ranged_by(_hub_key(table, catalog.hub(concept))),
     )
 
 
@@ -207,6 +216,7 @@ def _event(table: Table, mapping: EventMapping, catalog: Catalog) -> EventLinkMo
         payload=_fields(payload),
         stage=table.stage_name,
         sources=(table_file(table), HUBS_FILE) if brought else (table_file(table),),
+        ranged_by=_ranged_by(_select(table, table.primary_key)),
     )
 
 
@@ -216,7 +226,9 @@ def _target_hub(column: Column, catalog: Catalog) -> str:
     return mapping.hub
 
 
-def _satellites(table: Table, mapping: HubMapping | EventMapping) -> list[SatelliteModel]:
+def _satellites(
+    table: Table, mapping: HubMapping | EventMapping, ranged_by: Field | None
+) -> list[SatelliteModel]:
     """The satellites of one stage; the first and the status, which has a stage of its own, name the parent.
 
     All of them take their keys from the same rows of the stage, so more tests would say nothing more.
@@ -233,6 +245,7 @@ def _satellites(table: Table, mapping: HubMapping | EventMapping) -> list[Satell
             sources=(table_file(table),),
             parent=parent,
             tells_parent=number == 0,
+            ranged_by=ranged_by,
         )
         for number, satellite in enumerate(mapping.satellites)
     ]
@@ -245,11 +258,12 @@ def _satellites(table: Table, mapping: HubMapping | EventMapping) -> list[Satell
         stage=naming.status_stage(table.name),
         sources=(table_file(table),),
         parent=parent,
+        ranged_by=ranged_by,
     )
     return [*satellites, status]
 
 
-def _effectivity(table: Table, concept: str, link: Link) -> SatelliteModel:
+def _effectivity(table: Table, concept: str, link: Link, ranged_by: Field | None) -> SatelliteModel:
     link_key, link_model = naming.link_hash_key(link.name), naming.link(link.name)
     return SatelliteModel(
         name=naming.effectivity(link.name),
@@ -260,6 +274,7 @@ def _effectivity(table: Table, concept: str, link: Link) -> SatelliteModel:
         stage=table.stage_name,
         sources=(table_file(table),),
         parent=link_model,
+        ranged_by=ranged_by,
     )
 
 

@@ -54,7 +54,7 @@ def needed(models: Models, mart: str) -> tuple[Model, ...]:
     def visit(model: Model) -> None:
         if model.name not in ordered:
             for relation in reads(model):
-                if relation in by_relation:
+                if relation in by_relation and relation != model.relation:
                     visit(by_relation[relation])
             ordered[model.name] = model
 
@@ -80,6 +80,11 @@ def ctes(settings: Settings, models: Models, mart: str, until: str, prefix: str 
 
         def then(found: re.Match[str], model: Model = model) -> str:
             relation, (_, dataset, _) = found[0], found.groups()
+            if relation == model.relation:
+                raise PermanentError(
+                    f"{mart} cannot be asked as of a time: {model.name} reads itself, so its SQL is what a "
+                    "load adds to it. Let it be compiled as for a full refresh."
+                )
             if relation in names:
                 return names[relation]
             if dataset in kept or relation == ledger:

@@ -26,11 +26,12 @@ DBT_LIMIT_S = 800
 
 @dataclass(frozen=True)
 class Build:
-    """One dbt invocation: its exit code, what it printed, and the statements that it sent."""
+    """One dbt invocation: its exit code, what it printed, the statements that it sent, what it compiled."""
 
     code: int
     output: str
     sent: list[Sent]
+    manifest: dict[str, Any]
 
     def kinds(self, kind: str) -> dict[str, list[str]]:
         """Statement kinds by node, of the nodes whose id starts so: "model.", "test."."""
@@ -61,7 +62,8 @@ class Typed:
             },
             capture_output=True, text=True, timeout=DBT_LIMIT_S, check=False,
         )  # fmt: skip
-        return Build(done.returncode, done.stdout + done.stderr, self.warehouse.sent[before:])
+        output = done.stdout + done.stderr
+        return Build(done.returncode, output, self.warehouse.sent[before:], self.manifest)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -75,6 +77,8 @@ def typed(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The warehouse after the ingestion has made its tables, and one batch waits to be loaded."""
     warehouse = Warehouse(PROJECT)
     warehouse.rows["batch_id", "load_time"] = [("1", "2026-01-01 00:00:00.000000")]
+    # which keys a batch touches: two ranges of numbers, wherever it is asked
+    warehouse.rows["first_number", "last_number"] = [("1", "10"), ("20001", "20002")]
     settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
     with serving(warehouse) as url:
         client = bigquery.Client(

@@ -208,11 +208,14 @@ class Warehouse:
         if statement.target is None:
             return
         path = statement.target
+        column_types = {each.name: each.type for each in statement.columns}
         partition, cluster = rules.partition_column(statement), rules.cluster_columns(statement)
         made: Json = {"schema": {"fields": [_field(each) for each in statement.columns]}}
         if "View" in statement.kind:
             made |= {"type": "VIEW", "view": {"query": "", "useLegacySql": False}}
-        if partition:
+        if partition and column_types[partition] == "INT64":
+            made["rangePartitioning"] = {"field": partition}
+        elif partition:
             made["timePartitioning"] = {"type": "DAY", "field": partition}
         if cluster:
             made["clustering"] = {"fields": cluster}

@@ -61,24 +61,21 @@ class Gone:
 GONE = (
     Gone(
         "sales.order_lines", "order_line_id = 2", "fct_order", "order_key = 2",
-        "sat_order_line__status join {v}.hub_order_line using (order_line_hk) where order_line_id = 2",
+        "sat_order_line__status where order_line_id = 2",
     ),
     Gone(
         "warehouse.stock_item_holdings", "stock_item_id = 7", "fct_stock_holding", "stock_holding_key = 7",
-        "sat_stock_item__holding_status join {v}.hub_stock_item "
-        "using (stock_item_hk) where stock_item_id = 7",
+        "sat_stock_item__holding_status where stock_item_id = 7",
     ),
     Gone(
         "sales.customer_transactions", "customer_transaction_id = {entry}",
         "fct_transaction", "transaction_key = {entry}",
-        "sat_customer_transaction__status join {v}.hub_customer_transaction "
-        "using (customer_transaction_hk) where customer_transaction_id = {entry}",
+        "sat_customer_transaction__status where customer_transaction_id = {entry}",
     ),
     Gone(
         "warehouse.stock_item_transactions", "stock_item_transaction_id = {movement}",
         "fct_movement", "movement_key = {movement}",
-        "sat_stock_movement__status join {v}.nh_link_stock_movement "
-        "using (stock_movement_hk) where stock_item_transaction_id = {movement}",
+        "sat_stock_movement__status where stock_item_transaction_id = {movement}",
     ),
     # a kind of entry that is never used, so that no other row holds it back
     Gone(

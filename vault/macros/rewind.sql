@@ -13,10 +13,8 @@
     {%- if not execute or flags.WHICH not in ['build', 'run'] or flags.FULL_REFRESH -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set models = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
-    {%- set not_selected = models | reject('in', selected_resources) | list -%}
     {#- a part of the vault marks no batch: what it leaves wrong, the next build of all takes back -#}
-    {%- if not models or not_selected or not has_ledger() -%}
+    {%- if not selects_whole_vault() or not has_ledger() -%}
         {{ return('') }}
     {%- endif -%}
     {%- set pending = run_query(pending_batches()).rows -%}

@@ -1,15 +1,24 @@
 {#-
     What surrounds a load of the raw vault: a check before the first model and a record after the
-    last one. Both speak of all staging and raw_vault models of this project.
+    last one. Both speak of all staging and raw_vault models of this project, and of the incremental models
+    of other layers: they add what a batch brings, too, so what holds for the raw vault holds for them.
 -#}
 
 {% macro vault_models(layers) -%}
     {%- set found = [] -%}
     {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
-        if node.package_name == project_name and node.fqn[1] in layers -%}
+        if node.package_name == project_name and (
+            node.fqn[1] in layers or ('raw_vault' in layers and node.config.materialized == 'incremental')
+        ) -%}
         {%- do found.append(node) -%}
     {%- endfor -%}
     {{ return(found) }}
+{%- endmacro %}
+
+{#- Whether this run takes all of these models, and there are any. -#}
+{% macro selects_whole_vault() -%}
+    {%- set models = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
+    {{ return(models != [] and models | reject('in', selected_resources) | list == []) }}
 {%- endmacro %}
 
 {#-
@@ -32,18 +41,24 @@
     {%- elif flags.FULL_REFRESH and selected | length < models | length -%}
         {{ exceptions.raise_compiler_error(
             "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length
-            ~ " staging and raw vault models; the tables of the rest would not fit. "
-            ~ "Select both folders whole, or none."
+            ~ " models of staging, raw vault and points in time; the tables of the rest would not fit. "
+            ~ "Leave --select out, or select none of them."
         ) }}
     {%- elif not flags.FULL_REFRESH and has_ledger() -%}
-        {%- set models = vault_models(['raw_vault']) -%}
-        {%- set wrong = tables_unlike_their_models(models, loaded_batches()) -%}
-        {%- if wrong -%}
-            {{ exceptions.raise_compiler_error(
-                "The raw vault does not fit its models: " ~ wrong | join('; ')
-                ~ ". Run `wwi build --full-refresh`, so that they get the history of the loaded batches too."
-            ) }}
-        {%- endif -%}
+        {%- do refuse_tables_unlike_their_models(loaded_batches()) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Stops when a table of the vault is not what its model wants, and names the first ones. -#}
+{% macro refuse_tables_unlike_their_models(loaded) -%}
+    {%- set named = 2 -%}  {#- of a longer message the end would be cut off, which says what to do -#}
+    {%- set wrong = tables_unlike_their_models(vault_models(['raw_vault']), loaded) -%}
+    {%- if wrong -%}
+        {%- set others = '; and ' ~ (wrong | length - named) ~ ' more' if wrong | length > named else '' -%}
+        {{ exceptions.raise_compiler_error(
+            "The raw vault does not fit its models: " ~ wrong[:named] | join('; ') ~ others
+            ~ ". Run `wwi build --full-refresh`, which gives them the history, too."
+        ) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -128,7 +143,7 @@
     {%- elif done | length < needed | length -%}
         {%- do log(
             "No batch is marked as loaded: " ~ done | length ~ " of " ~ needed | length
-            ~ " staging and raw vault models succeeded. Pending batches stay pending.", info=true
+            ~ " models of staging, raw vault and points in time succeeded. Pending batches stay pending.", info=true
         ) -%}
         {{ return('') }}
     {%- endif -%}

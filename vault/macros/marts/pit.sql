@@ -5,16 +5,31 @@
     `satellites` maps a short name to the table: {'details': 'sat_customer__details', ...}. Each is keyed
     by `<hub>_hk` and load_dts. Driven by changes, not by a calendar, so no state is ever missed and quiet
     days cost nothing; the running maximum replaces a join of each satellite with itself.
+
+    With `number`, by which all of them are partitioned, an incremental model only adds the points that a load
+    brings, and reads the ranges of numbers that it touches. A point stays as it was added, so it is added when
+    all satellites have the batch: by a build of the whole vault.
 -#}
-{% macro pit(hub, satellites) -%}
+{% macro pit(hub, satellites, number=none) -%}
     {%- set key = hub ~ '_hk' -%}
+    {%- set adds = execute and flags.INTROSPECT and number and is_incremental() -%}
+    {%- set touched = 'false' -%}
+    {%- if adds and selects_whole_vault() -%}
+        {%- set touched = touched_ranges(number, stages_of(satellites.values())) -%}
+    {%- endif -%}
     with events as (
         {%- for name, table in satellites.items() %}
         select
             {{ key }},
+            {%- if number %}
+            {{ number }},
+            {%- endif %}
             load_dts,
             '{{ name }}' as changed
         from {{ ref(table) }}
+        {%- if adds %}
+        where {{ touched }}
+        {%- endif %}
         {%- if not loop.last %}
         union all
         {%- endif %}
@@ -24,25 +39,43 @@
     changes as (
         select
             {{ key }},
+            {%- if number %}
+            {{ number }},
+            {%- endif %}
             load_dts,
             {%- for name in satellites %}
             max(if(changed = '{{ name }}', load_dts, null)) as {{ name }}_load_dts
             {%- if not loop.last %},{% endif %}
             {%- endfor %}
         from events
-        group by {{ key }}, load_dts
+        group by {{ key }},{{ ' ' ~ number ~ ',' if number }} load_dts
+    ),
+
+    points as (
+        select
+            {{ key }},
+            {%- if number %}
+            {{ number }},
+            {%- endif %}
+            load_dts,
+            {%- for name in satellites %}
+            max({{ name }}_load_dts) over history as {{ name }}_load_dts
+            {%- if not loop.last %},{% endif %}
+            {%- endfor %}
+        from changes
+        window history as (
+            partition by {{ key }} order by load_dts
+            rows between unbounded preceding and current row
+        )
     )
 
-    select
-        {{ key }},
-        load_dts,
-        {%- for name in satellites %}
-        max({{ name }}_load_dts) over history as {{ name }}_load_dts
-        {%- if not loop.last %},{% endif %}
-        {%- endfor %}
-    from changes
-    window history as (
-        partition by {{ key }} order by load_dts
-        rows between unbounded preceding and current row
-    )
+    select points.*
+    from points
+    {%- if adds %}
+    left join (select * from {{ this }} where {{ touched }}) as known
+        on
+            points.{{ key }} = known.{{ key }}
+            and points.load_dts = known.load_dts
+    where known.load_dts is null
+    {%- endif %}
 {%- endmacro %}

@@ -1,7 +1,10 @@
+{%- set number = "invoice_id" %}
+{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+
 {{ pit('invoice', {
     'details': 'sat_invoice__details',
     'delivery': 'sat_invoice__delivery',
     'personal': 'sat_invoice__personal',
     'order': 'eff_sat_invoice_order',
     'status': 'sat_invoice__status',
-}) }}
+}, number) }}

@@ -1,6 +1,9 @@
+{%- set number = "person_id" %}
+{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+
 {{ pit('person', {
     'details': 'sat_person__details',
     'personal': 'sat_person__personal',
     'logon': 'sat_person__logon',
     'status': 'sat_person__status',
-}) }}
+}, number) }}

@@ -1,7 +1,10 @@
+{%- set number = "purchase_order_id" %}
+{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+
 {{ pit('purchase_order', {
     'details': 'sat_purchase_order__details',
     'progress': 'sat_purchase_order__progress',
     'personal': 'sat_purchase_order__personal',
     'supplier': 'eff_sat_purchase_order',
     'status': 'sat_purchase_order__status',
-}) }}
+}, number) }}

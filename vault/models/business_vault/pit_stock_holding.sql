@@ -1,8 +1,11 @@
 {#- Apart from pit_stock_item, so that dim_stock_item gets no version from a movement of stock. -#}
+{%- set number = "stock_item_id" %}
+{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+
 {{ pit('stock_item', {
     'holding': 'sat_stock_item__holding',
     'reordering': 'sat_stock_item__reordering',
     'details': 'sat_stock_item__details',
     'holding_status': 'sat_stock_item__holding_status',
     'status': 'sat_stock_item__status',
-}) }}
+}, number) }}

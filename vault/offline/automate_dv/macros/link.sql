@@ -2,9 +2,10 @@
     The relationships that the link does not hold yet, each with the first load that brought it.
     Rows that lack the link's hash key or that of a hub are left out.
 -#}
-{% macro link(src_pk, src_fk, src_ldts, src_source, source_model) -%}
+{% macro link(src_pk, src_fk, src_ldts, src_source, source_model, src_extra_columns=[]) -%}
     {%- set required = automate_dv.flat([src_pk, src_fk]) -%}
-    {{ automate_dv.new_keys(src_pk, src_fk, src_ldts, src_source, source_model, required) }}
+    {%- set payload = automate_dv.flat([src_fk, src_extra_columns]) -%}
+    {{ automate_dv.new_keys(src_pk, payload, src_ldts, src_source, source_model, required) }}
 {%- endmacro %}
 
 {#- What hub and link have in common: the first row of each key that is not in the table. -#}

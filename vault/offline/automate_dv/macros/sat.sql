@@ -4,14 +4,16 @@
     Rows not newer than the satellite's newest version of their key are left out, which makes a
     repeated load harmless; the model says so with meta `apply_source_filter: true`.
 -#}
-{% macro sat(src_pk, src_hashdiff, src_payload, src_ldts, src_source, source_model) -%}
+{% macro sat(src_pk, src_hashdiff, src_payload, src_ldts, src_source, source_model, src_extra_columns=[]) -%}
     {%- if execute and not config.get('meta', {}).get('apply_source_filter') -%}
         {{ exceptions.raise_compiler_error(
             "sat: set meta `apply_source_filter: true` in the config of " ~ this.identifier
             ~ "; the offline package knows no satellite without it."
         ) }}
     {%- endif -%}
-    {%- set columns = automate_dv.flat([src_pk, src_hashdiff, src_payload, src_ldts, src_source]) -%}
+    {%- set columns = automate_dv.flat([
+        src_pk, src_hashdiff, src_payload, src_extra_columns, src_ldts, src_source
+    ]) -%}
     {%- set hashdiff = automate_dv.named(src_hashdiff) %}
 with delivered as (
     select

@@ -2,12 +2,14 @@
 -- metadata/hubs.yml
 -- metadata/tables/shop/buyers.yml
 -- metadata/tables/shop/buyer_balances.yml
+{%- set number = "buyer_id" %}
+{{ config(partition_by=ranges_of(number)) }}
 {{ config(cluster_by=["buyer_id"]) }}
 
-{{ automate_dv.hub(
+{{ touching_keys(number, ["stg_wwi__buyers", "stg_wwi__buyer_balances"], automate_dv.hub(
     src_pk="buyer_hk",
     src_nk=["buyer_id"],
     src_ldts="load_dts",
     src_source="record_source",
     source_model=["stg_wwi__buyers", "stg_wwi__buyer_balances"],
-) }}
+)) }}

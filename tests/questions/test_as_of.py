@@ -1,0 +1,43 @@
+"""What a mart as of a time is put together from, and what has no past to be asked of."""
+
+import pytest
+
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+from questions.as_of import Model, as_of
+
+SETTINGS = Settings(_env_file=None)
+THEN = "timestamp '2024-01-01 00:00:00+00:00'"
+
+
+def relation(layer: str, name: str) -> str:
+    return f"`wwi-local`.`wwi_{layer}`.`{name}`"
+
+
+def model(layer: str, name: str, *reads: str) -> Model:
+    sql = " union all ".join(f"select * from {each}" for each in reads)
+    return Model(name, layer, relation(layer, name), sql)
+
+
+SATELLITE = relation("raw_vault", "sat_order__details")
+POINTS = model("business_vault", "pit_order", SATELLITE)
+MART = model("marts", "fct_order", POINTS.relation)
+
+
+def test_the_models_stand_for_their_tables_and_the_vault_for_what_it_held() -> None:
+    sql = as_of(SETTINGS, {each.name: each for each in (MART, POINTS)}, "fct_order", THEN)
+    assert f"from (select * from {SATELLITE} where load_dts <= {THEN})" in sql
+    assert "from known_pit_order" in sql
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (model("business_vault", "pit_order", SATELLITE, POINTS.relation), "pit_order reads itself"),
+        (model("business_vault", "pit_order", relation("raw", "sales__orders")), "whose past is not kept"),
+    ],
+    ids=["a model as a load adds to it", "raw"],
+)
+def test_a_model_without_a_past_is_refused_by_name(points: Model, message: str) -> None:
+    with pytest.raises(PermanentError, match=message):
+        as_of(SETTINGS, {each.name: each for each in (MART, points)}, "fct_order", THEN)

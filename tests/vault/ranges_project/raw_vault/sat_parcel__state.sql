@@ -1,0 +1,13 @@
+{%- set number = "parcel_id" %}
+{{ config(partition_by=ranges_of(number)) }}
+{{ config(meta={"apply_source_filter": true}) }}
+
+{{ touching_keys(number, ["stg_wwi__parcels"], automate_dv.sat(
+    src_pk="parcel_hk",
+    src_hashdiff={"source_column": "sat_parcel__state_hashdiff", "alias": "hashdiff"},
+    src_payload=["state"],
+    src_extra_columns=[number],
+    src_ldts="load_dts",
+    src_source="record_source",
+    source_model="stg_wwi__parcels",
+)) }}

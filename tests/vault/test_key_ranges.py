@@ -1,0 +1,151 @@
+"""A load is shown the ranges of keys that its batch touches, and makes the vault that one shown all makes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from google.cloud.bigquery import SchemaField
+
+from flows.dry_run import dry_run
+from ingestion import bigquery
+from ingestion.bigquery import TableLayout
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+
+from .conftest import Sandbox, make_project
+
+pytestmark = pytest.mark.services
+
+RAW_TABLE = "test__parcels"
+RAW_SCHEMA = pa.schema(
+    {"parcel_id": pa.int64(), "depot_id": pa.int64(), "state": pa.string(), "change_type": pa.string()}
+)
+WIDTH = 10_000  # numbers a partition, the project's key_range
+MANY = [number * WIDTH + 7 for number in range(1, 130)]
+# batch -> parcel -> (state, depot); batches in one tuple are loaded at once. Old parcels change and change
+# back, alone and among new ones; a batch is empty; one touches more ranges than a condition lists.
+Batch = Mapping[int | None, tuple[str, int]]
+LOADS: tuple[tuple[Batch, ...], ...] = (
+    ({1: ("a", 1), 2: ("a", 1), WIDTH - 1: ("a", 1), WIDTH: ("a", 1), -5: ("a", 1)},),
+    ({2: ("b", 1), 2 * WIDTH + 5: ("a", 2), None: ("a", 1)},),
+    ({2: ("a", 2), WIDTH: ("b", 1)}, {2: ("a", 1), WIDTH - 1: ("a", 1), -5: ("b", 1)}),
+    ({},),
+    (dict.fromkeys(MANY, ("a", 1)),),
+    ({2: ("a", 1), 50 * WIDTH + 7: ("b", 2), 10**9: ("a", 1)},),
+)
+# what somebody builds of the last load before all of it is built: the points in time lack a satellite
+PART = ("stg_wwi__parcels", "sat_parcel__state+")
+LATE = 3
+FIRST_OF_LAST_LOAD = 7
+Vault = dict[str, list[str]]  # raw vault and points in time: table -> rows
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The vault after all loads, after some of them once more, and loaded anew; and the SQL of the last load.
+
+    A part of the vault had the last load before the whole did.
+    `again`: the last load came twice; `late`: a batch came after all that are newer.
+    """
+
+    vault: Vault
+    again: Vault
+    late: Vault
+    anew: Vault
+    statements: Mapping[str, str]
+    sandbox: Sandbox
+
+
+@pytest.fixture(scope="module")
+def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Deliver and load all batches."""
+    folder = tmp_path_factory.mktemp("ranges")
+    project = make_project(folder / "project", Path(__file__).parent / "ranges_project", offline)
+    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox.create_tables([raw_layout(settings)])
+    number = 0
+    for batches in LOADS:
+        for batch in batches:
+            number += 1
+            sandbox.deliver(number, {RAW_TABLE: rows_of(batch)})
+        if batches is LOADS[-1]:
+            sandbox.build(*PART)
+        sandbox.build()
+    vault = vault_of(sandbox)
+    compiled = settings.home / "dbt" / "target" / "compiled"
+    statements = {path.stem: path.read_text() for path in compiled.rglob("*/models/*_vault/*.sql")}
+    sandbox.forget_loads(f"batch_id >= {FIRST_OF_LAST_LOAD}")
+    sandbox.build()
+    again = vault_of(sandbox)
+    sandbox.forget_loads(f"batch_id = {LATE}")
+    sandbox.build()
+    late = vault_of(sandbox)
+    sandbox.build(full_refresh=True)
+    return Loaded(vault, again, late, vault_of(sandbox), statements, sandbox)
+
+
+def vault_of(sandbox: Sandbox) -> Vault:
+    """The content of both vaults."""
+    return sandbox.snapshot("raw_vault") | sandbox.snapshot("business_vault")
+
+
+def raw_layout(settings: Settings) -> TableLayout:
+    """The raw table as ingestion would make it."""
+    kinds = {"parcel_id": "INT64", "depot_id": "INT64", "state": "STRING", "change_type": "STRING",
+             "batch_id": "INT64", "load_dts": "TIMESTAMP", "record_source": "STRING"}  # fmt: skip
+    table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
+    fields = tuple(SchemaField(name, kind) for name, kind in kinds.items())
+    return TableLayout(table_id, fields, partition_by="load_dts", cluster_by=("parcel_id",))
+
+
+def rows_of(batch: Batch) -> pa.Table:
+    """The raw rows of a batch."""
+    rows = [
+        {"parcel_id": parcel, "state": state, "depot_id": depot, "change_type": "upsert"}
+        for parcel, (state, depot) in batch.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
+
+
+def test_the_vault_is_the_one_that_a_load_of_everything_makes(loaded: Loaded) -> None:
+    assert loaded.vault == loaded.anew
+    states = len([batch for load in LOADS for each in load for batch in each if batch is not None])
+    assert len(loaded.vault["sat_parcel__state"]) == states - 3  # three came as they were
+    assert len(loaded.vault["hub_parcel"]) == 6 + len(MANY) + 1
+    assert len(loaded.vault["pit_parcel"]) == states - 2  # where one came as it was, but to another depot
+
+
+def test_a_late_batch_changes_nothing_in_the_end(loaded: Loaded) -> None:
+    assert loaded.late == loaded.vault
+
+
+def test_a_batch_that_comes_again_changes_nothing(loaded: Loaded) -> None:
+    assert loaded.again == loaded.vault
+
+
+@pytest.mark.parametrize("model", ["hub_parcel", "link_parcel_depot", "sat_parcel__state", "pit_parcel"])
+def test_the_target_is_read_where_the_batch_has_keys_and_nowhere_else(loaded: Loaded, model: str) -> None:
+    sql = loaded.statements[model]
+    assert (
+        "parcel_id between 2 and 2 or parcel_id between 500007 and 500007 "
+        "or parcel_id between 1000000000 and 1000000000" in sql
+    )
+    table = re.escape(f"`{model}`")
+    assert len(re.findall(rf"{table} where parcel_id", sql)) == len(re.findall(table, sql)) == 1
+
+
+def test_what_a_vault_of_before_lacks_is_told_before_its_loads_are_judged(loaded: Loaded) -> None:
+    """As for a vault whose links and satellites have no number yet: a build says the same."""
+    number = "number_of_customer_transaction"
+    models = ", ".join(f"{{name: {model}, columns: [{{name: {number}}}]}}" for model in (
+        "hub_parcel", "link_parcel_depot", "sat_parcel__state", "eff_sat_parcel_depot",
+    ))  # fmt: skip
+    (loaded.sandbox.project / "models" / "raw_vault" / "_models.yml").write_text(f"models: [{models}]")
+    expected = (
+        rf"lacks column {number}; .* lacks column {number}; and 2 more\. Run `wwi build --full-refresh`,"
+    )
+    with pytest.raises(PermanentError, match=expected):
+        dry_run(loaded.sandbox.settings, vault_dir=loaded.sandbox.project)
