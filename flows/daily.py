@@ -13,9 +13,11 @@ from prefect import flow
 
 from flows import tasks
 from flows.report import DailyReport
+from ingestion.report import BatchReport
 from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
+from metadata.spec import Catalog
 from questions.reconcile import ReconciliationError
 
 logger = logging.getLogger(__name__)
@@ -31,23 +33,33 @@ def daily_load(full: bool = False, allow_shrink: bool = False) -> DailyReport:
     """
     settings = Settings()
     catalog = load_catalog()
-    facts = load_reconciliation(catalog)
     seconds: dict[str, float] = {}
-    with _timed("ingest", seconds):
+    with timed("ingest", seconds):
         batch = tasks.ingest(settings, catalog, full=full, allow_shrink=allow_shrink)
-    with _timed("build", seconds):
+    return build_and_prove(settings, catalog, batch, seconds)
+
+
+def build_and_prove(
+    settings: Settings, catalog: Catalog, batch: BatchReport, seconds: dict[str, float]
+) -> DailyReport:
+    """Build every layer after this batch, compare them with the source, and keep the summary of all of it.
+
+    `seconds`: of the steps before; those of these are added. Raises WwiError as `daily_load`.
+    """
+    facts = load_reconciliation(catalog)
+    with timed("build", seconds):
         build = tasks.build(settings)
-    with _timed("reconcile", seconds):
+    with timed("reconcile", seconds):
         reconciliation = tasks.compare(settings, catalog, facts)
     report = DailyReport(batch, build, reconciliation, seconds)
-    tasks.summarise(report.title, report.as_markdown())
+    tasks.summarise("daily-load", report.title, report.as_markdown())
     if reconciliation.differences:
         raise ReconciliationError(reconciliation)
     return report
 
 
 @contextmanager
-def _timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
+def timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
     """Log the step's begin and keep how long it took, in seconds."""
     logger.info("%s ...", step)
     started = time.monotonic()

@@ -1,10 +1,11 @@
-"""A Prefect API for the length of one command.
+"""A Prefect API for the length of one command, or of `wwi serve`.
 
 Prefect would start its own temporary server, but only when the first flow begins, importing its server
 into this process too and registering the blocks of every integration first: twelve seconds on two cores.
 Here the server is a process of its own that comes up while the caller imports its flows, and that ends
-with the caller whatever happens to it. Run history stays in `<home>/prefect`; `PREFECT_API_URL` in the
-environment names a permanent server instead.
+with the caller whatever happens to it. Run history stays in `<home>/prefect`; while `wwi serve` is at work
+its server is taken, for a second one would write to the same file. `PREFECT_API_URL` in the environment names
+a permanent server instead.
 """
 
 import atexit
@@ -14,24 +15,30 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import certifi
 
 from ingestion.settings import Settings
 from metadata.errors import WwiError
+from sandbox.services import free_port, read_address, remove_address, write_address
 
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
 
-# No calls to Prefect's makers, and none of the services that only a permanent server needs.
-QUIET = {
+NAME = "prefect"  # of the address file that `wwi serve` leaves
+
+# No calls to Prefect's makers, nothing made at the start that we do not use.
+PRIVATE = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
+# None of the services that only a permanent server needs.
+QUIET = PRIVATE | {
+    "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
@@ -46,6 +53,12 @@ QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
+# A server that stays: it lets runs and events go after a quarter, and its page shows what our steps log.
+SERVING = PRIVATE | {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,ingestion,questions",
+}
 
 
 def start_prefect_api(settings: Settings) -> Callable[[], None]:
@@ -59,12 +72,48 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
         return lambda: None
     if "prefect" in sys.modules:
         raise RuntimeError("prefect was imported before its settings were made: import flows.daily later")
+    _set_environment(settings, QUIET)
+    serving = read_address(settings.home, NAME)
+    if serving is not None:
+        os.environ["PREFECT_API_URL"] = serving["url"]
+        return lambda: None
+    return _start_own()
+
+
+def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
+    """As `start_prefect_api`, for a process that serves deployments: with schedules and a page, at that port.
+
+    The port is another one where it is taken. Raises WwiError when such a process is at work for this home.
+    """
+    _set_environment(settings, SERVING)
+    if os.environ.get("PREFECT_API_URL"):
+        return lambda: None
+    serving = read_address(settings.home, NAME)
+    if serving is not None:
+        raise WwiError(
+            f"the deployments are served already, by process {serving['pid']} with {serving['url']}. "
+            "End that one first, or name another home by WWI_HOME."
+        )
+    wait_until_ready = _start_own(free_port(port))
+    write_address(settings.home, NAME, os.getpid(), url=os.environ["PREFECT_API_URL"])
+    atexit.register(remove_address, settings.home, NAME)
+    return wait_until_ready
+
+
+def _set_environment(settings: Settings, wanted: Mapping[str, str]) -> None:
+    """Say where Prefect keeps its state and how it behaves, unless the environment says otherwise."""
     home = settings.home / "prefect"
     home.mkdir(parents=True, exist_ok=True)
-    own = {"PREFECT_HOME": str(home), "PREFECT_API_SSL_CERT_FILE": str(_one_certificate(home))}
-    for name, value in {**QUIET, **own}.items():
+    own = {"PREFECT_HOME": str(home)}
+    if not os.environ.get("PREFECT_API_URL"):
+        own["PREFECT_API_SSL_CERT_FILE"] = str(_one_certificate(home))
+    for name, value in {**wanted, **own}.items():
         os.environ.setdefault(name, value)
-    server = _start()
+
+
+def _start_own(port: int = 0) -> Callable[[], None]:
+    """Start a server on that port, 0: a free one, and name it in the environment."""
+    server = _start(port)
     # Prefect sends its last events when the process ends; registered before that, this runs after it
     atexit.register(_stop, server)
     url = f"http://127.0.0.1:{_port(server)}/api"
@@ -86,10 +135,10 @@ def _one_certificate(home: Path) -> Path:
     return file
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(port: int) -> subprocess.Popen[bytes]:
     """Start the server, outside the terminal's process group: Ctrl-C is for the run, which then ends it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.prefect_server"],
+        [sys.executable, "-m", "flows.prefect_server", str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -1,4 +1,4 @@
-"""The process of a temporary Prefect server: `python -m flows.prefect_server`, as `prefect_api` starts it.
+"""The process of our own Prefect server: `python -m flows.prefect_server [PORT]`, as `prefect_api` starts it.
 
 Writes its port to stdout, serves until stdin is closed, and so never outlives the process that holds the
 other end of the pipe, not even when that one is killed.
@@ -14,8 +14,8 @@ GRACE_S = 5.0
 
 
 def main() -> None:
-    """Serve the Prefect API on a free port of the loopback interface."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    """Serve the Prefect API on that port of the loopback interface, by default a free one."""
+    listening = socket.create_server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0))
     print(listening.getsockname()[1], flush=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

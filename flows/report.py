@@ -1,9 +1,10 @@
-"""What a daily load did, as a value that prints and that Prefect keeps."""
+"""What a run did, as a value that prints and as the Markdown that Prefect keeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flows.dbt import BuildReport
+from flows.rebuild import RebuildReport
 from ingestion.report import BatchReport
 from questions.reconcile import Reconciliation, days_text
 
@@ -65,6 +66,31 @@ class DailyReport:
                 for each in self.reconciliation.differences
             ]))  # fmt: skip
         return "\n\n".join(parts)
+
+
+def unchanged_markdown(batch: BatchReport, seconds: float) -> tuple[str, str]:
+    """Title and Markdown of a load that found nothing to build."""
+    title = f"load, batch {batch.batch_id}: nothing changed, nothing built"
+    row = ("ingest", f"{seconds:.1f}", f"{len(batch.tables)} tables, {batch.rows_loaded} rows")
+    return title, f"# {title}\n\n{_table(('step', 'seconds', 'outcome'), [row])}"
+
+
+def rebuild_markdown(report: RebuildReport) -> tuple[str, str]:
+    """Title and Markdown of a rebuild: its steps, and every table that differs."""
+    different = len(report.different)
+    verdict = "all equal" if not different else f"{different} differ"
+    swapped = "swapped" if report.swapped else "the live ones are as they were"
+    title = f"rebuild {report.rebuild_id}: {len(report.tables)} tables compared, {verdict}, {swapped}"
+    parts = [
+        f"# {title}",
+        _table(("step", "seconds"), [(step, f"{each:.1f}") for step, each in report.seconds.items()]),
+    ]
+    if different:
+        rows: list[tuple[str, ...]] = [
+            (each.layer, each.table, each.difference or "") for each in report.different
+        ]
+        parts.append(_table(("layer", "table", "difference"), rows))
+    return title, "\n\n".join(parts)
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -74,11 +74,11 @@ def simulate(  # noqa: PLR0913 - a period has many ways to be said
 ) -> Simulated:
     """Write the days from `first` (default: where the source ends) to `last`, or `days` of them, default one.
 
-    `scale` and `seed`: default are those that the source was begun with. Starts the local source when it is
-    down, and lets the reading login read what is new. Raises WwiError for a period or a rule that does not
-    continue what the source holds.
+    `scale` and `seed`: default are those that the source was begun with. Without WWI_SOURCE_ADMIN_DSN that is
+    the local source, started when it is down. Lets the reading login read what is new. Raises WwiError for a
+    period or a rule that does not continue what the source holds.
     """
-    dsn = postgres.up(settings)["admin_dsn"]
+    dsn = settings.source_admin_dsn or postgres.up(settings)["admin_dsn"]
     held = progress(dsn)
     start = first or (held.next_day if held else OPENING_DAY)
     count = length(start, last, days)

@@ -5,21 +5,27 @@ one writes. Tasks run in the process of the flow, so what they hand on is a valu
 """
 
 import logging
+from datetime import date
 from typing import Any, Final
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from flows import dbt_tasks, functions
+from flows import rebuild as rebuilding
 from flows.dbt import BuildReport
+from flows.retention import retain as let_go
+from flows.turn import wait_for_turn as wait
 from ingestion.batch import run_batch
 from ingestion.errors import TransientError
 from ingestion.report import BatchReport
 from ingestion.settings import Settings
+from metadata.errors import WwiError
 from metadata.spec import Catalog
+from questions.dashboard.write import write_dashboard
 from questions.reconcile import reconcile
 
 logger = logging.getLogger(__name__)
@@ -37,9 +43,19 @@ def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> boo
     return False
 
 
-def load_batch(settings: Settings, catalog: Catalog, *, full: bool, allow_shrink: bool) -> BatchReport:
+def load_batch(  # noqa: PLR0913 - the options of a batch
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    full: bool,
+    allow_shrink: bool,
+    compare_keys: bool = False,
+    days: tuple[date, date] | None = None,
+) -> BatchReport:
     """Copy what changed in the source into raw, as one batch."""
-    return run_batch(settings, catalog, full=full, allow_shrink=allow_shrink)
+    return run_batch(
+        settings, catalog, full=full, allow_shrink=allow_shrink, compare_keys=compare_keys, days=days
+    )
 
 
 def build_vault(settings: Settings) -> BuildReport:
@@ -53,9 +69,24 @@ def build_vault(settings: Settings) -> BuildReport:
     return report
 
 
-def publish(title: str, markdown: str) -> None:
-    """Keep the summary of a run where the Prefect UI shows it."""
-    create_markdown_artifact(key="daily-load", markdown=markdown, description=title)
+def publish(key: str, title: str, markdown: str) -> None:
+    """Keep the summary of a run where the Prefect UI shows it; `key` names the series it belongs to."""
+    create_markdown_artifact(key=key, markdown=markdown, description=title)
+
+
+def link_dashboard(settings: Settings, catalog: Catalog) -> None:
+    """Write the dashboard and keep a link to it; that it cannot be written does not undo a load."""
+    try:
+        page = write_dashboard(settings, catalog)
+    except WwiError as error:
+        logger.warning("the dashboard was not written: %s", error)
+        return
+    create_link_artifact(
+        key="dashboard",
+        link=settings.dashboard_url or page.path.as_uri(),
+        link_text="dashboard",
+        description="Sales, fulfilment, stock and receivables after this load.",
+    )
 
 
 _STEP: Final[dict[str, Any]] = {
@@ -69,3 +100,7 @@ ingest = task(name="ingest", timeout_seconds=6 * HOUR_S, **_STEP)(load_batch)
 build = task(name="build", timeout_seconds=6 * HOUR_S, **_STEP)(build_vault)
 compare = task(name="reconcile", timeout_seconds=HOUR_S, **_STEP)(reconcile)
 summarise = task(name="summary", timeout_seconds=60, cache_policy=NO_CACHE)(publish)
+show_dashboard = task(name="dashboard", timeout_seconds=600, cache_policy=NO_CACHE)(link_dashboard)
+wait_for_turn = task(name="wait for turn", timeout_seconds=2 * HOUR_S, **_STEP)(wait)
+retain = task(name="retention", timeout_seconds=HOUR_S, **_STEP)(let_go)
+rebuild = task(name="rebuild", timeout_seconds=12 * HOUR_S, **_STEP)(rebuilding.rebuild)

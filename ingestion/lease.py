@@ -295,6 +295,17 @@ def current(client: Client, settings: Settings) -> Holder | None:
     )
 
 
+def at_work(client: Client, settings: Settings) -> Holder | None:
+    """Return the run that writes to the warehouse now; None when there is none, or it is gone."""
+    try:
+        found = current(client, settings)
+    except MissingInWarehouseError:
+        return None  # nothing was ever loaded
+    if found is None or not found.is_live or _is_abandoned(found, this_process()):
+        return None
+    return found
+
+
 def _is_abandoned(found: Holder, here: Process) -> bool:
     """Tell whether nobody will renew the lease or give it up: its process has ended, or has forgotten it."""
     there = found.process

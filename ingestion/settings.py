@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     target: Literal["local", "bigquery"] = Field("local", description="Which warehouse to write to.")
     home: Path = Field(PROJECT_ROOT / ".wwi", description="Folder of all local state.")
     source_dsn: str | None = Field(None, repr=False, description="Postgres to read; else the local source.")
+    source_admin_dsn: str | None = Field(
+        None, repr=False, description="Owner of a Postgres to simulate a business in; else the local source."
+    )
     warehouse_url: str | None = Field(  # engine: address
         None, description="An emulator that runs elsewhere, say in a container; default: the local warehouse."
     )
@@ -89,6 +92,18 @@ class Settings(BaseSettings):
         None, ge=1, description="A build that would read more bytes than this does not begin."
     )
 
+    failure_webhook: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+\S*$",
+        repr=False,
+        description="Address that is told, as JSON by POST, when a run fails.",
+    )
+    dashboard_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+\S*$",
+        description="Where people find the page that a scheduled load writes; default: its file.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -97,6 +112,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "source_dsn",
+        "source_admin_dsn",
         "warehouse_url",
         "bigquery_project",
         "bigquery_endpoint",
@@ -104,6 +120,8 @@ class Settings(BaseSettings):
         "personal_policy_tag",
         "build_bytes_limit",
         "dbt_threads",
+        "failure_webhook",
+        "dashboard_url",
         mode="before",
     )
     @classmethod

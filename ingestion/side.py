@@ -62,6 +62,11 @@ def exists(client: Client, live: Settings, rebuild_id: int) -> bool:
     return found == [str(rebuild_id)] * len(LAYERS)
 
 
+def made_by(client: Client, live: Settings) -> int | None:
+    """Return the newest rebuild of which datasets are there still; None without any."""
+    return max((int(dataset.labels[LABEL]) for dataset in _found(client, side_of(live))), default=None)
+
+
 def drop(client: Client, live: Settings) -> None:
     """Drop the side datasets that there are."""
     for dataset in list(_found(client, side_of(live))):

@@ -70,6 +70,19 @@ def answering(answers: Sequence[Answer]) -> Iterator[tuple[str, list[str]]]:
         yield url, asked
 
 
+@contextmanager
+def receiving() -> Iterator[tuple[str, list[Json]]]:
+    """Take whatever is posted; yield the address and the JSON bodies as they come."""
+    taken: list[Json] = []
+
+    def answer(_method: str, _path: str, _headers: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        taken.append(json.loads(body))
+        return 204, {}, b""
+
+    with _serving(answer) as url:
+        yield url, taken
+
+
 def refusal(status: int, reason: str | None, message: str = "the reason why") -> Answer:
     """An error as BigQuery answers it; without a reason, as something on the way does."""
     if reason is None:

@@ -25,7 +25,7 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
 app.add_typer(audit.app, name="audit")
 app.add_typer(erase.app, name="erase")
-for command in (load.ingest, load.build, load.rebuild, load.run, load.demo, load.deps):
+for command in (load.ingest, load.build, load.rebuild, load.run, load.serve, load.demo, load.deps):
     app.command()(command)
 for question in (
     ask.status,

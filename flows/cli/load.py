@@ -1,7 +1,8 @@
-"""`wwi ingest`, `build`, `rebuild`, `run`, `demo`, `deps`: what moves data."""
+"""`wwi ingest`, `build`, `rebuild`, `run`, `serve`, `demo`, `deps`: what moves data."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -10,16 +11,28 @@ from flows.cli import options
 from flows.cli.output import print_json, progress
 
 Full = Annotated[bool, typer.Option("--full", help="Read every row instead of the changed ones.")]
+CompareKeys = Annotated[
+    bool, typer.Option("--compare-keys", help="Read all keys of every table and compare them with raw.")
+]
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Accept that a large part of a table is gone at the source.")
 ]
 
 
-def ingest(
+def ingest(  # noqa: PLR0913, PLR0917 - one parameter per option
     table: Annotated[
         list[str] | None, typer.Option(help="Only this table, e.g. sales.orders; may be repeated.")
     ] = None,
     full: Full = False,
+    compare_keys: CompareKeys = False,
+    first_day: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Read again all rows from this business day on."),
+    ] = None,
+    last_day: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last of these days; default: one."),
+    ] = None,
     allow_shrink: AllowShrink = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -30,9 +43,27 @@ def ingest(
 
     with progress():
         report = run_batch(
-            options.settings(), load_catalog(), tables=table, full=full, allow_shrink=allow_shrink
+            options.settings(),
+            load_catalog(),
+            tables=table,
+            full=full,
+            allow_shrink=allow_shrink,
+            compare_keys=compare_keys,
+            days=_days(first_day, last_day),
         )
     print_json(report) if as_json else pages.show_batch(report)
+
+
+def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
+    """The business days of --from and --to; None without either."""
+    if first is None:
+        if last is not None:
+            raise typer.BadParameter("--to needs --from")
+        return None
+    end = last or first
+    if end < first:
+        raise typer.BadParameter(f"--to {end:%Y-%m-%d} is before --from {first:%Y-%m-%d}")
+    return first.date(), end.date()
 
 
 def build(
@@ -114,6 +145,19 @@ def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.
     with progress():
         report = run_daily_load(options.settings(), full=full, allow_shrink=allow_shrink)
     print_json(dataclasses.asdict(report)) if as_json else pages.show_daily(report)
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of Prefect's page, on this machine.")] = 4200,
+) -> None:
+    """Run the load and its relatives by schedule: carry out the deployments of prefect.yaml until Ctrl-C."""
+    from flows import serve as serving
+
+    with progress():
+        page = serving.register(options.settings(), port=port)
+    print(f"serving the deployments of {serving.DEFINITION.name}; runs and schedules: {page}", flush=True)
+    if serving.work():
+        raise typer.Exit(1)
 
 
 def demo(

@@ -22,7 +22,20 @@ INLINE = re.compile(r"(?<!`)`((?:\.venv/bin/)?(?:wwi|make) [^`]+)`(?!`)", re.S)
 ASSIGNMENT = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)=")
 BIN = ".venv/bin/"
 # programs that are not the project's; what they are told is theirs to judge
-OTHERS = {"gcloud", "git", "holistics", "docker", "apt-get", "printf", "md5sum", "cp", "cd", "kill", "curl"}
+OTHERS = {
+    "gcloud",
+    "git",
+    "holistics",
+    "docker",
+    "apt-get",
+    "printf",
+    "md5sum",
+    "cp",
+    "cd",
+    "kill",
+    "curl",
+    "prefect",
+}
 # read by other programs, or by the tests
 VARIABLES = {"WWI_DBT_PACKAGES", "WWI_HISTORY_ORDERS", "WWI_HISTORY_PAGE", "GOOGLE_APPLICATION_CREDENTIALS"}
 WRITTEN = ("docs/reference/",)  # from the commands themselves

@@ -80,7 +80,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     }
     warehouse = {("warehouse", name) for name in ("up", "down", "reset", "url")}
     project = {("bigquery",), ("bigquery", "setup")}
-    loading = ("ingest", "build", "rebuild", "run", "demo", "deps")
+    loading = ("ingest", "build", "rebuild", "run", "serve", "demo", "deps")
     questions = ("status", "reconcile", "cost", "trace", "query", "history", "asof", "functions")
     pages = ("dashboard", "docs")
     audit = {("audit",), ("audit", "verify"), ("erase",), ("erase", "person")}

@@ -9,8 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
@@ -18,12 +23,14 @@ import pytest
 from flows.dbt import VAULT_DIR, dbt_environment
 from ingestion.settings import Settings
 from tests import throw_away
+from tests.loopback import receiving
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
 WWI = Path(sys.executable).parent / "wwi"
 Wwi = Callable[..., subprocess.CompletedProcess[str]]
 Count = Callable[..., int]
+WEST = ZoneInfo("America/Los_Angeles")
 
 
 # what a daily load reads more of with every day of history: docs/adr/0011 has the reasons
@@ -167,6 +174,94 @@ def test_every_model_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi
     assert {"model hub_customer", "model sat_order_line__details", "model fct_sale"} <= names
     assert not [name for name in names if name.startswith("test ")]
     assert "source = raw = vault = marts" in summary
+
+
+def test_deployments_are_served_late_runs_collapse_and_a_failure_is_told(
+    loaded: Wwi, platform: Settings
+) -> None:
+    """Two late runs do the work of one, a failed one is told to the webhook, schedules are planned."""
+    with receiving() as (webhook, told), served(platform, webhook) as (server, api):
+        days_ago = [(datetime.now(UTC) - timedelta(days=days)).isoformat() for days in (2, 1)]
+        late = [
+            started(
+                api, "load/intraday", state={"type": "SCHEDULED", "state_details": {"scheduled_time": day}}
+            )
+            for day in days_ago
+        ]
+        wrong = started(
+            api, "backfill/on-demand", parameters={"first_day": "2013-01-02", "last_day": "2013-01-01"}
+        )
+        ends = [end_of(api, run) for run in (*late, wrong)]
+        assert [state["name"] for state in ends] == ["Completed", "Skipped", "Failed"]
+        assert "nothing changed, nothing built" in ends[0]["message"]
+        assert "did all of it" in ends[1]["message"]
+        assert [(each["deployment"], each["flow"]) for each in told] == [("on-demand", "backfill")]
+        assert told[0]["error"] == "PermanentError: " + (
+            "nothing to backfill: 2013-01-01 is before 2013-01-02. Exchange the two."
+        )
+        (summary,) = ask(api, "artifacts/filter", artifacts={"flow_run_id": {"any_": [late[0]]}})
+        assert (summary["key"], summary["type"]) == ("daily-load", "markdown")
+        assert "nothing built" in summary["data"]
+        nightly = {"deployments": {"name": {"any_": ["nightly"]}}}
+        planned = wait_for(lambda: ask(api, "flow_runs/filter", **nightly))
+        local = [datetime.fromisoformat(run["expected_start_time"]).astimezone(WEST) for run in planned]
+        assert {(when.hour, when.minute) for when in local} == {(3, 15)}
+        children = psutil.Process(server.pid).children(recursive=True)
+        server.send_signal(signal.SIGINT)
+        assert server.wait(100) == 0
+        _, alive = psutil.wait_procs(children, timeout=15)
+        assert not alive
+    assert not (platform.home / "services" / "prefect.json").exists()
+
+
+@contextmanager
+def served(platform: Settings, webhook: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`wwi serve` on that platform, and the address of its API."""
+    env = environment(platform) | {"WWI_FAILURE_WEBHOOK": webhook, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with subprocess.Popen(
+        [WWI, "serve"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            line = server.stdout.readline()
+            assert line.startswith("serving the deployments of prefect.yaml"), line
+            yield server, f"{line.split()[-1]}/api"
+        finally:
+            server.terminate()
+
+
+def ask(api: str, path: str, **body: object) -> Any:
+    """What Prefect's API answers: to a POST with a body, to a GET without."""
+    request = urllib.request.Request(
+        f"{api}/{path}",
+        data=json.dumps(body).encode() if body else None,
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+def started(api: str, deployment: str, **body: object) -> str:
+    """Ask for a run of the deployment; return its id."""
+    found = ask(api, f"deployments/name/{deployment}")
+    return str(ask(api, f"deployments/{found['id']}/create_flow_run", name="asked", **body)["id"])
+
+
+def end_of(api: str, run: str) -> dict[str, Any]:
+    """The state in which the run ends."""
+    final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+    state: dict[str, Any] = wait_for(
+        lambda: found if (found := ask(api, f"flow_runs/{run}")["state"] or {}).get("type") in final else None
+    )
+    return state
+
+
+def wait_for(found: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 240
+    while not (it := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return it
 
 
 def test_a_failed_node_fails_the_run_and_is_named_with_the_reason(loaded: Wwi, platform: Settings) -> None:

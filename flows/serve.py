@@ -1,0 +1,109 @@
+"""`wwi serve`: registers the deployments of prefect.yaml and carries out their runs, until it is stopped.
+
+Both are Prefect's own commands, so the same file serves a server of your own: with `PREFECT_API_URL` this is
+just a worker that has registered what it works for.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+from flows.prefect_api import start_serving_api
+from ingestion.settings import PROJECT_ROOT, Settings
+from metadata.errors import WwiError
+
+logger = logging.getLogger(__name__)
+
+DEFINITION = PROJECT_ROOT / "prefect.yaml"
+POOL = "wwi"
+USUAL_PORT = 4200
+DEPLOY_TIMEOUT_S = 300
+# a run at work gets the time to give up its lease and to end its statements
+STOP_TIMEOUT_S = 60
+
+
+def register(settings: Settings, *, port: int = USUAL_PORT) -> str:
+    """Register the deployments, with a server of our own unless there is one; return the address of its page.
+
+    Raises WwiError when the server does not come up or refuses prefect.yaml.
+    """
+    wait_until_ready = start_serving_api(settings, port)
+    logger.info("waiting for Prefect ...")
+    wait_until_ready()
+    logger.info("registering the deployments of %s ...", DEFINITION.name)
+    _make_pool()
+    _deploy()
+    return os.environ["PREFECT_API_URL"].removesuffix("/api")
+
+
+def _make_pool() -> None:
+    """Make the work pool, for one run at a time, and free its place of what was cut off."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - after Prefect's settings were made
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate  # noqa: PLC0415
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
+
+    from flows.left_behind import end_those_left_behind  # noqa: PLC0415
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_work_pool(POOL)
+            client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=1))
+        except ObjectNotFound:
+            pool = WorkPoolCreate(name=POOL, type="process", concurrency_limit=1)
+            client.create_work_pool(pool)
+        end_those_left_behind(client, POOL, socket.gethostname())
+
+
+def _deploy() -> None:
+    try:
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "prefect", "--no-prompt",
+                "deploy", "--all", "--prefect-file", str(DEFINITION),
+            ],
+            cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=DEPLOY_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise WwiError(
+            f"registering the deployments took over {DEPLOY_TIMEOUT_S} s: is the server busy?"
+        ) from error
+    if done.returncode:
+        raise WwiError(f"{DEFINITION.name} was refused:\n{(done.stdout + done.stderr).strip()}")
+
+
+def work() -> int:
+    """Carry out runs until Ctrl-C or SIGTERM, and end with the one at work; return an exit code."""
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    # first: in the background of a script the worker would inherit that Ctrl-C, its way to stop, is ignored
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)
+    worker = subprocess.Popen(
+        [
+            sys.executable, "-m", "prefect", "--no-prompt",
+            "worker", "start", "--pool", POOL, "--type", "process", "--limit", "1",
+            "--name", socket.gethostname(),
+        ],
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C in a terminal is for this process, which then ends the worker
+    )  # fmt: skip
+    while worker.poll() is None and not stopping.wait(0.2):
+        pass
+    if not stopping.is_set():
+        return worker.wait()
+    worker.terminate()
+    try:
+        worker.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
+    return 0

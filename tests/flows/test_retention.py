@@ -1,0 +1,88 @@
+"""Retention lets go what old builds did in detail and what an old rebuild has left; nothing else."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from flows.retention import SIDE_DAYS, retain
+from ingestion import bigquery, ledger, rebuilds, side
+from ingestion.errors import PermanentError
+from ingestion.layout import ensure_layout
+from ingestion.settings import Settings
+from metadata.spec import Catalog
+
+pytestmark = pytest.mark.services
+
+NOW = datetime(2013, 6, 20, tzinfo=UTC)
+# when each build ended; `c` is the last of its month, `e` of the last weeks
+BUILDS = {"a": (4, 3), "b": (4, 20), "c": (4, 30), "d": (5, 2), "e": (6, 1)}
+NODES = {"dim_city": "success", "unique_city": "pass", "fct_sale": "error", "not_null_sale": "warn"}
+LADDER = (date(2013, 1, 2), date(2013, 6, 18), date(2013, 6, 19))
+
+
+@pytest.fixture(scope="module")
+def built(settings: Settings, catalog: Catalog) -> Settings:
+    """A ledger of five builds, and the ladder that the last would have made."""
+    client = bigquery.connect(settings)
+    ensure_layout(client, settings, catalog, force=True)
+    with pytest.raises(PermanentError, match="nothing is built yet"):
+        retain(settings)
+    ended = {name: datetime(2013, month, day, tzinfo=UTC) for name, (month, day) in BUILDS.items()}
+    builds = [{"invocation_id": name, "finished_at": at} for name, at in ended.items()]
+    nodes = [
+        {"invocation_id": name, "name": node, "status": status, "finished_at": at}
+        for name, at in ended.items()
+        for node, status in NODES.items()
+    ]
+    for table, rows in (("builds", builds), ("build_nodes", nodes)):
+        bigquery.ensure_table(client, ledger.layout(settings, table))
+        bigquery.execute(client, ledger.insert(settings, table, rows))
+    bigquery.ensure_dataset(client, settings, "business_vault")
+    ladder = " union all ".join(
+        f"select date '{day}' as snapshot_date, {day.month == 6} as is_daily, false as is_weekly, "
+        f"false as is_monthly, {day.month == 1} as is_yearly"
+        for day in LADDER
+    )
+    bigquery.execute(client, f"create table {settings.dataset('business_vault')}.bv_snapshot as {ladder}")
+    return settings
+
+
+def nodes_of(settings: Settings) -> dict[str, set[str]]:
+    """What is left of each build."""
+    table = ledger.table_name(settings, "build_nodes")
+    found: dict[str, set[str]] = {}
+    for row in bigquery.query(bigquery.connect(settings), f"select invocation_id, name from {table}"):
+        found.setdefault(row["invocation_id"], set()).add(row["name"])
+    return found
+
+
+def test_failures_the_last_weeks_and_the_last_build_of_a_month_stay(built: Settings) -> None:
+    report = retain(built, now=NOW)
+    all_of_it, failures = set(NODES), {"fct_sale", "not_null_sale"}
+    assert nodes_of(built) == {
+        "a": failures, "b": failures, "c": all_of_it, "d": all_of_it, "e": all_of_it,
+    }  # fmt: skip
+    assert (report.nodes_deleted, report.nodes_kept, report.side) == (4, 16, None)
+    assert [(rung.name, rung.days) for rung in report.ladder] == [
+        ("daily", 2), ("weekly", 0), ("monthly", 0), ("yearly", 1),
+    ]  # fmt: skip
+    assert "| yearly | 1 | 2013-01-02 |" in report.as_markdown()
+    assert retain(built, now=NOW).nodes_deleted == 0
+
+
+def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings) -> None:
+    client = bigquery.connect(built)
+    rebuilds.ensure_tables(client, built)
+    rebuild_id = rebuilds.begin(client, built)
+    for layer in side.LAYERS:
+        bigquery.ensure_dataset(client, built, layer)
+    made = side.make(client, built, rebuild_id)
+    now = datetime.now(UTC)
+    assert retain(built, now=now + timedelta(days=SIDE_DAYS - 1)).side is None
+    assert side.exists(client, built, rebuild_id)
+    rebuilds.set_status(client, built, rebuild_id, "swapping")
+    later = now + timedelta(days=SIDE_DAYS + 1)
+    assert retain(built, now=later).side is None, "its tables are being put in place"
+    rebuilds.set_status(client, built, rebuild_id, "different")
+    assert retain(built, now=later).side == made.dataset_prefix
+    assert not side.exists(client, built, rebuild_id)
