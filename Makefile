@@ -52,7 +52,7 @@ fix: setup ## Mend what the style checks can mend by themselves
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --force --disable-progress-bar vault/models/business_vault vault/models/marts vault/tests
 
-up: setup ## Start the local source and the local warehouse
+start: setup ## Start the local source and the local warehouse, without Docker
 	@$(BIN)/wwi source up
 	@$(BIN)/wwi warehouse up
 
@@ -62,9 +62,25 @@ dashboard: setup ## Write the dashboard, one HTML page that needs no network, an
 docs: setup ## Write dbt's documents of the vault, one HTML page that needs no network, and print its path
 	@$(BIN)/wwi docs
 
-down: setup ## Stop them
+stop: setup ## Stop them; their data stay
 	@$(BIN)/wwi source down
 	@$(BIN)/wwi warehouse down
+
+serve: setup ## Run the deployments of prefect.yaml by their schedules, without Docker, until Ctrl-C
+	@$(BIN)/wwi serve
+
+COMPOSE := docker compose --file docker/compose.yml --env-file docker/.env
+
+up: docker/.env ## Docker: build and start Postgres, the emulator, Prefect and a worker
+	@$(COMPOSE) up --build --detach --wait
+	@echo "Prefect: http://127.0.0.1:4200. Business to load: $(COMPOSE) run --rm simulate --days 30"
+
+down: docker/.env ## Docker: stop them; their data stay in volumes
+	@$(COMPOSE) down
+
+docker/.env: # passwords of the services, made once; the volumes know them
+	@umask 077; for name in ADMIN_PASSWORD READER_PASSWORD; do \
+		echo "$$name=$$(LC_ALL=C tr -dc a-zA-Z0-9 < /dev/urandom | head -c 32)"; done > $@
 
 build: setup ## dbt: staging to marts, with tests
 	@$(BIN)/wwi build
@@ -98,4 +114,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix up down build dashboard docs year tutorial history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint fix start stop serve up down build dashboard docs year tutorial history chaos bench pin clean

@@ -45,7 +45,7 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
         if answers(running["url"], running["project"]):
             return running
         end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
-    _install_extensions()
+    install_extensions()
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "emulator.log"
@@ -142,7 +142,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "BQEMU_UPLOAD_STAGING_DIR": str(uploads)}
 
 
-def _install_extensions() -> None:
+def install_extensions() -> None:
     """Put the wheels' DuckDB extensions where DuckDB looks for them. A no-op when they are there."""
     from duckdb_extensions import import_extension  # noqa: PLC0415 - imports DuckDB, half a second
 

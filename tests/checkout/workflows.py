@@ -60,7 +60,7 @@ def _of_job(job: Workflow) -> Iterator[str]:
 def _of_step(step: Workflow, secret: set[str], root: Path) -> Iterator[str]:
     if str(step.get("uses", "")).startswith(LOGIN) and "credentials_json" in step.get("with", {}):
         yield "a key instead of workload identity"
-    if "uses" in step and not re.search(r"@(v\d+|[0-9a-f]{40})$", step["uses"]):
+    if "uses" in step and not re.search(r"@(v\d+(\.\d+\.\d+)?|[0-9a-f]{40})$", step["uses"]):
         yield f"{step['uses']} has no version"
     script = step.get("run", "")
     if "${{" in script:

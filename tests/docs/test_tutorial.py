@@ -50,7 +50,7 @@ def test_every_command_does_what_the_tutorial_shows(tmp_path: Path) -> None:
                 assert is_as_shown(step.printed, done.stdout), f"{step}\n{done.stdout}"
         assert (tmp_path / "dashboard.html").stat().st_size > 100_000
     finally:
-        run(Command(str(PAGE), 0, "make down"), environment)
+        run(Command(str(PAGE), 0, "make stop"), environment)
 
 
 def test_output_that_differs_from_the_page_is_found() -> None:

@@ -1,0 +1,48 @@
+"""Whether the service of this container answers: exit code 0 or 1. `compose.yml` says what to ask.
+
+HEALTH_URL is fetched. With HEALTH_POOL, the server of PREFECT_API_URL must know a worker of this host that is
+online in that pool.
+"""
+
+import json
+import os
+import socket
+import sys
+import urllib.request
+
+TIMEOUT_S = 8
+
+
+def answers(url: str) -> bool:
+    """Tell whether the address answers 200."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+        return bool(response.status == 200)
+
+
+def works(api: str, pool: str) -> bool:
+    """Tell whether a worker of this container is online in the pool."""
+    wanted = {"workers": {"status": {"any_": ["ONLINE"]}}}
+    request = urllib.request.Request(
+        f"{api}/work_pools/{pool}/workers/filter",
+        data=json.dumps(wanted).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+        names = [worker["name"] for worker in json.load(response)]
+    return socket.gethostname() in names
+
+
+def main() -> int:
+    """Ask what the environment names; nothing named is unhealthy, as is any error."""
+    url, pool = os.environ.get("HEALTH_URL"), os.environ.get("HEALTH_POOL")
+    try:
+        if pool:
+            return 0 if works(os.environ["PREFECT_API_URL"], pool) else 1
+        return 0 if url and answers(url) else 1
+    except (OSError, ValueError, KeyError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What may be wrong with a Dockerfile: the rules that matter to us, for where no hadolint is at hand."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+VERSION = re.compile(r":[0-9]+\.[0-9]+(\.[0-9]+)?[\w.-]*$|@sha256:[0-9a-f]{64}$")
+KNOWN = frozenset(
+    [
+        "ADD",
+        "ARG",
+        "CMD",
+        "COPY",
+        "ENTRYPOINT",
+        "ENV",
+        "EXPOSE",
+        "FROM",
+        "HEALTHCHECK",
+        "LABEL",
+        "ONBUILD",
+        "RUN",
+        "SHELL",
+        "STOPSIGNAL",
+        "USER",
+        "VOLUME",
+        "WORKDIR",
+    ]
+)
+FETCHES = re.compile(r"\b(curl|wget)\b")
+UNPINNED = re.compile(r"\bpip install (?!-)(?P<what>[\w-]+)(?!\S*==)(\s|$)")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction with its continued lines joined."""
+
+    line: int
+    name: str
+    rest: str
+
+
+def instructions(text: str) -> tuple[Instruction, ...]:
+    """Read the file."""
+    found: list[Instruction] = []
+    begun, parts = 0, list[str]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#") or (not line.strip() and not parts):
+            continue
+        begun = begun if parts else number
+        parts.append(line.strip().removesuffix("\\").strip())
+        if not line.rstrip().endswith("\\"):
+            name, _, rest = " ".join(parts).partition(" ")
+            found.append(Instruction(begun, name.upper(), rest.strip()))
+            parts = []
+    return tuple(found)
+
+
+def faults(text: str) -> list[str]:
+    """Return what is wrong, as `line: what`."""
+    read = instructions(text)
+    return [f"{line}: {what}" for line, what in sorted({*_of_each(read), *_of_stages(read)})]
+
+
+def _of_each(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
+    for each in read:
+        if each.name not in KNOWN:
+            yield each.line, f"{each.name} is no instruction"
+        if each.name == "ADD":
+            yield each.line, "ADD fetches and unpacks what nobody looked at: use COPY"
+        if each.name in {"CMD", "ENTRYPOINT"} and not each.rest.startswith("["):
+            yield each.line, f"{each.name} by a shell, which keeps signals from the program"
+        if each.name == "WORKDIR" and not each.rest.startswith("/"):
+            yield each.line, "WORKDIR is relative"
+        if each.name in {"ENV", "ARG"} and re.search(r"password|secret|token", each.rest, re.IGNORECASE):
+            yield each.line, "a secret would stay in the image"
+        if each.name == "RUN":
+            if FETCHES.search(each.rest):
+                yield each.line, "fetches what has no version or checksum"
+            if "apt-get install" in each.rest and "rm -rf /var/lib/apt/lists" not in each.rest:
+                yield each.line, "leaves apt's lists in the image"
+            if UNPINNED.search(each.rest):
+                yield each.line, "installs a package without its version"
+
+
+def _of_stages(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
+    if not read or next(each for each in read if each.name != "ARG").name != "FROM":
+        yield 1, "does not begin with FROM"
+        return
+    stages = [number for number, each in enumerate(read) if each.name == "FROM"]
+    named: set[str] = set()
+    for number in stages:
+        image, _, alias = read[number].rest.partition(" AS ")
+        if image not in named and not VERSION.search(image):
+            yield read[number].line, f"{image} has no version"
+        named.add(alias or str(len(named)))
+    for each in read:
+        source = re.search(r"--from=(\S+)", each.rest)
+        if each.name == "COPY" and source and source[1] not in named:
+            yield each.line, f"copies from {source[1]}, which is no stage"
+    last = read[stages[-1] :]
+    users = [each for each in last if each.name == "USER"]
+    if not users or users[-1].rest.split(":")[0] in {"root", "0"}:
+        yield read[stages[-1]].line, "the last stage runs as root"
+    if not any(each.name == "HEALTHCHECK" for each in last):
+        yield read[stages[-1]].line, "the last stage has no HEALTHCHECK"

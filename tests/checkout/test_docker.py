@@ -1,0 +1,157 @@
+"""The Dockerfile and compose.yml, as far as they can be judged without Docker; CI builds and starts them."""
+
+import copy
+import fnmatch
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.checkout.dockerfile import faults
+from tests.checkout.tracked import ROOT, tracked_files
+
+Compose = dict[str, Any]
+
+DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
+FILE = ROOT / "docker" / "compose.yml"
+COMPOSE: Compose = yaml.safe_load(FILE.read_text())
+VERSION = re.compile(r":[0-9]+\.[0-9]+(\.[0-9]+)?[\w.-]*$")
+
+
+def compose_faults(compose: Compose) -> list[str]:
+    """What is wrong with the services, beyond what the schema says."""
+    found = []
+    for name, service in compose["services"].items():
+        if not VERSION.search(service["image"]):
+            found.append(f"{name}: {service['image']} has no version")
+        if service.get("privileged") or str(service.get("user")) in {"root", "0"}:
+            found.append(f"{name}: more rights than it needs")
+        if any(not str(port).startswith("127.0.0.1:") for port in service.get("ports", [])):
+            found.append(f"{name}: a port is open to the network")
+        # an image of ours carries its own check
+        health = service.get("healthcheck", {})
+        asked = {"HEALTH_URL", "HEALTH_POOL"} & service.get("environment", {}).keys()
+        if not (health.get("test") or health.get("disable") or asked):
+            found.append(f"{name}: no health check")
+        for needed, how in service.get("depends_on", {}).items():
+            if needed not in compose["services"] or how != {"condition": "service_healthy"}:
+                found.append(f"{name}: begins before {needed} is healthy")
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            if not source.startswith(".") and source not in compose["volumes"]:
+                found.append(f"{name}: no volume {source}")
+        for variable, value in service.get("environment", {}).items():
+            if "PASSWORD" in variable and not str(value).startswith("${"):
+                found.append(f"{name}: {variable} is written down")
+    return found
+
+
+def test_compose_takes_the_file() -> None:
+    """By the schema of the compose specification, which the checker brings with it: nothing is fetched."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_services_have_no_fault() -> None:
+    assert compose_faults(COMPOSE) == []
+    assert {"source", "warehouse", "prefect", "worker"} <= COMPOSE["services"].keys()
+    assert COMPOSE["services"]["source"]["image"].startswith("postgres:17")
+
+
+def put(*path: str, value: Any) -> Callable[[Compose], None]:
+    """Return a change that sets what lies at the path."""
+
+    def change(compose: Compose) -> None:
+        *way, last = path
+        place: Any = compose
+        for part in way:
+            place = place[part]
+        place[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (put("services", "source", "image", value="postgres"), "has no version"),
+        (put("services", "source", "image", value="postgres:latest"), "has no version"),
+        (put("services", "warehouse", "ports", value=["9050:9050"]), "open to the network"),
+        (put("services", "worker", "privileged", value=True), "more rights"),
+        (put("services", "source", "healthcheck", value={}), "source: no health check"),
+        (put("services", "prefect", "environment", value={}), "prefect: no health check"),
+        (
+            put("services", "worker", "depends_on", value={"source": {"condition": "service_started"}}),
+            "begins",
+        ),
+        (put("services", "prefect", "volumes", value=["lost:/data"]), "no volume lost"),
+        (put("services", "source", "environment", "POSTGRES_PASSWORD", value="x"), "is written down"),
+    ],
+)
+def test_a_planted_mistake_in_the_services_is_found(change: Callable[[Compose], None], fault: str) -> None:
+    changed = copy.deepcopy(COMPOSE)
+    change(changed)
+    assert any(fault in each for each in compose_faults(changed))
+
+
+def test_the_dockerfile_has_no_fault() -> None:
+    assert faults(DOCKERFILE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("FROM python:3.12.11-slim-bookworm\n", "FROM python\n", "python has no version"),
+        ("FROM python:3.12.11-slim-bookworm\n", "FROM python:latest\n", "has no version"),
+        ("USER wwi\n", "", "runs as root"),
+        ("USER wwi\n", "USER root\n", "runs as root"),
+        ("HEALTHCHECK", "# HEALTHCHECK", "no HEALTHCHECK"),
+        ("COPY . .", "ADD . .", "use COPY"),
+        ('CMD ["wwi", "--help"]', "CMD wwi --help", "by a shell"),
+        ("--no-cache-dir uv==0.13.9", "uv", "without its version"),
+        ("WORKDIR /app\nRUN", "WORKDIR app\nRUN", "WORKDIR is relative"),
+        ("--from=build", "--from=built", "which is no stage"),
+        ("PYTHONUNBUFFERED=1", "API_TOKEN=x", "a secret"),
+        ("COPY . .", "RUN curl -O https://example.com/x", "no version or checksum"),
+        ("COPY . .", "RUN apt-get update && apt-get install -y git", "apt's lists"),
+        ("COPY . .", "COPPY . .", "COPPY is no instruction"),
+    ],
+)
+def test_a_planted_mistake_in_the_dockerfile_is_found(old: str, new: str, fault: str) -> None:
+    assert old in DOCKERFILE
+    assert any(fault in each for each in faults(DOCKERFILE.replace(old, new)))
+
+
+def test_all_images_of_ours_are_the_one_that_is_built_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    images = {service["image"] for service in COMPOSE["services"].values()}
+    assert {image for image in images if image.startswith("wwi-vault")} == {f"wwi-vault:{version}"}
+    assert f"--tag wwi-vault:{version} " in DOCKERFILE
+
+
+def test_every_variable_of_the_services_is_made_or_optional() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for name, rest in re.findall(r"\$\{(\w+)(:\?|:-)", FILE.read_text()):
+        assert rest == ":-" or f" {name}" in makefile, f"`make up` does not make {name}"
+
+
+def test_the_image_gets_what_runs_and_nothing_else() -> None:
+    """The folders of the code, the vault, and what installs them: by .dockerignore, all else stays out."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert lines[0] == "*"
+    let_in = [line[1:] for line in lines if line.startswith("!")]
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    assert {name.rstrip("*") for name in packages["include"]} <= set(let_in)
+    tracked = [path.as_posix() for path in tracked_files()]
+    for name in let_in:
+        assert any(path == name or path.startswith(f"{name}/") for path in tracked), f"no {name} to let in"
+    for forbidden in ("tests/conftest.py", ".env", "docker/.env", ".git/config"):
+        assert not any(
+            fnmatch.fnmatch(forbidden, pattern) or forbidden.startswith(f"{pattern}/") for pattern in let_in
+        )
