@@ -25,7 +25,7 @@ from ingestion.errors import PermanentError
 from ingestion.lease import hold, interrupter
 from ingestion.lock import run_lock
 from ingestion.rejected import TABLE as REJECTED
-from ingestion.settings import Settings
+from ingestion.settings import Layer, Settings
 from metadata import naming
 from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping, Table
 from questions import personal
@@ -267,15 +267,33 @@ def _make_again(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> tuple[
     tables = [table for table in task.catalog.tables if table.qualified in changed]
     models = sorted({model for table in tables for model in _models(table, changed[table.qualified])})
     beside = side.make(task.client, task.settings, begun[-1].erasure_id)
-    selected = [f"+{model}" for model in models]
-    logger.info("erase: %s from raw ...", ", ".join(models))
+    points = _points_in_time(beside, models, vault_dir, task.settings.dataset_prefix)
+    selected = [f"+{model}" for model in (*models, *points)]
+    logger.info("erase: %s from raw ...", ", ".join((*models, *points)))
     dbt.make(beside, selected, vault_dir=vault_dir, raw_prefix=task.settings.dataset_prefix)
-    swap.refill(task.client, task.settings, beside, "raw_vault", _with_columns(task, models))
+    swap.refill(task.client, task.settings, beside, "raw_vault", _with_columns(task, "raw_vault", models))
+    swap.refill(
+        task.client, task.settings, beside, "business_vault", _with_columns(task, "business_vault", points)
+    )
     side.drop(task.client, task.settings)
     logger.info("erase: business vault and marts ...")
     stages = [table.stage_name for table in tables]
     dbt.make(task.settings, [*stages, "business_vault", "marts"], vault_dir=vault_dir)
     return tuple(models)
+
+
+def _points_in_time(
+    beside: Settings, models: Sequence[str], vault_dir: Path, raw_prefix: str
+) -> tuple[str, ...]:
+    """The tables of the business vault that only add what a load brings, and are made of these models.
+
+    They hold the times of states that are one and the same now, so they are made again as a whole, too.
+    """
+    chosen = [f"{model}+,business_vault,config.materialized:incremental" for model in models]
+    arguments = ["compile", "--select", *chosen, "--no-populate-cache", "--full-refresh"]
+    nodes = dbt.compiled(arguments, beside, vault_dir, raw_prefix)
+    # dbt brings the tests of what is selected
+    return tuple(sorted(node.name for node in nodes if node.resource_type == "model"))
 
 
 def _looked_for(task: Task) -> tuple[Searched, int, tuple[str, ...]]:
@@ -301,8 +319,8 @@ def _models(table: Table, columns: Collection[str]) -> list[str]:
     return []  # a table that has no place in the vault
 
 
-def _with_columns(task: Task, models: Sequence[str]) -> list[tuple[str, list[str]]]:
-    dataset = task.settings.dataset("raw_vault")
+def _with_columns(task: Task, layer: Layer, models: Sequence[str]) -> list[tuple[str, list[str]]]:
+    dataset = task.settings.dataset(layer)
     rows = bigquery.query(
         task.client,
         "select table_name, column_name\n"

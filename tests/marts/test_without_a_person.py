@@ -137,6 +137,13 @@ def test_what_is_asked_of_the_past_goes_on_without_the_person(business: Business
     (version,) = history(settings, catalog, "person", str(business.forgotten.key), personal=True).versions
     assert (version.state["full_name"], version.state["phone_number"]) == ("[erased]", None)
     assert reconcile(settings, catalog, load_reconciliation(catalog)).differences == ()
+    lost = business.ask(
+        f"select count(*) as n from {settings.dataset('business_vault')}.pit_person as point "
+        "left join {v}.sat_person__personal as told "
+        "on point.person_hk = told.person_hk and point.personal_load_dts = told.load_dts "
+        "where point.personal_load_dts is not null and told.person_hk is null"
+    )
+    assert lost == [{"n": 0}], "no point in time of a state that is gone"
     verified = verify(settings, catalog)
     assert (verified.findings, verified.erasures) == ((), 1)
     (record,) = query(business.client, f"select * from {audit}.erasures")
