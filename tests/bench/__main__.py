@@ -1,4 +1,4 @@
-"""`make bench [PARTS="readers memory platform questions"]`: measures on services of its own, a table a part.
+"""`make bench [PARTS="readers memory platform questions growth"]`: a table a part, on services of its own.
 
 Nothing passes or fails here. Machines are noisy: compare the ratios of one run, not the seconds of two.
 """
@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from tests.bench import memory, platform, questions, readers
+from tests.bench import growth, memory, platform, questions, readers
 
 PARTS = {
     "readers": readers.measure,
     "memory": memory.measure,
     "platform": platform.measure,
     "questions": questions.measure,
+    "growth": growth.measure,
 }
 
 
