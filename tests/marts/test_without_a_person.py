@@ -126,7 +126,8 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
     assert rejected["value"] == "for [erased], infinity"
     (remark,) = business.ask(
         "select internal_comments as t from {v}.sat_order__personal as told "
-        "inner join {v}.hub_order using (order_hk) where hub_order.order_id = 3 order by told.load_dts limit 1"
+        "inner join {v}.hub_order using (order_hk) "
+        "where hub_order.order_id = 3 order by told.load_dts limit 1"
     )
     assert remark["t"] == "Ask [erased], twice."
     assert query(business.client, f"select value from {audit}.erasing") == []
