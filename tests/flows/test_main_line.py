@@ -42,7 +42,8 @@ STILL_GROWING = {
     "bridge_purchase_order_line", "bridge_purchase_to_pay", "bridge_supplier_transaction",
     "bv_sat_customer__days_to_pay", "bv_sat_customer_transaction__days_to_pay", "bv_sat_invoice__profit",
     "bv_sat_invoice_line__profit", "bv_sat_order__fulfilment", "bv_sat_order__on_time_delivery",
-    "snapshot_customer_balance", "snapshot_stock_position",
+    "snapshot_customer_balance", "bv_sat_customer__balance",
+    "snapshot_stock_position", "bv_sat_stock_item__position",
 }  # fmt: skip
 
 # what a user on a real project has in the environment
