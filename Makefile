@@ -71,11 +71,14 @@ serve: setup ## Run the deployments of prefect.yaml by their schedules, without 
 
 COMPOSE := docker compose --file docker/compose.yml --env-file docker/.env
 
-up: docker/.env ## Docker: build and start Postgres, the emulator, Prefect and a worker
+compose:
+	@docker compose version >/dev/null 2>&1 || { echo "Docker's compose plugin is missing: install it, or take \`make start\`, which needs no Docker." >&2; exit 1; }
+
+up: compose docker/.env ## Docker: build and start Postgres, the emulator, Prefect and a worker
 	@$(COMPOSE) up --build --detach --wait
 	@echo "Prefect: http://127.0.0.1:4200. Business to load: $(COMPOSE) run --rm simulate --days 30"
 
-down: docker/.env ## Docker: stop them; their data stay in volumes
+down: compose docker/.env ## Docker: stop them; their data stay in volumes
 	@$(COMPOSE) down
 
 docker/.env: # passwords of the services, made once; the volumes know them
@@ -114,4 +117,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix start stop serve up down build dashboard docs year tutorial history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint fix start stop serve compose up down build dashboard docs year tutorial history chaos bench pin clean
