@@ -4,23 +4,17 @@ Importing this module imports Prefect, which reads its settings from the environ
 `flows.prefect_api.start_prefect_api` before.
 """
 
-import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from prefect import flow
 
 from flows import tasks
 from flows.report import DailyReport
+from flows.timing import timed
 from ingestion.report import BatchReport
 from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
 from questions.reconcile import ReconciliationError
-
-logger = logging.getLogger(__name__)
 
 
 @flow(name="daily_load", description="Postgres to raw to vault to marts, and the proof that they agree.")
@@ -56,12 +50,3 @@ def build_and_prove(
     if reconciliation.differences:
         raise ReconciliationError(reconciliation)
     return report
-
-
-@contextmanager
-def timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Log the step's begin and keep how long it took, in seconds."""
-    logger.info("%s ...", step)
-    started = time.monotonic()
-    yield
-    seconds[step] = time.monotonic() - started

@@ -18,9 +18,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows import tasks
-from flows.daily import build_and_prove, timed
+from flows.daily import build_and_prove
 from flows.notify import tell_failure
 from flows.report import rebuild_markdown, unchanged_markdown
+from flows.timing import timed
 from flows.turn import SKIPPED, superseded
 from ingestion.bigquery import connect
 from ingestion.errors import PermanentError

@@ -22,8 +22,6 @@ from prefect.states import Crashed
 logger = logging.getLogger(__name__)
 
 AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-
-
 WORKER = "prefect.worker.name"
 
 

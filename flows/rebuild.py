@@ -9,16 +9,15 @@ It runs under the lease of the live warehouse, so nothing is loaded meanwhile.
 """
 
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.cloud.bigquery import Client
 
 from flows import dbt
+from flows.timing import timed
 from ingestion import bigquery, ledger, rebuilds, side, swap
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.lease import Lease, hold, interrupter
@@ -106,11 +105,11 @@ class _Task:
 
 def _rebuild(client: Client, settings: Settings, lease: Lease, task: _Task) -> RebuildReport:
     seconds: dict[str, float] = {}
-    with _timed("build", seconds):
+    with timed("build", seconds, of="rebuild"):
         beside = side.make(client, settings, task.rebuild_id)
         dbt.build(beside, vault_dir=task.vault_dir, raw_prefix=settings.dataset_prefix)
         lease.check()
-    with _timed("compare", seconds):
+    with timed("compare", seconds, of="rebuild"):
         compared = compare(client, settings, beside)
         different = [each for each in compared if not each.is_equal]
         rebuilds.record_proof(
@@ -123,7 +122,7 @@ def _rebuild(client: Client, settings: Settings, lease: Lease, task: _Task) -> R
         )
     swapped = task.put_in_place and (task.force or not different)
     if swapped:
-        with _timed("swap", seconds):
+        with timed("swap", seconds, of="rebuild"):
             lease.confirm()
             rebuilds.set_status(client, settings, task.rebuild_id, "swapping")
             _swap(client, settings, beside, task.vault_dir, with_views=bool(different))
@@ -149,10 +148,10 @@ def _finish(  # noqa: PLR0913, PLR0917 - the same as a rebuild is told
     logger.warning("rebuild %d was interrupted while it put its tables in place; finishing it", rebuild_id)
     seconds: dict[str, float] = {}
     beside = side.side_of(settings)
-    with _timed("swap", seconds):
+    with timed("swap", seconds, of="rebuild"):
         lease.confirm()
         _swap(client, settings, beside, vault_dir, with_views=True)
-    with _timed("compare", seconds):
+    with timed("compare", seconds, of="rebuild"):
         compared = compare(client, settings, beside)
         batches = loaded_batches(client, beside, may_wait=True)
     if not keep_side:
@@ -231,12 +230,3 @@ def _proof(each: TableComparison) -> dict[str, object]:
         "is_equal": each.is_equal,
         "difference": each.difference or None,
     }
-
-
-@contextmanager
-def _timed(step: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Log the step's begin and keep how long it took, in seconds."""
-    logger.info("rebuild: %s ...", step)
-    started = time.monotonic()
-    yield
-    seconds[step] = time.monotonic() - started
