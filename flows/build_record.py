@@ -1,5 +1,6 @@
 """What a build leaves in the ledger, made from dbt's results and from the code that ran."""
 
+import hashlib
 import json
 import logging
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 from google.cloud.bigquery import Client
 
+from flows.scope import Plan
 from ingestion import builds
 from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.errors import WwiError
@@ -22,6 +24,9 @@ from metadata.errors import WwiError
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery")
+# what decides which tables a build makes of the same rows
+PROJECT_FILES = ("*.sql", "*.yml", "*.csv", "*.py")
+NOT_OF_THE_PROJECT = {"target", "logs", "offline"}
 FAILED = ("error", "fail", "runtime error")
 MESSAGE_LENGTH = 300
 
@@ -29,7 +34,7 @@ MESSAGE_LENGTH = 300
 def begin(
     client: Client,
     settings: Settings,
-    arguments: Sequence[str],
+    plan: Plan,
     vault_dir: Path,
     *,
     raw_prefix: str | None = None,
@@ -47,7 +52,9 @@ def begin(
         code_version=version("wwi-vault"),
         commit_id=commit_id(),
         packages=json.dumps(_packages(vault_dir)),
-        arguments=json.dumps(list(arguments)),
+        arguments=json.dumps(list(plan.arguments)),
+        scope=plan.scope,
+        project_hash=plan.project_hash,
         vars=json.dumps(_vars(vault_dir)),
         dataset_prefix=settings.dataset_prefix,
         host=socket.gethostname(),
@@ -121,6 +128,16 @@ def commit_id() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
+
+
+def project_hash(vault_dir: Path, settings: Settings) -> str:
+    """Return what changes when the same rows could become other tables: project, packages, dbt, policy tag."""
+    found = hashlib.sha256(json.dumps([_packages(vault_dir), settings.policy_tag]).encode())
+    paths = (path for pattern in PROJECT_FILES for path in vault_dir.rglob(pattern))
+    for name in sorted(path.relative_to(vault_dir) for path in paths):
+        if name.parts[0] not in NOT_OF_THE_PROJECT:
+            found.update(f"\n{name}\n".encode() + (vault_dir / name).read_bytes())
+    return found.hexdigest()
 
 
 def _invocation_id() -> str:

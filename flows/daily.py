@@ -30,19 +30,20 @@ def daily_load(full: bool = False, allow_shrink: bool = False) -> DailyReport:
     seconds: dict[str, float] = {}
     with timed("ingest", seconds):
         batch = tasks.ingest(settings, catalog, full=full, allow_shrink=allow_shrink)
-    return build_and_prove(settings, catalog, batch, seconds)
+    return build_and_prove(settings, catalog, batch, seconds, whole=full)
 
 
 def build_and_prove(
-    settings: Settings, catalog: Catalog, batch: BatchReport, seconds: dict[str, float]
+    settings: Settings, catalog: Catalog, batch: BatchReport, seconds: dict[str, float], *, whole: bool
 ) -> DailyReport:
     """Build every layer after this batch, compare them with the source, and keep the summary of all of it.
 
-    `seconds`: of the steps before; those of these are added. Raises WwiError as `daily_load`.
+    `whole`: also what the batch does not touch. `seconds`: of the steps before; those of these are added.
+    Raises WwiError as `daily_load`.
     """
     facts = load_reconciliation(catalog)
     with timed("build", seconds):
-        build = tasks.build(settings)
+        build = tasks.build(settings, whole=whole)
     with timed("reconcile", seconds):
         reconciliation = tasks.compare(settings, catalog, facts)
     report = DailyReport(batch, build, reconciliation, seconds)

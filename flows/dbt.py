@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows import build_record
+from google.cloud.bigquery import Client
+
+from flows import build_record, scope
 from flows.clock import wait_for_batches
 from flows.node_retry import node_retries
 from ingestion.bigquery import connect, connection_variables
@@ -33,7 +35,6 @@ VAULT_DIR = PROJECT_ROOT / "vault"
 TARGET = Path("dbt") / "target"
 # what dbt has parsed holds for one prefix: a rebuild would have the next build parse everything again
 REBUILD_TARGET = Path("dbt") / "rebuild"
-VIEWS = tuple(f"{layer},config.materialized:view" for layer in ("business_vault", "marts"))
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 SHOWN_FAILURES = 5
 MESSAGE_LENGTH = 300
@@ -97,17 +98,19 @@ def build(  # noqa: PLR0913 - what to build, how, and from where
     select: Sequence[str] = (),
     full_refresh: bool = False,
     unit_tests: bool = False,
+    whole: bool = False,
     vault_dir: Path = VAULT_DIR,
     raw_prefix: str | None = None,
 ) -> BuildReport:
-    """Build and test the selected nodes, by default all of staging to marts, and return what was done.
+    """Build and test the selected nodes, by default staging to marts, and return what was done.
 
+    A plain build leaves out what the waiting batches do not touch (flows/scope.py); with `whole` it does not.
     `raw_prefix`: raw is read from the datasets of this prefix, not from those that are written to.
     Raises BuildFailedError or BuildInterruptedError when a node failed, and PermanentError or
     TransientError when dbt got no further than its own start.
     """
     arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
-    report = run(arguments, settings, vault_dir, _invoke, raw_prefix=raw_prefix)
+    report = run(arguments, settings, vault_dir, _invoke, whole=whole, raw_prefix=raw_prefix)
     if select and not (report.models_passed or report.tests_passed or report.warned):
         raise nothing_selected(select)
     return report
@@ -139,7 +142,7 @@ def build_arguments(
 
 def make_views(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> BuildReport:
     """Make the views of business vault and marts anew, for one who holds the lease already."""
-    return make(settings, VIEWS, vault_dir=vault_dir)
+    return make(settings, scope.VIEWS, vault_dir=vault_dir)
 
 
 def make(
@@ -154,12 +157,13 @@ def make(
     return report
 
 
-def run(
+def run(  # noqa: PLR0913 - what to build, how, and from where
     arguments: list[str],
     settings: Settings,
     vault_dir: Path,
     invoke: Invoke,
     *,
+    whole: bool = False,
     raw_prefix: str | None = None,
 ) -> BuildReport:
     """Run one dbt command by `invoke`, and return its report or raise as `build`.
@@ -170,18 +174,19 @@ def run(
     from flows.patience import patience  # noqa: PLC0415 - imports the BigQuery client, seconds
 
     with _environment(settings, vault_dir, raw_prefix), patience(), node_retries():
+        client = connect(settings, "build")
         if settings.build_bytes_limit is not None:
             from flows.dry_run import stop_above_limit  # noqa: PLC0415 - it imports this module
 
-            stop_above_limit(settings, arguments, vault_dir, raw_prefix)
-        client = connect(settings, "build")
+            stop_above_limit(settings, arguments, vault_dir, whole=whole, raw_prefix=raw_prefix)
         # two builds at once would insert the same satellite rows: each finds them missing
         with hold(client, settings, "build", on_lost=interrupter()) as lease:
             refuse_open_swap(client, settings)
             wait_for_batches(client, settings)
-            begun = build_record.begin(client, settings, arguments, vault_dir, raw_prefix=raw_prefix)
+            made = plan(client, settings, arguments, vault_dir, whole=whole, raw_prefix=raw_prefix)
+            begun = build_record.begin(client, settings, made, vault_dir, raw_prefix=raw_prefix)
             try:
-                results = invoke(arguments, settings, vault_dir)
+                results = invoke([*made.arguments], settings, vault_dir)
             except PermanentError as error:
                 build_record.end(client, settings, begun, (), raw_prefix=raw_prefix, error=str(error))
                 raise
@@ -190,8 +195,25 @@ def run(
     report = summarise(results, time.monotonic() - started)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds
-    logger.info("build models=%d tests=%d seconds=%.1f", *counts)
+    logger.info("build scope=%s models=%d tests=%d seconds=%.1f", made.scope, *counts)
     return report
+
+
+def plan(  # noqa: PLR0913 - what to build, how, and from where
+    client: Client,
+    settings: Settings,
+    arguments: Sequence[str],
+    vault_dir: Path = VAULT_DIR,
+    *,
+    whole: bool = False,
+    raw_prefix: str | None = None,
+) -> scope.Plan:
+    """Return what a build with these arguments takes: a plain one leaves out what no batch touches."""
+    told = scope.whole(arguments, build_record.project_hash(vault_dir, settings))
+    is_plain = [*arguments] == build_arguments() and not whole
+    if not is_plain or raw_prefix is not None or vault_dir != VAULT_DIR:
+        return told
+    return scope.narrowed(told, client, settings, vault_dir)
 
 
 def compiled(

@@ -20,9 +20,9 @@ from flows import dbt
 from ingestion.settings import Settings
 
 
-def build(settings: Settings, *, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildReport:
+def build(settings: Settings, *, whole: bool = False, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildReport:
     """Build and test staging to marts inside a flow or task run. Returns and raises as `dbt.build`."""
-    return dbt.run(dbt.build_arguments(), settings, vault_dir, _invoke)
+    return dbt.run(dbt.build_arguments(), settings, vault_dir, _invoke, whole=whole)
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import dbt
+from ingestion.bigquery import connect
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 from questions.cost import Cost, Statement, costs
@@ -25,24 +26,30 @@ def dry_run(
     *,
     select: Sequence[str] = (),
     full_refresh: bool = False,
+    whole: bool = False,
     vault_dir: Path = dbt.VAULT_DIR,
 ) -> Cost:
     """Return what a build of the selected nodes would read, by default of all. Raises as `dbt.build`."""
     arguments = dbt.build_arguments(select, full_refresh=full_refresh)
-    cost = _cost(settings, arguments, vault_dir)
+    cost = _cost(settings, arguments, vault_dir, whole=whole)
     if select and not cost.estimates:
         raise dbt.nothing_selected(select)
     return cost
 
 
 def stop_above_limit(
-    settings: Settings, arguments: Sequence[str], vault_dir: Path, raw_prefix: str | None = None
+    settings: Settings,
+    arguments: Sequence[str],
+    vault_dir: Path,
+    *,
+    whole: bool = False,
+    raw_prefix: str | None = None,
 ) -> None:
     """Raise PermanentError when the build with these arguments would read more than WWI_BUILD_BYTES_LIMIT."""
     if settings.build_bytes_limit is None:
         return
     logger.info("asking what the build would read ...")
-    cost = _cost(settings, arguments, vault_dir, raw_prefix)
+    cost = _cost(settings, arguments, vault_dir, whole=whole, raw_prefix=raw_prefix)
     if cost.billed_bytes > settings.build_bytes_limit:
         dearest = ", ".join(f"{each.name} {each.billed_bytes}" for each in cost.known[:NAMED])
         raise PermanentError(
@@ -55,9 +62,16 @@ def stop_above_limit(
 
 
 def _cost(
-    settings: Settings, arguments: Sequence[str], vault_dir: Path, raw_prefix: str | None = None
+    settings: Settings,
+    arguments: Sequence[str],
+    vault_dir: Path,
+    *,
+    whole: bool,
+    raw_prefix: str | None = None,
 ) -> Cost:
-    nodes = dbt.compiled(arguments, settings, vault_dir, raw_prefix)
+    client = connect(settings, "dry_run")
+    plan = dbt.plan(client, settings, arguments, vault_dir, whole=whole, raw_prefix=raw_prefix)
+    nodes = dbt.compiled(plan.arguments, settings, vault_dir, raw_prefix)
     return costs(settings, [statement for node in nodes if (statement := _statement(node))])
 
 

@@ -58,13 +58,13 @@ def load_batch(  # noqa: PLR0913 - the options of a batch
     )
 
 
-def build_vault(settings: Settings) -> BuildReport:
-    """Build and test staging to marts.
+def build_vault(settings: Settings, *, whole: bool = False) -> BuildReport:
+    """Build and test staging to marts: what the new batches touch, or all of it with `whole`.
 
     A second attempt is a whole build again: loading a batch twice changes nothing, and only a run that saw
     every model can mark the batch as loaded.
     """
-    report = dbt_tasks.build(settings)
+    report = dbt_tasks.build(settings, whole=whole)
     functions.renew(settings)
     return report
 

@@ -45,7 +45,9 @@ class Build:
 
     `packages`, `arguments` and `vars` are JSON: versions by name, what dbt was told, the project's variables.
     `commit_id`: of the checkout, with `-dirty` when it held changes; None outside one. `dataset_prefix`: of
-    what was built, which for a rebuild is not the one of this ledger.
+    what was built, which for a rebuild is not the one of this ledger. `scope`: "all" of the project, what the
+    batches "touched", or what was "selected"; `project_hash`: two builds with the same one make the same
+    tables of the same rows.
     """
 
     invocation_id: str
@@ -59,6 +61,8 @@ class Build:
     vars: str
     dataset_prefix: str
     host: str
+    scope: str
+    project_hash: str
     error: str | None = None
 
 
@@ -72,6 +76,28 @@ def begin(client: Client, settings: Settings, build: Build) -> None:
     killed = f"update {_builds(settings)} set status = '{KILLED}' where status = '{RUNNING}'"
     bigquery.execute(client, killed, timeout_s=settings.query_timeout_s)
     _insert(client, settings, "builds", [asdict(build)])
+
+
+def is_continued(client: Client, settings: Settings, project_hash: str) -> bool:
+    """Whether all that there is was left by builds of this project that succeeded.
+
+    That is so when the newest build that was not told what to select did, it and those after it are of this
+    project, and what the vault holds was loaded by a build that succeeded, too. One that could not be noted
+    is not known to have.
+    """
+    bigquery.ensure_table(client, ledger.layout(settings, "builds"))
+    rows = bigquery.query(
+        client,
+        _NEWEST.format(builds=_builds(settings), vault_loads=ledger.table_name(settings, "vault_loads")),
+        {"prefix": settings.dataset_prefix},
+        settings.query_timeout_s,
+    )
+    for row in rows:
+        if row["status"] != "passed" or row["project_hash"] != project_hash:
+            return False
+        if row["scope"] != "selected":
+            return bool(row["loader_passed"])
+    return False
 
 
 def end(client: Client, settings: Settings, running: Build, build: Build, nodes: Sequence[Node]) -> None:
@@ -112,3 +138,25 @@ def _insert(client: Client, settings: Settings, name: str, rows: Sequence[ledger
 def _total(values: Sequence[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+# more of them by hand, one after the other, and the next build takes everything
+_NEWEST = """
+select
+    status,
+    scope,
+    project_hash,
+    exists(
+        select 1
+        from {builds} as loader
+        where loader.status = 'passed' and loader.invocation_id in (
+            select invocation_id
+            from {vault_loads}
+            qualify row_number() over (order by loaded_at desc, batch_id desc) = 1
+        )
+    ) as loader_passed
+from {builds} as builds
+where dataset_prefix = @prefix
+order by started_at desc
+limit 20
+"""

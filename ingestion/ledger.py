@@ -96,7 +96,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "invocation_id STRING, started_at TIMESTAMP, finished_at TIMESTAMP, status STRING, "
         "code_version STRING, commit_id STRING, packages STRING, arguments STRING, vars STRING, "
         "dataset_prefix STRING, models INT64, tests INT64, failed INT64, skipped INT64, "
-        "rows_affected INT64, bytes_billed INT64, error STRING, host STRING",
+        "rows_affected INT64, bytes_billed INT64, error STRING, host STRING, scope STRING, "
+        "project_hash STRING",
     ),
     "table_functions": (
         "The functions <mart>_asof that were made, with the hash of the statement, see "

@@ -66,12 +66,15 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | 
     return first.date(), end.date()
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - one per option
     select: Annotated[
         list[str] | None, typer.Option("--select", "-s", help="dbt selection, e.g. marts or +dim_city.")
     ] = None,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make vault and marts anew from everything in raw.")
+    ] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Also what the batches that wait do not touch.")
     ] = False,
     unit_tests: Annotated[bool, typer.Option("--unit-tests", help="Run the models' unit tests too.")] = False,
     dry_run: Annotated[
@@ -79,12 +82,16 @@ def build(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Build and test staging, vault and marts with dbt."""
+    """Build and test staging, vault and marts with dbt.
+
+    While batches wait and the build before succeeded by the same models, it is only what is made of the
+    source tables that they brought rows of.
+    """
     from flows import dbt, functions
     from flows.cli import pages
 
     if dry_run:
-        _show_cost(" ".join(select or ()).split(), full_refresh=full_refresh, as_json=as_json)
+        _show_cost(" ".join(select or ()).split(), full_refresh=full_refresh, whole=whole, as_json=as_json)
         return
     settings = options.settings()
     with progress():
@@ -93,17 +100,18 @@ def build(
             select=" ".join(select or ()).split(),
             full_refresh=full_refresh,
             unit_tests=unit_tests,
+            whole=whole,
         )
         functions.renew(settings)
     print_json(report) if as_json else pages.show_build(report)
 
 
-def _show_cost(select: list[str], *, full_refresh: bool, as_json: bool) -> None:
+def _show_cost(select: list[str], *, full_refresh: bool, whole: bool, as_json: bool) -> None:
     from flows import dry_run
     from flows.cli import pages
 
     with progress():
-        cost = dry_run.dry_run(options.settings(), select=select, full_refresh=full_refresh)
+        cost = dry_run.dry_run(options.settings(), select=select, full_refresh=full_refresh, whole=whole)
     print_json(cost) if as_json else pages.show_cost(cost)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import build_record, dbt
+from flows import build_record, dbt, scope
 from flows.node_retry import node_retries
 from ingestion.bigquery import connect, query
 from ingestion.errors import PermanentError, TransientError
@@ -130,7 +130,7 @@ def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Pa
     """Also one that was killed, one that failed, and one that dbt could not begin."""
     client, audit = connect(tiny), tiny.dataset("audit")
     before = query(client, "select current_timestamp() as now")[0]["now"]
-    build_record.begin(client, tiny, ["build"], project)  # and nothing follows
+    build_record.begin(client, tiny, scope.whole(["build"], "hash"), project)  # and nothing follows
     (killed,) = query(client, f"select invocation_id from {audit}.builds where status = 'running'")
     dbt.build(tiny, select=["good"], vault_dir=project)
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")

@@ -239,3 +239,26 @@ def test_a_vault_of_another_hash_version_is_refused_until_all_is_hashed_anew(loa
 def hash_versions(sandbox: Sandbox) -> set[int]:
     """The versions of the hash rules that the ledger names."""
     return {row["hash_version"] for row in sandbox.rows("audit", "vault_loads")}
+
+
+def test_a_batch_is_marked_when_all_that_its_tables_feed_is_built(loaded: Sandbox) -> None:
+    before = marked(loaded)
+    idle = next(numbers)
+    tell_rows(loaded, idle, 0)
+    loaded.complete(idle)
+    loaded.build("hub_thing")
+    assert marked(loaded) == [*before, idle], "it feeds nothing"
+    busy = next(numbers)
+    bring(loaded, busy)
+    tell_rows(loaded, busy, 1)
+    loaded.complete(busy)
+    loaded.build("hub_thing")
+    assert marked(loaded) == [*before, idle]
+    loaded.build("source:wwi_raw.test__things+")
+    assert marked(loaded) == [*before, idle, busy]
+
+
+def tell_rows(sandbox: Sandbox, batch: int, rows: int) -> None:
+    """Note, as ingestion does, how many rows a batch brought."""
+    load = {"batch_id": batch, "table_name": "test.things", "rows_loaded": rows}
+    bigquery.execute(sandbox.client, ledger.insert(sandbox.settings, "table_loads", [load]))

@@ -14,7 +14,7 @@
         {{ return('') }}
     {%- endif -%}
     {#- a part of the vault marks no batch: what it leaves wrong, the next build of all takes back -#}
-    {%- if not selects_whole_vault() or not has_ledger() -%}
+    {%- if not selects_pending_vault() -%}
         {{ return('') }}
     {%- endif -%}
     {%- set pending = run_query(pending_batches()).rows -%}

@@ -15,10 +15,72 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{#- Whether this run takes all of these models, and there are any. -#}
-{% macro selects_whole_vault() -%}
-    {%- set models = vault_models(['staging', 'raw_vault']) | map(attribute='unique_id') | list -%}
-    {{ return(models != [] and models | reject('in', selected_resources) | list == []) }}
+{#-
+    Whether this run takes every one of these models that the pending batches feed. Of the others a batch
+    changes nothing, so it is whole without them.
+-#}
+{% macro selects_pending_vault() -%}
+    {%- if not vault_models(['staging', 'raw_vault']) or not has_ledger() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- for tables in tables_of_pending_batches().values() -%}
+        {%- if models_fed_by(tables) | map(attribute='unique_id') | reject('in', selected_resources) | list -%}
+            {{ return(false) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(true) }}
+{%- endmacro %}
+
+{#- The pending batches: {batch_id: tables of raw that it brought rows of}, or none for all of them. -#}
+{% macro tables_of_pending_batches() -%}
+    {%- set known = known_in_this_run() -%}
+    {%- if 'tables_of_pending_batches' not in known -%}
+        {%- set found = {} -%}
+        {%- set loads = ledger_table('table_loads') -%}
+        {%- set told = load_relation(loads) is not none -%}
+        {%- set asked -%}
+            with pending as (
+                {{ pending_batches() }}
+            )
+            select
+                pending.batch_id,
+                {%- if told %}
+                replace(loads.table_name, '.', '__') as raw_table,
+                coalesce(loads.rows_loaded, 0) > 0 as has_rows
+                {%- else %}
+                null as raw_table,
+                false as has_rows
+                {%- endif %}
+            from pending
+            {%- if told %}
+            left join {{ loads }} as loads on pending.batch_id = loads.batch_id
+            {%- endif %}
+        {%- endset -%}
+        {%- for row in run_query(asked).rows -%}
+            {#- a batch of which no table is told may hold anything -#}
+            {%- do found.setdefault(row['batch_id'] | int, none if row['raw_table'] is none else []) -%}
+            {%- if row['has_rows'] -%}
+                {%- do found[row['batch_id'] | int].append(row['raw_table']) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do known.update({'tables_of_pending_batches': found}) -%}
+    {%- endif -%}
+    {{ return(known['tables_of_pending_batches']) }}
+{%- endmacro %}
+
+{#- The models of staging, raw vault and points in time that are made of these tables of raw; none: of any. -#}
+{% macro models_fed_by(tables) -%}
+    {%- set found = [] -%}
+    {%- for node in vault_models(['staging', 'raw_vault']) -%}
+        {%- set read = [] -%}
+        {%- for id in sources_of(node.unique_id) -%}
+            {%- do read.append(graph.sources[id].identifier) -%}
+        {%- endfor -%}
+        {%- if tables is none or read | select('in', tables) | list -%}
+            {%- do found.append(node) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 {#-
@@ -80,7 +142,8 @@
 
 {#- Whether batches that the vault has loaded brought rows of the source tables that a raw vault model is made of. -#}
 {% macro has_history(node) -%}
-    {%- for source in sources_of(node) -%}
+    {%- for id in sources_of(node.unique_id) -%}
+        {%- set source = graph.sources[id] -%}
         {%- set raw = api.Relation.create(
             database=source.database, schema=source.schema, identifier=source.identifier
         ) -%}
@@ -94,17 +157,21 @@
     {{ return(false) }}
 {%- endmacro %}
 
-{#- The tables of raw that a raw vault model reads by way of its stages. -#}
-{% macro sources_of(node) -%}
-    {%- set found = [] -%}
-    {%- for id in node.depends_on.nodes -%}
-        {%- if id in graph.sources and graph.sources[id].source_name == 'wwi_raw' -%}
-            {%- do found.append(graph.sources[id]) -%}
-        {%- elif id in graph.nodes and graph.nodes[id].fqn[1] == 'staging' -%}
-            {%- do found.extend(sources_of(graph.nodes[id])) -%}
+{#- The tables of raw that a model is made of, by way of all that it reads, as ids of sources. -#}
+{% macro sources_of(unique_id) -%}
+    {%- set known = known_in_this_run().setdefault('sources_of', {}) -%}
+    {%- if unique_id not in known -%}
+        {%- set found = [] -%}
+        {%- if unique_id in graph.sources and graph.sources[unique_id].source_name == 'wwi_raw' -%}
+            {%- do found.append(unique_id) -%}
+        {%- elif unique_id in graph.nodes -%}
+            {%- for id in graph.nodes[unique_id].depends_on.nodes -%}
+                {%- do found.extend(sources_of(id)) -%}
+            {%- endfor -%}
         {%- endif -%}
-    {%- endfor -%}
-    {{ return(found) }}
+        {%- do known.update({unique_id: found | unique | list}) -%}
+    {%- endif -%}
+    {{ return(known[unique_id]) }}
 {%- endmacro %}
 
 {#- {dataset.table: [columns]} of the datasets, in lower case. -#}
@@ -128,26 +195,19 @@
 {%- endmacro %}
 
 {#-
-    Marks batches as loaded, as the last statement of a run, when every staging and every raw vault
-    model of the project succeeded in it. Otherwise they stay pending: loading them again does no
-    harm, forgetting them would. `results` are the results of the run.
+    Marks batches as loaded, as the last statement of a run: those of which every staging and raw vault model
+    that they feed succeeded in it. Others stay pending: loading them again does no harm, forgetting them
+    would. `results` are the results of the run.
 -#}
 {% macro record_vault_load(results) -%}
     {%- if not execute or flags.WHICH not in ['build', 'run', 'retry'] -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set needed = vault_models(['staging', 'raw_vault']) -%}
     {%- set done = vault_models_built(results) -%}
-    {%- if not done or not has_ledger() -%}
-        {{ return('') }}
-    {%- elif done | length < needed | length -%}
-        {%- do log(
-            "No batch is marked as loaded: " ~ done | length ~ " of " ~ needed | length
-            ~ " models of staging, raw vault and points in time succeeded. Pending batches stay pending.", info=true
-        ) -%}
+    {%- if not vault_models(['staging', 'raw_vault']) or not has_ledger() -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set loaded = batches_in_every_stage(done) -%}
+    {%- set loaded = batches_built(done) -%}
     {%- if loaded -%}
         insert into {{ ledger_table('vault_loads') }} (batch_id, load_dts, invocation_id, loaded_at, hash_version)
         select batch_id, load_dts, '{{ invocation_id }}', current_timestamp(), {{ var('hash_version') }}
@@ -167,24 +227,44 @@
 {%- endmacro %}
 
 {#-
-    The numbers of the batches that each stage has asked for. Asking the ledger again is not enough:
-    by a clock that runs behind ours, a batch may have been completed after the first stage asked.
+    The numbers of the pending batches of which all that they feed is among these models, as they were built.
+    Each stage must have asked for the batch: by a clock that runs behind ours, one may have been completed
+    after the first stage asked. A full refresh is whole with all models only.
 -#}
-{% macro batches_in_every_stage(nodes) -%}
-    {%- set asked = [] -%}
-    {%- for node in nodes
-        if 'macro.' ~ project_name ~ '.pending_load_dts' in node.depends_on.macros -%}
-        {%- do asked.append(node.compiled_code) -%}
+{% macro batches_built(nodes) -%}
+    {%- set code = {} -%}
+    {%- for node in nodes -%}
+        {%- do code.update({node.unique_id: node.compiled_code}) -%}
     {%- endfor -%}
+    {%- set needed_by_tables = {} -%}
+    {%- set tables_of = tables_of_pending_batches() -%}
     {%- set found = [] -%}
-    {%- for row in run_query(pending_batches()).rows -%}
+    {%- set left = [] -%}
+    {%- for row in run_query(pending_batches()).rows if row['batch_id'] | int in tables_of -%}
+        {%- set tables = none if flags.FULL_REFRESH else tables_of[row['batch_id'] | int] -%}
+        {%- if tables | string not in needed_by_tables -%}
+            {%- do needed_by_tables.update({tables | string: models_fed_by(tables)}) -%}
+        {%- endif -%}
+        {%- set needed = needed_by_tables[tables | string] -%}
         {%- set lacking = [] -%}
-        {%- for code in asked if timestamp_literal(row['load_time']) not in code -%}
-            {%- do lacking.append(code) -%}
+        {%- for node in needed -%}
+            {%- set asks = 'macro.' ~ project_name ~ '.pending_load_dts' in node.depends_on.macros -%}
+            {%- if node.unique_id not in code
+                or (asks and timestamp_literal(row['load_time']) not in code[node.unique_id]) -%}
+                {%- do lacking.append(node.name) -%}
+            {%- endif -%}
         {%- endfor -%}
-        {%- if asked and not lacking -%}
+        {%- if lacking -%}
+            {%- do left.append([row['batch_id'], lacking | length, needed | length]) -%}
+        {%- else -%}
             {%- do found.append(row['batch_id']) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if left and nodes -%}
+        {%- do log(
+            left | length ~ " batches stay pending. Of what batch " ~ left[0][0] ~ " feeds, " ~ left[0][1] ~ " of "
+            ~ left[0][2] ~ " models of staging, raw vault and points in time did not succeed in this run.", info=true
+        ) -%}
+    {%- endif -%}
     {{ return(found) }}
 {%- endmacro %}

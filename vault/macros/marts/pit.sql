@@ -8,13 +8,13 @@
 
     With `number`, by which all of them are partitioned, an incremental model only adds the points that a load
     brings, and reads the ranges of numbers that it touches. A point stays as it was added, so it is added when
-    all satellites have the batch: by a build of the whole vault.
+    all satellites have the batch: by a build that takes all that the batch feeds.
 -#}
 {% macro pit(hub, satellites, number=none) -%}
     {%- set key = hub ~ '_hk' -%}
     {%- set adds = execute and flags.INTROSPECT and number and is_incremental() -%}
     {%- set touched = 'false' -%}
-    {%- if adds and selects_whole_vault() -%}
+    {%- if adds and selects_pending_vault() -%}
         {%- set touched = touched_ranges(number, stages_of(satellites.values())) -%}
     {%- endif -%}
     with events as (

@@ -1,0 +1,206 @@
+"""A build leaves out what no batch touches, and nothing when that might be wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from google.cloud.bigquery import Client
+
+from flows import build_record, scope
+from ingestion import builds, ledger
+from ingestion.bigquery import connect, ensure_dataset, ensure_table, execute
+from ingestion.settings import Layer, Settings
+
+pytestmark = pytest.mark.services
+
+MODELS: tuple[tuple[Layer, str], ...] = (
+    ("staging", "stg_wwi__orders"),
+    ("business_vault", "bv_batch"),
+    ("marts", "fct_order"),
+)
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
+PLAN = scope.whole(["build"], "this project")
+
+
+@dataclass
+class Warehouse:
+    """A ledger in which things happened one after the other, and the models of a project."""
+
+    client: Client
+    settings: Settings
+    vault_dir: Path
+    hour: int = 0
+    batch: int = 0
+
+    def insert(self, name: str, **row: object) -> None:
+        execute(self.client, ledger.insert(self.settings, name, [row]))
+
+    def now(self) -> datetime:
+        self.hour += 1
+        return EARLIER + timedelta(hours=self.hour)
+
+    def bring(self, *tables: str, at: datetime | None = None) -> int:
+        """A completed batch with a row of each of these tables and none of another."""
+        self.batch += 1
+        when = at or self.now()
+        self.insert("batches", batch_id=self.batch, load_dts=when, status=ledger.COMPLETED, finished_at=when)
+        for table in (*tables, "sales.special_deals"):
+            rows = int(table in tables)
+            self.insert("table_loads", batch_id=self.batch, table_name=table, rows_loaded=rows)
+        return self.batch
+
+    def build(self, plan: scope.Plan = PLAN, *batches: int, status: builds.Status = "passed") -> None:
+        """A build as it is noted when it has ended, and the batches that it loaded."""
+        began = self.now()
+        begun = build_record.begin(self.client, self.settings, plan, self.vault_dir)
+        own = replace(begun, started_at=began, invocation_id=f"dbt {self.hour}", status=status)
+        builds.end(self.client, self.settings, begun, own, [])
+        self.load(own.invocation_id, *batches)
+
+    def load(self, invocation_id: str, *batches: int) -> None:
+        """What a build does for each batch at its end."""
+        for batch in batches:
+            execute(
+                self.client,
+                f"insert into {ledger.table_name(self.settings, 'vault_loads')} "
+                "(batch_id, load_dts, invocation_id, loaded_at) "
+                f"select batch_id, load_dts, '{invocation_id}', current_timestamp() "
+                f"from {ledger.table_name(self.settings, 'batches')} where batch_id = {batch}",
+            )
+
+    def plan(self, plan: scope.Plan = PLAN) -> scope.Plan:
+        """What a build would take now."""
+        return scope.narrowed(plan, self.client, self.settings, self.vault_dir)
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Client:
+    """A client of a warehouse with the datasets."""
+    found = connect(settings)
+    for layer in ("audit", *dict(MODELS)):
+        ensure_dataset(found, settings, layer)
+    return found
+
+
+@pytest.fixture
+def warehouse(client: Client, settings: Settings, tmp_path: Path) -> Warehouse:
+    """One batch is loaded by a build of everything; another brought orders since."""
+    for name in ("batches", "table_loads", "vault_loads", *builds.TABLES):
+        layout = ledger.layout(settings, name)
+        ensure_table(client, layout)
+        execute(client, f"delete from `{layout.table_id}` where true")
+    for layer, name in MODELS:
+        folder = tmp_path / "models" / layer
+        folder.mkdir(parents=True)
+        (folder / f"{name}.sql").write_text("select 1 as id")
+        execute(client, f"create or replace table {settings.dataset(layer)}.{name} as select 1 as id")
+    (tmp_path / "dbt_project.yml").write_text("name: small")
+    found = Warehouse(client, settings, tmp_path)
+    found.build(PLAN, found.bring("sales.orders", "sales.customers"))
+    found.bring("sales.orders")
+    return found
+
+
+def test_a_build_takes_what_the_waiting_batches_brought_rows_of(warehouse: Warehouse) -> None:
+    warehouse.bring("sales.invoices")
+    plan = warehouse.plan()
+    assert plan.scope == "touched"
+    assert plan.arguments == (
+        "build",
+        "--select", "source:wwi_raw.sales__invoices+", "source:wwi_raw.sales__orders+", *scope.EVERY_LOAD,
+        "--exclude", *scope.VIEWS,
+    )  # fmt: skip
+
+
+def test_a_batch_without_a_row_touches_only_what_every_load_does(warehouse: Warehouse) -> None:
+    warehouse.build(warehouse.plan(), 2)
+    warehouse.bring()
+    assert warehouse.plan().arguments == (
+        "build", "--select", *scope.EVERY_LOAD, "--exclude", *scope.VIEWS,
+    )  # fmt: skip
+
+
+def test_one_narrow_build_follows_another(warehouse: Warehouse) -> None:
+    warehouse.build(warehouse.plan(), 2)
+    warehouse.build(scope.whole(["build", "--select", "marts"], PLAN.project_hash))
+    warehouse.bring("sales.customers")
+    assert warehouse.plan().scope == "touched"
+
+
+def late(warehouse: Warehouse) -> None:
+    warehouse.bring("sales.orders", at=EARLIER)
+
+
+def nothing_waits(warehouse: Warehouse) -> None:
+    warehouse.build(PLAN, 2)
+
+
+def failed(warehouse: Warehouse) -> None:
+    warehouse.build(PLAN, status="failed")
+
+
+def a_part_failed(warehouse: Warehouse) -> None:
+    warehouse.build(scope.whole(["build", "--select", "marts"], PLAN.project_hash), status="failed")
+
+
+def killed(warehouse: Warehouse) -> None:
+    build_record.begin(warehouse.client, warehouse.settings, PLAN, warehouse.vault_dir)
+
+
+def of_another_project(warehouse: Warehouse) -> None:
+    warehouse.build(scope.whole(["build", "--select", "marts"], "another project"))
+
+
+def not_noted(warehouse: Warehouse) -> None:
+    warehouse.load("a build that could not be noted", 2)
+    warehouse.bring("sales.orders")
+
+
+def a_mart_is_missing(warehouse: Warehouse) -> None:
+    execute(warehouse.client, f"drop table {warehouse.settings.dataset('marts')}.fct_order")
+
+
+def the_ledger_is_missing(warehouse: Warehouse) -> None:
+    execute(warehouse.client, f"drop table {warehouse.settings.dataset('audit')}.table_loads")
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [late, nothing_waits, failed, a_part_failed, killed, of_another_project, not_noted, a_mart_is_missing,
+     the_ledger_is_missing],
+)  # fmt: skip
+def test_a_build_takes_everything_when_something_could_be_left_wrong(
+    warehouse: Warehouse, happened: Callable[[Warehouse], None]
+) -> None:
+    assert warehouse.plan().scope == "touched"
+    happened(warehouse)
+    assert warehouse.plan() == PLAN
+
+
+def test_a_stage_that_expired_is_made_again(warehouse: Warehouse) -> None:
+    execute(warehouse.client, f"drop table {warehouse.settings.dataset('staging')}.stg_wwi__orders")
+    warehouse.build(warehouse.plan(), 2)
+    warehouse.bring("sales.invoices")
+    assert "stg_wwi__orders" in warehouse.plan().arguments
+
+
+def test_every_change_of_the_project_is_another_project(warehouse: Warehouse, settings: Settings) -> None:
+    folder = warehouse.vault_dir
+    hashes = [build_record.project_hash(folder, settings)]
+    (folder / "target").mkdir()
+    (folder / "target" / "compiled.sql").write_text("select 1 as id")
+    assert build_record.project_hash(folder, settings) == hashes[0], "dbt's output is none"
+    (folder / "models" / "marts" / "fct_order.sql").write_text("select 2 as id")
+    hashes.append(build_record.project_hash(folder, settings))
+    (folder / "models" / "marts" / "fct_order.sql").rename(folder / "models" / "marts" / "fct_sale.sql")
+    hashes.append(build_record.project_hash(folder, settings))
+    (folder / "dbt_project.yml").write_text("vars: {key_range: 5}")
+    hashes.append(build_record.project_hash(folder, settings))
+    hashes.append(build_record.project_hash(folder, settings.model_copy(update={"personal_policy_tag": "t"})))
+    packages = folder / "dbt_packages" / "automate_dv"
+    packages.mkdir(parents=True)
+    (packages / "hub.sql").write_text("{% macro hub() %}{% endmacro %}")
+    hashes.append(build_record.project_hash(folder, settings))
+    assert len(set(hashes)) == len(hashes)
