@@ -131,7 +131,7 @@ def commit_id() -> str | None:
 
 
 def project_hash(vault_dir: Path, settings: Settings) -> str:
-    """Return what changes when the same rows could become other tables: project, packages, dbt, policy tag."""
+    """Return what changes when the same rows could become other tables: project, packages, policy tag."""
     found = hashlib.sha256(json.dumps([_packages(vault_dir), settings.policy_tag]).encode())
     paths = (path for pattern in PROJECT_FILES for path in vault_dir.rglob(pattern))
     for name in sorted(path.relative_to(vault_dir) for path in paths):
