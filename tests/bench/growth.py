@@ -2,13 +2,11 @@
 
 One business is lived through. Whenever its history has so many days, what is not loaded yet is loaded at
 once, and then one day more, which is measured. Before the first of these another day is loaded, for of it the
-emulator sees many statements for the first time. Processor seconds, unlike those on the wall, hardly depend
-on who else is at work.
+emulator sees many statements for the first time.
 """
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -28,8 +25,8 @@ from metadata.load import load_catalog
 from metadata.spec import Catalog
 from questions.sizes import layer_sizes
 from sandbox import postgres, warehouse
-from sandbox.services import read_address
-from tests.bench.platform import RECORD, RECORDER, timed
+from tests.bench.platform import RECORD, RECORDER
+from tests.bench.spent import Spent, spent
 
 if TYPE_CHECKING:
     from tests.bench.recorder import Ran
@@ -41,28 +38,24 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class DailyLoad:
-    """Seconds of the load of one day.
-
-    `engine`: inside the statements. `program` (we and dbt) and `warehouse` (the emulator): of the processor.
-    """
+    """A day: the rows of its batch, what its steps cost, and the seconds inside the engine's statements."""
 
     rows: int
-    ingest: float
-    build: float
+    models: int
+    ingest: Spent
+    build: Spent
     engine: float
-    program: float
-    warehouse: float
 
     @property
-    def whole(self) -> float:
-        """On the wall, from the source to tested marts."""
+    def whole(self) -> Spent:
+        """From the source to tested marts."""
         return self.ingest + self.build
 
 
 def measure(console: Console) -> None:
     """Measure, and print a row for each length of history."""
-    columns = "days", "raw vault", "day", "load s", "x first", "ingest", "build", "engine", "x first"
-    table = Table(*columns, "cpu: program", "warehouse", title=f"scale {SCALE:g}")
+    columns = "days", "raw vault", "day", "models", "load s", "x first", "ingest", "build", "engine"
+    table = Table(*columns, "x first", "cpu: program", "warehouse", title=f"scale {SCALE:g}")
     with running() as settings:
         catalog = load_catalog()
         first = None
@@ -78,10 +71,11 @@ def measure(console: Console) -> None:
             held = next(layer.rows for layer in layer_sizes(settings) if layer.layer == "raw_vault")
             table.add_row(
                 f"{days:,}", f"{held:,}", f"{load.rows:,}",
-                f"{load.whole:.1f}", f"{load.whole / first.whole:.2f}",
-                f"{load.ingest:.1f}", f"{load.build:.1f}",
+                f"{load.models}",
+                f"{load.whole.wall:.1f}", f"{load.whole.wall / first.whole.wall:.2f}",
+                f"{load.ingest.wall:.1f}", f"{load.build.wall:.1f}",
                 f"{load.engine:.1f}", f"{load.engine / first.engine:.2f}",
-                f"{load.program:.1f}", f"{load.warehouse:.1f}",
+                f"{load.whole.program:.1f}", f"{load.whole.warehouse:.1f}",
             )  # fmt: skip
     console.print(table)
 
@@ -107,18 +101,10 @@ def daily_load(settings: Settings, catalog: Catalog) -> DailyLoad:
     """Load what the source has and raw has not."""
     record = Path(os.environ[RECORD])
     record.unlink(missing_ok=True)
-    emulator = psutil.Process(warehouse_pid(settings))
-    ours, theirs = time.process_time(), sum(emulator.cpu_times()[:2])
-    batch, ingest_s = timed(lambda: run_batch(settings, catalog))
-    _, build_s = timed(lambda: build(settings))
-    return DailyLoad(
-        batch.rows_loaded,
-        ingest_s,
-        build_s,
-        sum(each.seconds for each in ran(record)),
-        time.process_time() - ours,
-        sum(emulator.cpu_times()[:2]) - theirs,
-    )
+    batch, ingest = spent(settings, lambda: run_batch(settings, catalog))
+    report, built = spent(settings, lambda: build(settings))
+    seconds = sum(each.seconds for each in ran(record))
+    return DailyLoad(batch.rows_loaded, report.models_passed, ingest, built, seconds)
 
 
 def ran(record: Path) -> "Iterator[Ran]":
@@ -126,10 +112,3 @@ def ran(record: Path) -> "Iterator[Ran]":
     from tests.bench.recorder import recorded  # noqa: PLC0415 - the emulator logs when it is imported
 
     return recorded(record)
-
-
-def warehouse_pid(settings: Settings) -> int:
-    """The process of the local warehouse."""
-    running_at = read_address(settings.home, warehouse.NAME)
-    assert running_at is not None
-    return int(running_at["pid"])

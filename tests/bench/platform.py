@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +26,7 @@ from metadata.reconciliation import load_reconciliation
 from questions.reconcile import reconcile
 from questions.sizes import layer_sizes
 from sandbox import postgres, warehouse
+from tests.bench.spent import Spent, spent
 
 if TYPE_CHECKING:
     from tests.bench.recorder import Ran
@@ -77,25 +78,32 @@ def _measure(console: Console, settings: Settings) -> None:
     step("idle ingest", seconds, "nothing changed")
 
     before = _copy(settings)
-    shares = Table("build", "seconds", "in the engine", "bare engine", "x bare", "nodes' seconds by layer")
-    first, seconds = timed(lambda: build(settings))
+    shares = Table(
+        "build", "seconds", "in the engine", "cpu: program", "warehouse", "nodes' seconds by layer",
+        "bare engine", "x bare",
+    )  # fmt: skip
+    first, cost = spent(settings, lambda: build(settings))
     ran = list(recorded(_record(settings)))
     rows = {layer.layer: layer.rows for layer in layer_sizes(settings)}
     nodes = f"{first.models_passed} models, {first.tests_passed} tests"
-    step("first build", seconds, f"{nodes}, {rows['raw_vault']:,} rows in the raw vault")
+    in_vault = rows["raw_vault"]
+    what = f"{nodes}, {in_vault:,} rows in the raw vault, {in_vault / cost.wall:,.0f} a second"
+    step("first build", cost.wall, what)
     _, seconds = timed(lambda: reconcile(settings, catalog, load_reconciliation(catalog)))
     step("reconcile", seconds, "source = raw = vault = marts")
     floor = asyncio.run(replay(before, [each for each in ran if not each.is_bookkeeping]))
-    _share(shares, "first", first, ran, floor)
+    bare = f"{floor:.1f}", f"{first.seconds / floor:.1f}"
+    shares.add_row("first", *_share(first, cost, ran), *bare)
 
     for _ in range(2):  # the first day's statements are new to the emulator, those of the second it knows
         simulation.simulate(settings, days=1)
         day, ingest_s = timed(lambda: run_batch(settings, catalog))
         _record(settings).unlink()
-        daily, build_s = timed(lambda: build(settings))
+        daily, cost = spent(settings, lambda: build(settings))
     step("daily ingest", ingest_s, f"{day.rows_loaded:,} rows")
-    step("daily build", build_s, f"{build_s / first.seconds:.2f} of the first build")
-    _share(shares, "daily", daily, list(recorded(_record(settings))), None)
+    nodes = f"{daily.models_passed} models, {daily.tests_passed} tests"
+    step("daily build", cost.wall, f"{nodes}, {cost.wall / first.seconds:.2f} of the first build")
+    shares.add_row("daily", *_share(daily, cost, recorded(_record(settings))))
     console.print(steps, shares)
 
 
@@ -113,8 +121,9 @@ def _copy(settings: Settings) -> Path:
     return copy
 
 
-def _share(table: Table, name: str, report: BuildReport, ran: "list[Ran]", floor: float | None) -> None:
+def _share(report: BuildReport, cost: Spent, ran: "Iterable[Ran]") -> tuple[str, ...]:
+    """The cells of a build: seconds, in the engine, of the processor, and of the nodes by layer."""
     engine = sum(each.seconds for each in ran)
     layers = ", ".join(f"{layer} {seconds:.0f}" for layer, seconds in report.layer_seconds.items())
-    bare = ("", "") if floor is None else (f"{floor:.1f}", f"{report.seconds / floor:.1f}")
-    table.add_row(name, f"{report.seconds:.1f}", f"{engine:.1f}", *bare, layers)
+    seconds = (report.seconds, engine, cost.program, cost.warehouse)
+    return (*(f"{each:.1f}" for each in seconds), layers)
