@@ -9,7 +9,7 @@ import yaml
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 from questions.bytes_billed import Span, TableStatistics, billed, grown
-from questions.scans import Columns, Scan, scans
+from questions.scans import Columns, Known, Scan, scans
 
 MB = 2**20
 LATER = 10  # times the history, at which `later` is
@@ -52,10 +52,10 @@ def read_by(
     models: Sequence[Model], project: str, columns: Columns, views: Mapping[str, str]
 ) -> dict[str, tuple[tuple[Scan, ...], ...]]:
     """Return the scans of each query by model. Raises PermanentError naming the model at fault."""
-    found = {}
+    known, found = Known(project, columns, views), {}
     for model in models:
         try:
-            found[model.name] = tuple(scans(sql, project, columns, views) for sql in model.queries)
+            found[model.name] = tuple(scans(sql, known) for sql in model.queries)
         except PermanentError as error:
             raise PermanentError(f"model {model.name}: {error}") from error
     return found

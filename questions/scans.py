@@ -8,6 +8,7 @@ must hold without luck.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 import sqlglot
@@ -17,6 +18,7 @@ from sqlglot.optimizer.pushdown_predicates import pushdown_predicates
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.schema import MappingSchema
 
 from ingestion.errors import PermanentError
 
@@ -40,22 +42,34 @@ class Scan:
         return self.condition is None or _may_hold(self.condition, column, low, high)
 
 
-def scans(sql: str, project: str, columns: Columns, views: Mapping[str, str]) -> tuple[Scan, ...]:
-    """Return what a query reads. `views` are queries by `dataset.view`; each is read through.
+class Known:
+    """What queries of a project may name: tables by their columns, views by their queries.
 
-    Raises PermanentError for SQL that cannot be understood, and for a table that is not in `columns`.
+    Made once for many queries: a view is parsed when it is first met, and the columns are looked up by each
+    query, not copied for it.
+    """
+
+    def __init__(self, project: str, columns: Columns, views: Mapping[str, str]) -> None:
+        self.columns = columns
+        self.schema = MappingSchema({project: _by_dataset(columns)}, dialect=_DIALECT)
+        self.views: dict[str, Any] = {
+            f"{project}.{name}": cache(partial(sqlglot.parse_one, text, read=_DIALECT))
+            for name, text in views.items()
+        }
+
+
+def scans(sql: str, known: Known) -> tuple[Scan, ...]:
+    """Return what a query reads; a view is read through.
+
+    Raises PermanentError for SQL that cannot be understood, and for a table that is not known.
     """
     try:
         query = sqlglot.parse_one(sql, read=_DIALECT)
-        made: dict[str, Any] = {
-            f"{project}.{name}": sqlglot.parse_one(text, read=_DIALECT) for name, text in views.items()
-        }
-        query = exp.expand(query, made, dialect=_DIALECT, copy=False)
-        _check_known(query, columns)
-        schema: dict[str, object] = {project: _by_dataset(columns)}
-        query = qualify(query, schema=schema, dialect=_DIALECT, validate_qualify_columns=False)
+        query = exp.expand(query, known.views, dialect=_DIALECT, copy=False)
+        _check_known(query, known.columns)
+        query = qualify(query, schema=known.schema, dialect=_DIALECT, validate_qualify_columns=False)
         query = pushdown_predicates(query, dialect=_DIALECT)
-        query = pushdown_projections(query, schema=schema, dialect=_DIALECT)
+        query = pushdown_projections(query, schema=known.schema, dialect=_DIALECT)
         found = []
         for scope in traverse_scope(query):
             where = scope.expression.args.get("where")
@@ -75,12 +89,12 @@ def _check_known(query: exp.Expr, columns: Columns) -> None:
             raise PermanentError(f"table {table.db}.{table.name} does not exist. Run `wwi build` first.")
 
 
-def _by_dataset(columns: Columns) -> dict[str, dict[str, dict[str, str]]]:
+def _by_dataset(columns: Columns) -> dict[str, object]:
     datasets: dict[str, dict[str, dict[str, str]]] = {}
     for name, types in columns.items():
         dataset, _, table = name.partition(".")
         datasets.setdefault(dataset, {})[table] = dict(types)
-    return datasets
+    return dict(datasets)
 
 
 def _may_hold(condition: exp.Expr, column: str, low: Value | None, high: Value | None) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from ingestion.errors import PermanentError
 from questions.bytes_billed import Partition, Span, TableStatistics, billed, grown, read_bytes
 from questions.daily_bytes import MB, Model, ModelBytes, judged, load_budgets, read_by
-from questions.scans import Scan, scans
+from questions.scans import Known, Scan, scans
 
 PROJECT = "p"
 COLUMNS = {
@@ -25,7 +25,8 @@ TEN_TIMES = Span(10, 100)
 
 def read(sql: str) -> dict[str, Scan]:
     """The scans of a query, each of another table."""
-    found = scans(sql, PROJECT, COLUMNS, {"staging.view": f"select hk, load_dts from {HUB} where number < 5"})
+    views = {"staging.view": f"select hk, load_dts from {HUB} where number < 5"}
+    found = scans(sql, Known(PROJECT, COLUMNS, views))
     assert len({each.table for each in found}) == len(found)
     return {each.table: each for each in found}
 
