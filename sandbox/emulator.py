@@ -17,6 +17,8 @@ are kept, too.
 Translating. It depends on nothing but the text, the columns of its tables and the caller, and a build says
 most of what the build before it said: the last translations are kept.
 
+Columns of a dataset. `sandbox.information_schema` tells them in a tenth of the time.
+
 And it makes one answer true: the rows of a load job are those of its files, not those its table then has.
 """
 
@@ -33,10 +35,13 @@ from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.cli import main
 from bqemulator.jobs import executor
 from bqemulator.sql import table_rewriter
+from bqemulator.sql.rewriter import information_schema
 from bqemulator.sql.translator import SQLTranslator
 from bqemulator.versioning.snapshots import SnapshotManager
 from sqlglot import exp
 from sqlglot.dialects import Dialect
+
+from sandbox.information_schema import columns_as_json
 
 # engine: speed
 TREES = 64
@@ -131,6 +136,7 @@ def spare() -> None:
     SQLTranslator.translate = _translate_once  # type: ignore[assignment, method-assign]
     kept = lru_cache(maxsize=TRANSLATIONS)(table_rewriter.rewrite_table_refs)
     executor.rewrite_table_refs = kept  # type: ignore[attr-defined]
+    information_schema._columns_as_values = columns_as_json
     jobs.execute_load_job = upload.execute_load_job = _load_and_count  # type: ignore[attr-defined]
 
 
