@@ -12,7 +12,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from google.cloud.bigquery import Client
 from flows import build_record, scope
 from flows.clock import wait_for_batches
 from flows.node_retry import node_retries
+from flows.scope import Scope
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
@@ -65,7 +66,10 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of each layer."""
+    """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of each layer.
+
+    `scope`: which part of the project it took, see flows/scope.py.
+    """
 
     seconds: float
     models_passed: int = 0
@@ -74,6 +78,13 @@ class BuildReport:
     skipped: int = 0
     failures: tuple[NodeFailure, ...] = ()
     layer_seconds: Mapping[str, float] = field(default_factory=dict)
+    scope: Scope = "all"
+
+    @property
+    def outcome(self) -> str:
+        """The counts as people read them."""
+        counts = f"{self.models_passed} models, {self.tests_passed} tests passed, {self.warned} warned"
+        return f"{counts}: what the batches touch" if self.scope == "touched" else counts
 
 
 class BuildFailedError(PermanentError):
@@ -192,7 +203,7 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
                 raise
             lease.check()
             build_record.end(client, settings, begun, results, raw_prefix=raw_prefix)
-    report = summarise(results, time.monotonic() - started)
+    report = replace(summarise(results, time.monotonic() - started), scope=made.scope)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds
     logger.info("build scope=%s models=%d tests=%d seconds=%.1f", made.scope, *counts)

@@ -41,7 +41,7 @@ class DailyReport:
             (
                 "build",
                 self.seconds["build"],
-                f"{build.models_passed} models, {build.tests_passed} tests passed, {build.warned} warned",
+                build.outcome,
             ),
             (
                 "reconcile",

@@ -40,8 +40,7 @@ def show_batch(report: BatchReport) -> None:
 def show_build(report: BuildReport) -> None:
     """Print a build: counts and where the time went."""
     print_table(
-        f"build: {report.models_passed} models, {report.tests_passed} tests passed, "
-        f"{report.warned} warned, {report.seconds:.1f} s",
+        f"build: {report.outcome}; {report.seconds:.1f} s",
         ("layer", "seconds of its nodes"),
         ((name, round(report.layer_seconds[name], 1)) for name in LAYERS if name in report.layer_seconds),
     )

@@ -265,17 +265,37 @@ def wait_for(found: Callable[[], Any]) -> Any:
     return it
 
 
+def test_a_day_builds_what_it_touches(loaded: Wwi, count: Count, platform: Settings) -> None:
+    assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
+    before = count("audit.vault_loads")
+    done = loaded("run")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert count("audit.vault_loads") == before + 1
+    audit = platform.dataset("audit")
+    nodes = loaded(
+        "query",
+        f"select scope, name from {audit}.build_nodes as nodes "
+        f"inner join (select * from {audit}.builds order by started_at desc limit 1) as builds "
+        "on nodes.invocation_id = builds.invocation_id",
+        "--format", "json",
+    )  # fmt: skip
+    built = {row["name"] for row in json.loads(nodes.stdout) if row["scope"] == "touched"}
+    assert {"stg_wwi__orders", "hub_order", "pit_order", "bv_snapshot", "fct_sale"} <= built
+    assert not {"stg_wwi__countries", "hub_country", "dim_payment_method"} & built
+
+
 def test_a_failed_node_fails_the_run_and_is_named_with_the_reason(loaded: Wwi, platform: Settings) -> None:
-    """In a hub on which most of the marts depend, so that what comes after it is skipped."""
-    hub = f"{platform.dataset('raw_vault')}.hub_person"
+    """In a hub on which most of the facts depend, so that what comes after it is skipped."""
+    assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
+    hub = f"{platform.dataset('raw_vault')}.hub_order"
     planted = "select md5('planted'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
     made = loaded("query", f"insert into {hub} {planted} union all {planted}")
     assert made.returncode == 0, made.stderr
-    done = loaded("run", "--full")  # a batch that touches no person would leave the hub out
-    removed = loaded("query", f"delete from {hub} where person_id = -1")
+    done = loaded("run")
+    removed = loaded("query", f"delete from {hub} where order_id = -1")
     assert removed.returncode == 0, removed.stderr
     assert done.returncode == 1
-    assert "hub_person" in done.stderr
+    assert "hub_order" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
@@ -334,25 +354,6 @@ def test_a_run_killed_in_the_middle_is_made_good_by_the_next(
     assert count("audit.vault_loads") > before
     assert count("marts.fct_order", "distinct lineage_key") > 1
     assert loaded("reconcile").returncode == 0
-
-
-def test_a_day_builds_what_it_touches(loaded: Wwi, count: Count, platform: Settings) -> None:
-    assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
-    before = count("audit.vault_loads")
-    done = loaded("run")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert count("audit.vault_loads") == before + 1
-    audit = platform.dataset("audit")
-    nodes = loaded(
-        "query",
-        f"select scope, name from {audit}.build_nodes as nodes "
-        f"inner join (select * from {audit}.builds order by started_at desc limit 1) as builds "
-        "on nodes.invocation_id = builds.invocation_id",
-        "--format", "json",
-    )  # fmt: skip
-    built = {row["name"] for row in json.loads(nodes.stdout) if row["scope"] == "touched"}
-    assert {"stg_wwi__orders", "hub_order", "pit_order", "bv_snapshot", "fct_sale"} <= built
-    assert not {"stg_wwi__countries", "hub_country", "dim_payment_method"} & built
 
 
 def test_a_daily_load_reads_its_batch_and_stays_within_its_budget(loaded: Wwi) -> None:
