@@ -57,7 +57,10 @@ def whole(arguments: Sequence[str], project_hash: str) -> Plan:
 def narrowed(plan: Plan, client: Client, settings: Settings, vault_dir: Path) -> Plan:
     """The plan of a build of everything without what the waiting batches do not touch, where that is safe."""
     try:
-        selection = _touched(client, settings, vault_dir, plan.project_hash)
+        is_safe = builds.is_continued(client, settings, plan.project_hash) and not any(
+            _missing(client, settings, vault_dir, layer) for layer in KEPT
+        )
+        selection = touched(client, settings, vault_dir) if is_safe else None
     except WwiError as error:
         logger.warning("everything is built, for it cannot be told what the batches touch: %s", error)
         return plan
@@ -67,16 +70,13 @@ def narrowed(plan: Plan, client: Client, settings: Settings, vault_dir: Path) ->
     return Plan(arguments, "touched", plan.project_hash)
 
 
-def _touched(
-    client: Client, settings: Settings, vault_dir: Path, project_hash: str
-) -> tuple[str, ...] | None:
-    """dbt's selection of what the waiting batches touch; None when everything is to be built."""
+def touched(client: Client, settings: Settings, vault_dir: Path) -> tuple[str, ...] | None:
+    """Return dbt's selection of what the waiting batches touch; None when it cannot stand for everything.
+
+    That is so when no batch waits, or one is not newer than all that the vault holds.
+    """
     waiting = _waiting(client, settings)
     if waiting is None or not waiting.is_newest:
-        return None
-    if not builds.is_continued(client, settings, project_hash):
-        return None
-    if any(_missing(client, settings, vault_dir, layer) for layer in KEPT):
         return None
     # BigQuery lets stages expire, and a model that is made of several reads all of them
     stages = _missing(client, settings, vault_dir, MADE_AGAIN)
