@@ -5,7 +5,7 @@ the load will cost when the history has become many times as long. The models ar
 would run them; when no batch waits, as the last one did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from questions.table_statistics import column_types, history, measure
 FIRST_DAY = "2013-01-01"  # of the business
 BUDGETS = dbt.VAULT_DIR / "cost_budget.yml"
 NARROWING = ".touching_keys"  # the macro of models that want to know which keys their stages hold
+GROWING = "growing"  # what a bridge says of hubs of which it reads the ranges that its stage names
+EFFECTIVITY = "eff_sat_"
 # a load is billed for its tests, too, but they are not judged; files about the project nobody reads here
 MODELS_ONLY = ("--select", "resource_type:model", "--indirect-selection", "empty", "--no-write-json")
 # what pending_load_dts writes when no batch waits
@@ -82,20 +84,33 @@ def partitionings(nodes: Sequence[Any]) -> dict[str, Partitioning | None]:
 
 def _asked_of_stages(nodes: Sequence[Any]) -> dict[str, tuple[str, ...]]:
     """The queries by which a run asks a stage, once, which keys its batch touches; by the stage's id."""
-    stages = {node.unique_id: node for node in nodes if node.fqn[1] == "staging"}
-    wanted = {
-        (stage, node.config.get("partition_by")["field"])
-        for node in nodes
-        if any(macro.endswith(NARROWING) for macro in node.depends_on.macros)
-        for stage in node.depends_on.nodes
-        if stage in stages
-    }
+    models = {node.unique_id: node for node in nodes}
+    wanted = {(stage, column) for node in nodes for stage, column in _ranges_wanted(node, models)}
     found: dict[str, tuple[str, ...]] = {}
     for stage, number in sorted(wanted):
-        of = stages[stage]
+        of = models[stage]
         sql = f"select {number} from `{of.database}`.`{of.schema}`.`{of.alias}`"
         found[stage] = (*found.get(stage, ()), sql)
     return found
+
+
+def _ranges_wanted(node: Any, models: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The stages, by id, and the columns of theirs whose ranges a model wants to know.
+
+    What a bridge asks of its own number, its effectivity has asked.
+    """
+    if any(macro.endswith(NARROWING) for macro in node.depends_on.macros):
+        for stage in _stages(node, models):
+            yield stage, node.config.get("partition_by")["field"]
+    for end in node.config.meta.get(GROWING, {}).values():
+        for parent in node.depends_on.nodes:
+            if parent in models and models[parent].name.startswith(EFFECTIVITY):
+                for stage in _stages(models[parent], models):
+                    yield stage, f"{end}_id"
+
+
+def _stages(node: Any, models: Mapping[str, Any]) -> list[str]:
+    return [each for each in node.depends_on.nodes if each in models and models[each].fqn[1] == "staging"]
 
 
 def _newest_batch(settings: Settings) -> str:

@@ -24,23 +24,25 @@ RAW_SCHEMA = pa.schema(
     {"parcel_id": pa.int64(), "depot_id": pa.int64(), "state": pa.string(), "change_type": pa.string()}
 )
 WIDTH = 10_000  # numbers a partition, the project's key_range
+FAR = 3 * WIDTH + 1  # a depot in a partition of its own
 MANY = [number * WIDTH + 7 for number in range(1, 130)]
 # batch -> parcel -> (state, depot); batches in one tuple are loaded at once. Old parcels change and change
-# back, alone and among new ones; a batch is empty; one touches more ranges than a condition lists.
-Batch = Mapping[int | None, tuple[str, int]]
+# back, alone and among new ones; a batch is empty; one touches more ranges than a condition lists. They move
+# to another depot and back, and to none; the far one is told of after a parcel was there (stg_wwi__depots).
+Batch = Mapping[int | None, tuple[str, int | None]]
 LOADS: tuple[tuple[Batch, ...], ...] = (
     ({1: ("a", 1), 2: ("a", 1), WIDTH - 1: ("a", 1), WIDTH: ("a", 1), -5: ("a", 1)},),
-    ({2: ("b", 1), 2 * WIDTH + 5: ("a", 2), None: ("a", 1)},),
-    ({2: ("a", 2), WIDTH: ("b", 1)}, {2: ("a", 1), WIDTH - 1: ("a", 1), -5: ("b", 1)}),
+    ({2: ("b", 1), 2 * WIDTH + 5: ("b", FAR), None: ("a", 1)},),
+    ({2: ("a", FAR), WIDTH: ("b", 1)}, {2: ("a", 1), WIDTH - 1: ("a", 1), -5: ("b", None)}),
     ({},),
     (dict.fromkeys(MANY, ("a", 1)),),
-    ({2: ("a", 1), 50 * WIDTH + 7: ("b", 2), 10**9: ("a", 1)},),
+    ({2: ("a", 1), 50 * WIDTH + 7: ("b", FAR), 10**9: ("a", 1)},),
 )
-# what somebody builds of the last load before all of it is built: the points in time lack a satellite
-PART = ("stg_wwi__parcels", "sat_parcel__state+")
+# what somebody builds of the last load before all of it is built: points in time and bridge lack a table
+PART = ("stg_wwi__parcels", "sat_parcel__state+", "eff_sat_parcel_depot+")
 LATE = 3
 FIRST_OF_LAST_LOAD = 7
-Vault = dict[str, list[str]]  # raw vault and points in time: table -> rows
+Vault = dict[str, list[str]]  # raw vault, points in time and bridge: table -> rows
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,27 @@ def test_a_batch_that_comes_again_changes_nothing(loaded: Loaded) -> None:
     assert loaded.again == loaded.vault
 
 
-@pytest.mark.parametrize("model", ["hub_parcel", "link_parcel_depot", "sat_parcel__state", "pit_parcel"])
+def test_a_bridge_has_each_relationship_from_the_load_at_which_it_came(loaded: Loaded) -> None:
+    depots: dict[int, list[int | None]] = {}
+    for row in loaded.sandbox.query("select * from {business_vault}.bridge_parcel order by load_dts"):
+        depots.setdefault(row["parcel_id"], []).append(row["depot_id"])
+    assert depots == {
+        **{parcel: [1] for parcel in (1, WIDTH - 1, WIDTH, 10**9, *MANY)},
+        2: [1, FAR, 1],
+        -5: [1, None],
+        2 * WIDTH + 5: [None],  # its depot was not known then
+        50 * WIDTH + 7: [1, FAR],
+    }
+
+
+def test_a_bridge_reads_of_a_growing_hub_what_the_stage_names(loaded: Loaded) -> None:
+    sql = loaded.statements["bridge_parcel"]
+    assert f"depot_id between 1 and 1 or depot_id between {FAR} and {FAR}" in sql
+
+
+@pytest.mark.parametrize(
+    "model", ["hub_parcel", "link_parcel_depot", "sat_parcel__state", "pit_parcel", "bridge_parcel"]
+)
 def test_the_target_is_read_where_the_batch_has_keys_and_nowhere_else(loaded: Loaded, model: str) -> None:
     sql = loaded.statements[model]
     assert (

@@ -34,8 +34,9 @@
 {#-
     Condition on `number`, with constants, for BigQuery skips partitions for them alone: it lies between the
     first and the last that the stages have in a partition. The stages are built before and hold one batch.
+    `column`: what the stages call the number, where that is not its own name.
 -#}
-{% macro touched_ranges(number, stages) -%}
+{% macro touched_ranges(number, stages, column=none) -%}
     {%- set most = 100 -%}
     {%- set ranges = [] -%}
     {#- a build has looked before its first model; a dry run would be told of a column nobody knows -#}
@@ -48,7 +49,7 @@
         {%- if flags.WHICH == 'compile' and load_relation(stage) is none -%}
             {{ return('true') }}
         {%- endif -%}
-        {%- do ranges.extend(ranges_of_stage(stage, number)) -%}
+        {%- do ranges.extend(ranges_of_stage(stage, column or number)) -%}
     {%- endfor -%}
     {%- set ranges = ranges | unique | sort -%}
     {%- if not ranges -%}
@@ -61,6 +62,20 @@
         {%- do conditions.append(number ~ ' between ' ~ range[0] ~ ' and ' ~ range[1]) -%}
     {%- endfor -%}
     {{ return(conditions | join(' or ')) }}
+{%- endmacro %}
+
+{#-
+    The same for an incremental model that adds what a load brought to raw vault `tables`: none where it reads
+    everything, as in a first build. What is added stays, so it is added when all that the model is made of has
+    the batch: by a build that takes all that the batch feeds.
+-#}
+{% macro touched_by_load(number, tables, column=none) -%}
+    {%- if not execute or not flags.INTROSPECT or not is_incremental() -%}
+        {{ return(none) }}
+    {%- elif not selects_pending_vault() -%}
+        {{ return('false') }}
+    {%- endif -%}
+    {{ return(touched_ranges(number, stages_of(tables), column)) }}
 {%- endmacro %}
 
 {#-

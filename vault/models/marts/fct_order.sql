@@ -1,4 +1,12 @@
-with lines as (
+with orders_of_lines as (
+    {{ latest(ref('bridge_order_line'), 'order_line_hk') }}
+),
+
+parties_of_orders as (
+    {{ latest(ref('bridge_order'), 'order_hk') }}
+),
+
+lines as (
     {{ latest(ref('sat_order_line__details'), 'order_line_hk') }}
 ),
 
@@ -26,12 +34,12 @@ order_lines as (
     select
         bridge.order_line_id,
         bridge.order_id,
-        bridge.backorder_order_id,
+        parties.backorder_order_id,
         bridge.stock_item_id,
-        bridge.customer_id,
-        bridge.delivery_city_id,
-        bridge.salesperson_person_id,
-        bridge.picked_by_person_id,
+        parties.customer_id,
+        customer_city.delivery_city_id,
+        parties.salesperson_person_id,
+        parties.picked_by_person_id,
         lines.description,
         lines.package_type_id,
         lines.quantity,
@@ -47,19 +55,24 @@ order_lines as (
         ) as edited_when,
         greatest(
             bridge.load_dts,
+            coalesce(parties.load_dts, bridge.load_dts),
             lines.load_dts,
             line_progress.load_dts,
             line_status.load_dts,
             coalesce(orders.load_dts, lines.load_dts),
             coalesce(order_progress.load_dts, lines.load_dts)
         ) as load_dts
-    from {{ ref('bridge_order_line') }} as bridge
+    from orders_of_lines as bridge
     inner join lines
         on bridge.order_line_hk = lines.order_line_hk
     inner join line_progress
         on bridge.order_line_hk = line_progress.order_line_hk
     inner join line_status
         on bridge.order_line_hk = line_status.order_line_hk
+    left join parties_of_orders as parties
+        on bridge.order_hk = parties.order_hk
+    left join {{ ref('bv_customer_city') }} as customer_city
+        on parties.customer_hk = customer_city.customer_hk
     left join orders
         on bridge.order_hk = orders.order_hk
     left join order_progress

@@ -1,4 +1,12 @@
-with lines as (
+with orders_of_lines as (
+    {{ latest(ref('bridge_purchase_order_line'), 'purchase_order_line_hk') }}
+),
+
+parties_of_orders as (
+    {{ latest(ref('bridge_purchase_order'), 'purchase_order_hk') }}
+),
+
+lines as (
     {{ latest(ref('sat_purchase_order_line__details'), 'purchase_order_line_hk') }}
 ),
 
@@ -30,7 +38,7 @@ order_lines as (
     select
         bridge.purchase_order_line_id,
         bridge.purchase_order_id,
-        bridge.supplier_id,
+        parties.supplier_id,
         bridge.stock_item_id,
         orders.order_date,
         lines.ordered_outers,
@@ -47,19 +55,22 @@ order_lines as (
         ) as edited_when,
         greatest(
             bridge.load_dts,
+            coalesce(parties.load_dts, bridge.load_dts),
             lines.load_dts,
             line_progress.load_dts,
             line_status.load_dts,
             coalesce(orders.load_dts, lines.load_dts),
             coalesce(order_progress.load_dts, lines.load_dts)
         ) as load_dts
-    from {{ ref('bridge_purchase_order_line') }} as bridge
+    from orders_of_lines as bridge
     inner join lines
         on bridge.purchase_order_line_hk = lines.purchase_order_line_hk
     inner join line_progress
         on bridge.purchase_order_line_hk = line_progress.purchase_order_line_hk
     inner join line_status
         on bridge.purchase_order_line_hk = line_status.purchase_order_line_hk
+    left join parties_of_orders as parties
+        on bridge.purchase_order_hk = parties.purchase_order_hk
     left join orders
         on bridge.purchase_order_hk = orders.purchase_order_hk
     left join order_progress

@@ -1,4 +1,12 @@
-with lines as (
+with invoices_of_lines as (
+    {{ latest(ref('bridge_invoice_line'), 'invoice_line_hk') }}
+),
+
+parties_of_invoices as (
+    {{ latest(ref('bridge_invoice'), 'invoice_hk') }}
+),
+
+lines as (
     {{ latest(ref('sat_invoice_line__details'), 'invoice_line_hk') }}
 ),
 
@@ -27,10 +35,10 @@ invoice_lines as (
         bridge.invoice_line_id,
         bridge.invoice_id,
         bridge.stock_item_id,
-        bridge.customer_id,
-        bridge.bill_to_customer_id,
-        bridge.delivery_city_id,
-        bridge.salesperson_person_id,
+        parties.customer_id,
+        parties.bill_to_customer_id,
+        customer_city.delivery_city_id,
+        parties.salesperson_person_id,
         lines.description,
         lines.package_type_id,
         lines.quantity,
@@ -51,16 +59,21 @@ invoice_lines as (
         ) as edited_when,
         greatest(
             bridge.load_dts,
+            coalesce(parties.load_dts, bridge.load_dts),
             lines.load_dts,
             line_status.load_dts,
             coalesce(invoices.load_dts, lines.load_dts),
             coalesce(invoice_delivery.load_dts, lines.load_dts)
         ) as load_dts
-    from {{ ref('bridge_invoice_line') }} as bridge
+    from invoices_of_lines as bridge
     inner join lines
         on bridge.invoice_line_hk = lines.invoice_line_hk
     inner join line_status
         on bridge.invoice_line_hk = line_status.invoice_line_hk
+    left join parties_of_invoices as parties
+        on bridge.invoice_hk = parties.invoice_hk
+    left join {{ ref('bv_customer_city') }} as customer_city
+        on parties.customer_hk = customer_city.customer_hk
     left join invoices
         on bridge.invoice_hk = invoices.invoice_hk
     left join invoice_delivery

@@ -1,4 +1,16 @@
-with customer_details as (
+with parties_of_customer_entries as (
+    {{ latest(ref('bridge_customer_transaction'), 'customer_transaction_hk') }}
+),
+
+parties_of_invoices as (
+    {{ latest(ref('bridge_invoice'), 'invoice_hk') }}
+),
+
+parties_of_supplier_entries as (
+    {{ latest(ref('bridge_supplier_transaction'), 'supplier_transaction_hk') }}
+),
+
+customer_details as (
     {{ latest(ref('sat_customer_transaction__details'), 'customer_transaction_hk') }}
 ),
 
@@ -27,8 +39,9 @@ entries as (
         bridge.customer_transaction_id as transaction_key,
         bridge.customer_transaction_id,
         cast(null as int64) as supplier_transaction_id,
-        bridge.customer_id,
-        bridge.bill_to_customer_id,
+        -- a payment has no invoice: it is the payer's own
+        coalesce(invoices.customer_id, bridge.customer_id) as customer_id,
+        bridge.customer_id as bill_to_customer_id,
         cast(null as int64) as supplier_id,
         bridge.invoice_id,
         cast(null as int64) as purchase_order_id,
@@ -44,9 +57,15 @@ entries as (
         settlement.last_edited_when as edited_when,
         coalesce(status.is_deleted, false) as is_deleted,
         greatest(
-            bridge.load_dts, details.load_dts, settlement.load_dts, status.load_dts
+            bridge.load_dts,
+            coalesce(invoices.load_dts, bridge.load_dts),
+            details.load_dts,
+            settlement.load_dts,
+            status.load_dts
         ) as load_dts
-    from {{ ref('bridge_customer_transaction') }} as bridge
+    from parties_of_customer_entries as bridge
+    left join parties_of_invoices as invoices
+        on bridge.invoice_hk = invoices.invoice_hk
     inner join customer_details as details
         on bridge.customer_transaction_hk = details.customer_transaction_hk
     inner join customer_settlement as settlement
@@ -78,7 +97,7 @@ entries as (
         greatest(
             bridge.load_dts, details.load_dts, settlement.load_dts, status.load_dts
         ) as load_dts
-    from {{ ref('bridge_supplier_transaction') }} as bridge
+    from parties_of_supplier_entries as bridge
     inner join supplier_details as details
         on bridge.supplier_transaction_hk = details.supplier_transaction_hk
     inner join supplier_settlement as settlement

@@ -26,6 +26,7 @@ select
     sat_parcel__state_hashdiff,
     eff_sat_parcel_depot_hashdiff,
     parcel_id,
+    depot_id,
     state,
     load_dts,
     record_source

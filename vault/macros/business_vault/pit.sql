@@ -7,16 +7,11 @@
     days cost nothing; the running maximum replaces a join of each satellite with itself.
 
     With `number`, by which all of them are partitioned, an incremental model only adds the points that a load
-    brings, and reads the ranges of numbers that it touches. A point stays as it was added, so it is added when
-    all satellites have the batch: by a build that takes all that the batch feeds.
+    brings, and reads the ranges of numbers that it touches. A point stays as it was added.
 -#}
 {% macro pit(hub, satellites, number=none) -%}
     {%- set key = hub ~ '_hk' -%}
-    {%- set adds = execute and flags.INTROSPECT and number and is_incremental() -%}
-    {%- set touched = 'false' -%}
-    {%- if adds and selects_pending_vault() -%}
-        {%- set touched = touched_ranges(number, stages_of(satellites.values())) -%}
-    {%- endif -%}
+    {%- set touched = touched_by_load(number, satellites.values()) if number else none -%}
     with events as (
         {%- for name, table in satellites.items() %}
         select
@@ -27,7 +22,7 @@
             load_dts,
             '{{ name }}' as changed
         from {{ ref(table) }}
-        {%- if adds %}
+        {%- if touched %}
         where {{ touched }}
         {%- endif %}
         {%- if not loop.last %}
@@ -71,7 +66,7 @@
 
     select points.*
     from points
-    {%- if adds %}
+    {%- if touched %}
     left join (select * from {{ this }} where {{ touched }}) as known
         on
             points.{{ key }} = known.{{ key }}

@@ -1,0 +1,10 @@
+{%- set number = "depot_id" %}
+{{ config(partition_by=ranges_of(number)) }}
+
+{{ touching_keys(number, ["stg_wwi__depots"], automate_dv.hub(
+    src_pk="depot_hk",
+    src_nk=["depot_id"],
+    src_ldts="load_dts",
+    src_source="record_source",
+    source_model="stg_wwi__depots",
+)) }}
