@@ -18,6 +18,7 @@ STATEMENTS = (
     "merge into a.b.d as held using (select 1 as n) as come on false "
     "when not matched then insert (n) values (n)",
     "create or replace view a.b.v as select cast(x as numeric) / y as q, safe_divide(x, y) as s from a.b.c",
+    "create table a.b.e (x numeric, y int64) as select x / 2, y from a.b.c",
     "insert into a.b.c (x, y) select x, y from unnest([struct(1 as x, 2 as y), (3, 4)])",
     "update a.b.c set x = safe.ln(x), y = avg_y where y in (select avg(y) from a.b.c)",
     "delete from a.b.c where date_diff(date '2020-01-01', day, week) > 1",
