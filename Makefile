@@ -41,10 +41,16 @@ generate: setup ## Write the staging and raw-vault models, the Holistics models,
 lint: setup ## Style, types, layering, SQL style, generated files current
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target .lint-types .lint-rest .lint-sql
+
+# the type check is one process, the SQL style as long as two of them: side by side neither core waits
+.lint-types:
 	@$(BIN)/mypy
+.lint-rest:
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m metadata.generate --check
 	@$(BIN)/python -m flows.reference --check
+.lint-sql:
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
 
 fix: setup ## Mend what the style checks can mend by themselves
@@ -117,4 +123,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint fix start stop serve compose up down build dashboard docs year tutorial history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint .lint-types .lint-rest .lint-sql fix start stop serve compose up down build dashboard docs year tutorial history chaos bench pin clean
