@@ -77,6 +77,7 @@ def typed(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The warehouse after the ingestion has made its tables, and one batch waits to be loaded."""
     warehouse = Warehouse(PROJECT)
     warehouse.rows["batch_id", "load_time"] = [("1", "2026-01-01 00:00:00.000000")]
+    warehouse.rows["batch_id", "raw_table", "has_rows"] = [("1", "sales__orders", "true")]
     # which keys a batch touches: two ranges of numbers, wherever it is asked
     warehouse.rows["first_number", "last_number"] = [("1", "10"), ("20001", "20002")]
     settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
@@ -96,7 +97,7 @@ def first(typed: Typed) -> Build:
 
 @pytest.fixture(scope="session")
 def second(first: Build, typed: Typed) -> Build:
-    """A later load: every raw vault table is there and merged into. Tests say the same SQL as before.
+    """A later load: every table of the vault is there and merged into. All else says the same SQL as before.
 
     Two batches are pending, and a hub holds newer rows than the first of them: it is taken back to before it.
     """
@@ -104,5 +105,9 @@ def second(first: Build, typed: Typed) -> Build:
         ("1", "2026-01-01 00:00:00.000000"),
         ("2", "2026-01-02 00:00:00.000000"),
     ]
+    typed.warehouse.rows["batch_id", "raw_table", "has_rows"] = [
+        ("1", "sales__orders", "true"),
+        ("2", "sales__orders", "true"),
+    ]
     typed.warehouse.rows["relation", "n"] = [(f"`{PROJECT}`.`wwi_raw_vault`.`hub_city`", "3")]
-    return typed.dbt("run")
+    return typed.dbt("run", "--select", "staging", "config.materialized:incremental")
