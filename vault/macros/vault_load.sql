@@ -68,7 +68,7 @@
     {{ return(known['tables_of_pending_batches']) }}
 {%- endmacro %}
 
-{#- The models of staging, raw vault and points in time that are made of these tables of raw; none: of any. -#}
+{#- The models of staging, raw vault, points in time and bridges that are made of these tables of raw; none: of any. -#}
 {% macro models_fed_by(tables) -%}
     {%- set found = [] -%}
     {%- for node in vault_models(['staging', 'raw_vault']) -%}
@@ -103,7 +103,7 @@
     {%- elif flags.FULL_REFRESH and selected | length < models | length -%}
         {{ exceptions.raise_compiler_error(
             "--full-refresh takes " ~ selected | length ~ " of the " ~ models | length
-            ~ " models of staging, raw vault and points in time; the tables of the rest would not fit. "
+            ~ " models of staging, raw vault, points in time and bridges; the tables of the rest would not fit. "
             ~ "Leave --select out, or select none of them."
         ) }}
     {%- elif not flags.FULL_REFRESH and has_ledger() -%}
@@ -263,7 +263,7 @@
     {%- if left and nodes -%}
         {%- do log(
             left | length ~ " batches stay pending. Of what batch " ~ left[0][0] ~ " feeds, " ~ left[0][1] ~ " of "
-            ~ left[0][2] ~ " models of staging, raw vault and points in time did not succeed in this run.", info=true
+            ~ left[0][2] ~ " models of staging, raw vault, points in time and bridges did not succeed in this run.", info=true
         ) -%}
     {%- endif -%}
     {{ return(found) }}
