@@ -84,12 +84,12 @@ def touched(client: Client, settings: Settings, vault_dir: Path) -> tuple[str, .
 
 
 def _waiting(client: Client, settings: Settings) -> Waiting | None:
-    """Which batches wait; None when none does, or when nothing was loaded yet."""
+    """Which batches wait; None when none does, nothing is loaded yet, or no table of one is told."""
     names = {name: ledger.table_name(settings, name) for name in ("batches", "table_loads", "vault_loads")}
     rows = _ask(client, settings, _WAITING.format(**names))
-    if not rows or rows[0]["newest_loaded"] is None:
+    if not rows or rows[0]["newest_loaded"] is None or any(row["table_name"] is None for row in rows):
         return None
-    tables = {raw_table(*row["table_name"].split(".")) for row in rows if row["table_name"]}
+    tables = {raw_table(*row["table_name"].split(".")) for row in rows if row["has_rows"]}
     is_newest = all(row["load_dts"] > row["newest_loaded"] for row in rows)
     return Waiting(tuple(sorted(tables)), is_newest)
 
@@ -106,15 +106,16 @@ def _ask(client: Client, settings: Settings, sql: str) -> Sequence[dict[str, Any
     return bigquery.query(client, sql, timeout_s=settings.query_timeout_s)
 
 
-# a row per batch and table that brought rows; one without a table brought none
+# a row per batch and table; one without a table may have brought anything
 _WAITING = """
 select
     batches.load_dts,
     loads.table_name,
+    coalesce(loads.rows_loaded, 0) > 0 as has_rows,
     (select max(load_dts) from {vault_loads}) as newest_loaded
 from {batches} as batches
 left join {table_loads} as loads
-    on batches.batch_id = loads.batch_id and loads.rows_loaded > 0
+    on batches.batch_id = loads.batch_id
 where batches.status = 'completed'
     and batches.batch_id not in (select batch_id from {vault_loads})
 """

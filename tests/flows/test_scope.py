@@ -158,6 +158,11 @@ def not_noted(warehouse: Warehouse) -> None:
     warehouse.bring("sales.orders")
 
 
+def nothing_is_told_of_a_batch(warehouse: Warehouse) -> None:
+    loads = ledger.table_name(warehouse.settings, "table_loads")
+    execute(warehouse.client, f"delete from {loads} where batch_id = {warehouse.batch}")
+
+
 def a_mart_is_missing(warehouse: Warehouse) -> None:
     execute(warehouse.client, f"drop table {warehouse.settings.dataset('marts')}.fct_order")
 
@@ -168,7 +173,8 @@ def the_ledger_is_missing(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize(
     "happened",
-    [late, nothing_waits, failed, a_part_failed, killed, of_another_project, not_noted, a_mart_is_missing,
+    [late, nothing_waits, failed, a_part_failed, killed, of_another_project, not_noted,
+     nothing_is_told_of_a_batch, a_mart_is_missing,
      the_ledger_is_missing],
 )  # fmt: skip
 def test_a_build_takes_everything_when_something_could_be_left_wrong(

@@ -23,12 +23,15 @@
     {%- if not vault_models(['staging', 'raw_vault']) or not has_ledger() -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- for tables in tables_of_pending_batches().values() -%}
-        {%- if models_fed_by(tables) | map(attribute='unique_id') | reject('in', selected_resources) | list -%}
-            {{ return(false) }}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ return(true) }}
+    {#- every point in time and bridge wants to know, and the batches may be many -#}
+    {%- set known = known_in_this_run() -%}
+    {%- if 'selects_pending_vault' not in known -%}
+        {%- set tables_of = tables_of_pending_batches().values() | list -%}
+        {%- set tables = none if none in tables_of else tables_of | sum(start=[]) | unique | list -%}
+        {%- set needed = models_fed_by(tables) | map(attribute='unique_id') -%}
+        {%- do known.update({'selects_pending_vault': not needed | reject('in', selected_resources) | list}) -%}
+    {%- endif -%}
+    {{ return(known['selects_pending_vault']) }}
 {%- endmacro %}
 
 {#- The pending batches: {batch_id: tables of raw that it brought rows of}, or none for all of them. -#}
