@@ -1,11 +1,15 @@
-"""What we spare the emulator changes nothing of what it makes of a statement."""
+"""What we spare the emulator changes nothing of what it makes of a statement, except that names stay unqualified."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.sandbox.translating import STATEMENTS
+import sqlglot
+from sqlglot.errors import OptimizeError
+from sqlglot.optimizer.qualify import qualify
+
+from tests.sandbox.translating import SCHEMA, STATEMENTS
 
 
 def translated(root: Path, *how: str) -> list[tuple[str, str]]:
@@ -16,10 +20,23 @@ def translated(root: Path, *how: str) -> list[tuple[str, str]]:
     return [tuple(each) for each in json.loads(done.stdout.splitlines()[-1])]
 
 
+def qualified(translations: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Every column with its table and every name in quotes, as the emulator writes where it asks for types."""
+    return [(kind, sql if "Err(" in sql else qualified_statement(sql)) for kind, sql in translations]
+
+
+def qualified_statement(sql: str) -> str:
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    try:
+        return qualify(tree.copy(), schema={"a__b": SCHEMA}, dialect="duckdb", infer_schema=True).sql("duckdb")
+    except OptimizeError:  # a column that the schema does not know: the emulator, too, leaves it then
+        return tree.sql("duckdb")
+
+
 def test_a_spared_emulator_says_the_same_as_one_as_it_is_also_when_asked_again(project_root: Path) -> None:
     plain, spared = translated(project_root), translated(project_root, "spared")
     assert len(plain) == 2 * len(STATEMENTS)
-    assert spared == plain
+    assert qualified(spared) == qualified(plain)
     kinds = [kind for kind, _ in plain]
     assert {"SELECT", "CREATE_TABLE_AS_SELECT", "CREATE_VIEW", "MERGE", "INSERT", "UPDATE"} <= set(kinds)
     assert sum("Err(" in sql for _, sql in plain) == 2, "only the last one is wrong"

@@ -31,7 +31,12 @@ STATEMENTS = (
     "drop table if exists a.b.d",
     "select from where",
 )
-SCHEMA = {"c": {"x": "DECIMAL(18, 2)", "y": "BIGINT", "s": "VARCHAR", "load_dts": "TIMESTAMPTZ"}}
+SCHEMA = {
+    "c": {
+        "order_id": "BIGINT", "x": "DECIMAL(18, 2)", "y": "BIGINT", "s": "VARCHAR", "b": "BLOB",
+        "d": "DATE", "t": "TIMESTAMPTZ", "a": "DATE", "load_dts": "TIMESTAMPTZ",
+    }
+}  # fmt: skip
 
 
 def main() -> None:
