@@ -27,8 +27,8 @@ Columns of a dataset. `sandbox.information_schema` tells them in a tenth of the 
 Requests. Each is handed through three layers, with a task of its own in each, that number, count and log it.
 Nobody reads that here.
 
-Waiting. Nothing else is translated or answered while the engine works on a statement.
-`sandbox.statement_thread` has it work beside the rest.
+Waiting. Nothing else is translated or answered while the engine works on a statement: it works in
+`sandbox.statement_threads` instead.
 
 And it makes one answer true: the rows of a load job are those of its files, not those its table then has.
 """
@@ -55,7 +55,7 @@ from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
 
 from sandbox.information_schema import columns_as_json
-from sandbox.statement_thread import run_statements_beside
+from sandbox.statement_threads import run_statements_beside
 
 # engine: speed
 TREES = 64
@@ -93,7 +93,7 @@ LAYERS = (middleware.MetricsMiddleware, middleware.AccessLogMiddleware, middlewa
 
 _capture = SnapshotManager.capture
 _write_job = DuckDBCatalogRepository._write_job
-_deepcopy = core.deepcopy
+_deepcopy = core.deepcopy  # type: ignore[attr-defined]
 _parse_one = sqlglot.parse_one
 _tree = lru_cache(maxsize=TREES)(_parse_one)
 _fragment = lru_cache(maxsize=TREES)(_parse_one)
@@ -191,7 +191,7 @@ def spare() -> None:
     """Have the emulator in this process do without these costs, and count what a load job loads."""
     SnapshotManager.capture = _capture_when_asked  # type: ignore[assignment, method-assign]
     DuckDBCatalogRepository._write_job = _write_job_of_data  # type: ignore[method-assign]
-    core.deepcopy = _copy
+    core.deepcopy = _copy  # type: ignore[attr-defined, assignment]
     sqlglot.parse_one = _parse_once  # type: ignore[assignment]
     sqlglot.transpile = _transpile  # type: ignore[assignment]
     Dialect.generator = _writer_of_kept_fragments
@@ -203,7 +203,7 @@ def spare() -> None:
     executor.rewrite_table_refs = kept  # type: ignore[attr-defined]
     information_schema._columns_as_values = columns_as_json
     for layer in LAYERS:
-        layer.__call__ = _pass_on  # type: ignore[method-assign, assignment]
+        layer.__call__ = _pass_on  # type: ignore[method-assign]
     run_statements_beside()
     jobs.execute_load_job = upload.execute_load_job = _load_and_count  # type: ignore[attr-defined]
 

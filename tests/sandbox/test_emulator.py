@@ -1,4 +1,4 @@
-"""What we spare the emulator changes nothing of what it makes of a statement, except that names stay unqualified."""
+"""What we spare the emulator changes nothing of what it makes of a statement; only names stay as they are."""
 
 import json
 import subprocess
@@ -21,14 +21,15 @@ def translated(root: Path, *how: str) -> list[tuple[str, str]]:
 
 
 def qualified(translations: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Every column with its table and every name in quotes, as the emulator writes where it asks for types."""
+    """Columns with their tables, names in quotes: what the emulator writes where it asks for types."""
     return [(kind, sql if "Err(" in sql else qualified_statement(sql)) for kind, sql in translations]
 
 
 def qualified_statement(sql: str) -> str:
     tree = sqlglot.parse_one(sql, read="duckdb")
+    schema = {"a__b": SCHEMA}
     try:
-        return qualify(tree.copy(), schema={"a__b": SCHEMA}, dialect="duckdb", infer_schema=True).sql("duckdb")
+        return qualify(tree.copy(), schema=schema, dialect="duckdb", infer_schema=True).sql("duckdb")
     except OptimizeError:  # a column that the schema does not know: the emulator, too, leaves it then
         return tree.sql("duckdb")
 

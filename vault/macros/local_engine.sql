@@ -16,6 +16,15 @@
 {%- endmacro %}
 
 {#-
+    engine: descriptions
+    Whether somebody may read descriptions in the warehouse itself. The emulator has no console, and to write
+    them takes three requests a model, a third of all that a first build makes.
+-#}
+{% macro descriptions_are_read() -%}
+    {{ return(target.name != 'local') }}
+{%- endmacro %}
+
+{#-
     engine: catalogue
     What `dbt docs generate` asks of a dataset. The adapter reads __TABLES__ and COLUMN_FIELD_PATHS, which the
     emulator does not have; what it has says the same of tables without nested columns. Descriptions are not

@@ -4,6 +4,7 @@
     are those of the top level, the project has no others.
 -#}
 {% macro bigquery__persist_docs(relation, model, for_relation, for_columns) -%}
+    {%- if not descriptions_are_read() -%} {{ return('') }} {%- endif -%}
     {%- set held = adapter.get_bq_table(relation) -%}
     {%- if for_relation and config.persist_relation_docs() and model.description
         and held.description != model.description -%}
