@@ -6,7 +6,7 @@ for besides is in `rules`.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import zetasql.types as zt
 from zetasql.core import wasm_client
 from zetasql.core.exceptions import ServerError
 from zetasql.core.local_service import ZetaSqlLocalService
+from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import AnalyzeResponse
+
+from tests.googlesql.resolved import below, concrete, kind, read
 
 TablePath = tuple[str, ...]
 
@@ -45,6 +48,7 @@ _KINDS = {name: kind for kind, name in TYPE_NAMES.items()} | {
     "BOOLEAN": zt.TypeKind.TYPE_BOOL,
     "FLOAT": zt.TypeKind.TYPE_DOUBLE,
 }
+MAKES_A_TABLE = ("CreateTable", "CreateTableAsSelect", "CreateView", "CreateMaterializedView")
 
 
 class RefusedError(Exception):
@@ -57,7 +61,7 @@ class Column:
 
     name: str
     type: str
-    kind: Any
+    kind: Any = field(compare=False)
     required: bool = False
 
 
@@ -65,14 +69,21 @@ class Column:
 class Statement:
     """A statement as the analyzer understood it.
 
-    `kind` is its class without `Resolved` and `Stmt`: Query, CreateTableAsSelect, Merge. `columns` are those
-    it returns, or those of the table that it makes at `target`.
+    `kind` is its class without `Resolved` and `Stmt`: Query, CreateTableAsSelect, Merge. `functions` are
+    what it calls, operators too, as the analyzer names them: `md5`, `$equal`. `columns` are those that it
+    returns or gives to what it makes. `target` is the table or view that it makes, `partitions` the function
+    (`timestamp_trunc`, or "") and the column of each expression that the table is partitioned by, `dataset`
+    the dataset that it makes. `is_total`: an aggregate without groups, which gives a row of nothing, too.
     """
 
     kind: str
-    node: Any
+    functions: frozenset[str]
     columns: tuple[Column, ...] = ()
     target: TablePath | None = None
+    partitions: tuple[tuple[str, str], ...] = ()
+    clusters: tuple[str, ...] = ()
+    dataset: str | None = None
+    is_total: bool = False
 
 
 class Analyzer:
@@ -114,14 +125,19 @@ def _statements(
     catalog = replace(_nested("bigquery", tables), builtin_function_options=builtin)
     options = _options(parameters)
     while position < end:
-        location = zt.ParseResumeLocation(input=sql, byte_position=position)
+        request = zt.AnalyzeRequest(
+            options=options,
+            parse_resume_location=zt.ParseResumeLocation(input=sql, byte_position=position),
+            simple_catalog=catalog,
+        ).to_proto()
         try:
-            answer = _service().analyze(
-                parse_resume_location=location, options=options, simple_catalog=catalog
+            # not `_service().analyze`, which makes an object of every node of the answer
+            answer = _service().wasm_client.call_grpc_func(
+                "ZetaSqlLocalService_Analyze", request, AnalyzeResponse
             )
         except ServerError as error:
             raise RefusedError(error.raw_error.partition("Message: ")[2]) from error
-        yield _statement(answer.resolved_statement)
+        yield _statement(concrete(answer.resolved_statement))
         position = answer.resume_byte_position
         if not sql.encode()[position:].strip():
             return
@@ -129,20 +145,8 @@ def _statements(
 
 def column(name: str, type_name: str, *, required: bool = False) -> Column:
     """Make a column of a scalar type, by BigQuery's name of it: `INT64` or, in its API, `INTEGER`."""
-    kind = _KINDS[type_name.partition("(")[0].strip().upper()]
-    return Column(name, TYPE_NAMES[kind], zt.Type(type_kind=kind), required)
-
-
-def nodes(root: Any) -> Iterator[Any]:
-    """Every node below a resolved node, itself first."""
-    todo = [root]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, list):
-            todo.extend(node)
-        elif is_dataclass(node):
-            yield node
-            todo.extend(getattr(node, each.name) for each in fields(node))
+    found = _KINDS[type_name.partition("(")[0].strip().upper()]
+    return Column(name, TYPE_NAMES[found], zt.Type(type_kind=found).to_proto(), required)
 
 
 def _spelled(path: TablePath, text: str) -> list[TablePath]:
@@ -166,38 +170,90 @@ def _nested(name: str, tables: Mapping[TablePath, tuple[Column, ...]]) -> Any:
     )
 
 
+@cache
 def _table(name: str, columns: tuple[Column, ...]) -> Any:
     return zt.SimpleTable(
         name=name, column=[zt.SimpleColumn(name=each.name, type=each.kind) for each in columns]
-    )
+    ).to_proto()
 
 
 def _statement(node: Any) -> Statement:
-    kind = type(node).__name__.removeprefix("Resolved").removesuffix("Stmt")
-    if isinstance(node, zt.ResolvedCreateTableStmtBase | zt.ResolvedCreateViewBase):
-        made = node.column_definition_list or node.output_column_list
-        return Statement(kind, node, tuple(map(_defined, made)), tuple(".".join(node.name_path).split(".")))
-    if isinstance(node, zt.ResolvedQueryStmt):
-        return Statement(kind, node, tuple(map(_defined, node.output_column_list)))
-    return Statement(kind, node)
+    found = Statement(kind(node).removesuffix("Stmt"), frozenset(_functions(node)))
+    if found.kind != "Query" and not found.kind.startswith("Create"):
+        return found
+    columns = read(node, "column_definition_list") or read(node, "output_column_list") or ()
+    found = replace(found, columns=tuple(map(_defined, columns)))
+    if found.kind == "Query":
+        return replace(found, is_total=_is_total(node.query))
+    if found.kind == "CreateSchema":
+        return replace(found, dataset=read(node, "name_path")[-1])
+    if found.kind not in MAKES_A_TABLE:
+        return found
+    return replace(
+        found,
+        target=tuple(".".join(read(node, "name_path")).split(".")),
+        partitions=tuple(pair for each in read(node, "partition_by_list", ()) for pair in _partitions(each)),
+        clusters=tuple(name for each in read(node, "cluster_by_list", ()) for name in _column_refs(each)),
+    )
+
+
+def _functions(node: Any) -> Iterator[str]:
+    for each in below(node):
+        if kind(each) == "FunctionRef":
+            yield _function_name(each)
+
+
+def _function_name(function: Any) -> str:
+    name: str = function.name  # `ZetaSQL:md5`
+    return name.rpartition(":")[2].lower()
+
+
+def _column_refs(node: Any) -> Iterator[str]:
+    return (each.column.name for each in below(node) if kind(each) == "ColumnRef")
+
+
+def _partitions(expression: Any) -> Iterator[tuple[str, str]]:
+    function = read(concrete(expression), "function")
+    called = _function_name(function) if function else ""
+    return ((called, name) for name in _column_refs(expression))
+
+
+def _is_total(query: Any) -> bool:
+    scan = concrete(query)
+    match kind(scan):
+        case "WithScan":
+            return _is_total(scan.query)
+        case "ProjectScan" | "OrderByScan" | "LimitOffsetScan":
+            return _is_total(scan.input_scan)
+        case "AggregateScan":
+            return not read(scan, "group_by_list")
+    return kind(scan) == "SingleRowScan"
 
 
 def _defined(found: Any) -> Column:
-    kind = getattr(found, "type", None) or found.column.type
-    required = bool(getattr(getattr(found, "annotations", None), "not_null", False))
-    return Column(found.name, type_name(kind), kind, required)
+    own = found.type if "type" in found.DESCRIPTOR.fields_by_name else found.column.type
+    annotations = read(found, "annotations")
+    required = bool(annotations and read(annotations, "not_null"))
+    return Column(found.name, type_name(own), _kept(own), required)
 
 
-def type_name(kind: Any) -> str:
+def _kept(found: Any) -> Any:
+    """A copy: a part would keep the whole answer in memory."""
+    copy = type(found)()
+    copy.CopyFrom(found)
+    return copy
+
+
+def type_name(found: Any) -> str:
     """Spell a type as BigQuery does."""
-    if kind.array_type:
-        return f"ARRAY<{type_name(kind.array_type.element_type)}>"
-    if kind.struct_type:
-        parts = [f"{each.field_name} {type_name(each.field_type)}" for each in kind.struct_type.field]
+    if found.HasField("array_type"):
+        return f"ARRAY<{type_name(found.array_type.element_type)}>"
+    if found.HasField("struct_type"):
+        parts = [f"{each.field_name} {type_name(each.field_type)}" for each in found.struct_type.field]
         return f"STRUCT<{', '.join(parts)}>"
-    if kind.type_kind not in TYPE_NAMES:
-        raise RefusedError(f"BigQuery has no type {zt.TypeKind(kind.type_kind).name}")
-    return TYPE_NAMES[kind.type_kind]
+    if found.type_kind not in TYPE_NAMES:
+        raise RefusedError(f"BigQuery has no type {zt.TypeKind(found.type_kind).name}")
+    return TYPE_NAMES[found.type_kind]
 
 
 def _options(parameters: Mapping[str, str]) -> Any:

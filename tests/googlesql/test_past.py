@@ -11,7 +11,7 @@ from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog, HubMapping
 from questions import difference, history, table_functions
 from questions.as_of import Model, Models, as_of
-from tests.googlesql.analyzer import column, type_name
+from tests.googlesql.analyzer import column
 from tests.googlesql.conftest import PROJECT, Build, Typed
 
 SETTINGS = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
@@ -35,7 +35,7 @@ def test_the_table_function_of_a_mart_gives_the_columns_of_its_contract(
 ) -> None:
     (made,) = typed.warehouse.analyzer.analyze(table_functions.statement(SETTINGS, models, mart))
     assert made.kind == "CreateTableFunction"
-    given = {each.name: type_name(each.column.type) for each in made.node.output_column_list}
+    given = {each.name: each.type for each in made.columns}
     assert given == {each.name: column(each.name, each.type).type for each in mart.columns}
 
 

@@ -103,8 +103,8 @@ def test_what_bigquery_takes_is_accepted(analyzer: Analyzer) -> None:
     """
     (statement,) = analyzer.analyze(sql)
     rules.check(statement)
-    assert rules.partition_column(statement) == "load_dts"
-    assert rules.cluster_columns(statement) == ["line_id", "name"]
+    assert statement.partitions == (("timestamp_trunc", "load_dts"),)
+    assert statement.clusters == ("line_id", "name")
     assert {each.name: each.type for each in statement.columns}["line_hk"] == "STRING"
 
 

@@ -15,10 +15,8 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import zetasql.types as zt
-
 from tests.googlesql import rules
-from tests.googlesql.analyzer import Analyzer, Column, RefusedError, Statement, TablePath, column, nodes
+from tests.googlesql.analyzer import Analyzer, Column, RefusedError, Statement, TablePath, column
 
 Json = dict[str, Any]
 
@@ -194,22 +192,21 @@ class Warehouse:
             result = {"reason": "invalidQuery", "message": str(error)}
             job["status"] |= {"errorResult": result, "errors": [result]}
             return
-        functions = frozenset(name for each in statements for name in functions_in(each))
+        functions = frozenset(name for each in statements for name in each.functions)
         self.sent.append(Sent(node, sql, tuple(each.kind for each in statements), functions))
         for each in statements:
             self._make(each)
         self._answer(job, statements)
 
     def _make(self, statement: Statement) -> None:
-        if isinstance(statement.node, zt.ResolvedCreateSchemaStmt):
-            name = statement.node.name_path[-1]
-            if name not in self.datasets:
-                self.create_dataset({"datasetReference": {"projectId": self.project, "datasetId": name}})
+        name = statement.dataset
+        if name and name not in self.datasets:
+            self.create_dataset({"datasetReference": {"projectId": self.project, "datasetId": name}})
         if statement.target is None:
             return
         path = statement.target
         column_types = {each.name: each.type for each in statement.columns}
-        partition, cluster = rules.partition_column(statement), rules.cluster_columns(statement)
+        partition = next((name for _, name in statement.partitions), None)
         made: Json = {"schema": {"fields": [_field(each) for each in statement.columns]}}
         if "View" in statement.kind:
             made |= {"type": "VIEW", "view": {"query": "", "useLegacySql": False}}
@@ -217,8 +214,8 @@ class Warehouse:
             made["rangePartitioning"] = {"field": partition}
         elif partition:
             made["timePartitioning"] = {"type": "DAY", "field": partition}
-        if cluster:
-            made["clustering"] = {"fields": cluster}
+        if statement.clusters:
+            made["clustering"] = {"fields": list(statement.clusters)}
         self._keep(path, made)
         self.analyzer.tables[path] = statement.columns
 
@@ -251,7 +248,7 @@ class Warehouse:
         # a list of all there is; what is chosen from it, nobody here can tell
         if "information_schema" in sql and " where " not in sql and names == ("table_name", "column_name"):
             return list(self._information())
-        return [[_nothing(each) for each in statement.columns]] if _is_total(statement) else []
+        return [[_nothing(each) for each in statement.columns]] if statement.is_total else []
 
     def _information(self) -> Iterator[tuple[str, str]]:
         """Table and column of each column of the dataset that the statement at hand asks for."""
@@ -285,13 +282,6 @@ def serving(warehouse: Warehouse) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join(10)
-
-
-def functions_in(statement: Statement) -> Iterator[str]:
-    """The functions and operators that a statement calls, as the analyzer names them: `md5`, `$equal`."""
-    for node in nodes(statement.node):
-        if isinstance(node, zt.ResolvedFunctionCallBase) and node.function:
-            yield node.function.name.rpartition(":")[2].lower()
 
 
 def _route(warehouse: Warehouse, method: str, path: str, body: Json) -> Json:
@@ -361,24 +351,6 @@ def _pointed(sent: Sent) -> str:
     place = re.search(r"\[at (\d+):(\d+)\]", sent.error or "")
     lines = sent.sql.splitlines()
     return f"\n    {lines[int(place[1]) - 1].strip()}" if place and int(place[1]) <= len(lines) else ""
-
-
-def _is_total(statement: Statement) -> bool:
-    """Whether the query is an aggregate without groups, which gives a row also when there is nothing."""
-    scan = statement.node.query
-    while scan is not None:
-        if isinstance(scan, zt.ResolvedAggregateScan):
-            return not scan.group_by_list
-        if not isinstance(
-            scan,
-            zt.ResolvedProjectScan
-            | zt.ResolvedWithScan
-            | zt.ResolvedOrderByScan
-            | zt.ResolvedLimitOffsetScan,
-        ):
-            return isinstance(scan, zt.ResolvedSingleRowScan)
-        scan = scan.query if isinstance(scan, zt.ResolvedWithScan) else scan.input_scan
-    return False
 
 
 def _nothing(each: Column) -> str | None:
