@@ -203,7 +203,7 @@ def spare() -> None:
     executor.rewrite_table_refs = kept  # type: ignore[attr-defined]
     information_schema._columns_as_values = columns_as_json
     for layer in LAYERS:
-        layer.__call__ = _pass_on  # type: ignore[method-assign]
+        layer.__call__ = _pass_on
     run_statements_beside()
     jobs.execute_load_job = upload.execute_load_job = _load_and_count  # type: ignore[attr-defined]
 
