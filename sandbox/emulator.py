@@ -27,12 +27,15 @@ Columns of a dataset. `sandbox.information_schema` tells them in a tenth of the 
 Requests. Each is handed through three layers, with a task of its own in each, that number, count and log it.
 Nobody reads that here.
 
+Garbage. Nodes of a tree point at each other, so only the collector frees them. It looks less often.
+
 Waiting. Nothing else is translated or answered while the engine works on a statement: it works in
 `sandbox.statement_threads` instead.
 
 And it makes one answer true: the rows of a load job are those of its files, not those its table then has.
 """
 
+import gc
 import json
 import sys
 from functools import lru_cache
@@ -60,6 +63,7 @@ from sandbox.statement_threads import run_statements_beside
 # engine: speed
 TREES = 64
 TRANSLATIONS = 2048  # a build has about 600 statements of some kilobytes each
+SELDOM = (20_000, 20, 50)  # thresholds of the garbage collector, 700, 10 and 10 by default
 
 # They look for something in the tree and leave it as it is.
 ONLY_LOOK = frozenset(
@@ -205,6 +209,7 @@ def spare() -> None:
     for layer in LAYERS:
         layer.__call__ = _pass_on
     run_statements_beside()
+    gc.set_threshold(*SELDOM)
     jobs.execute_load_job = upload.execute_load_job = _load_and_count  # type: ignore[attr-defined]
 
 

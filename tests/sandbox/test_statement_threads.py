@@ -1,0 +1,75 @@
+"""The local warehouse runs statements beside each other, and none sees or brings anything twice for that."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import BadRequest
+from google.cloud.bigquery import Client
+
+from ingestion.bigquery import connect
+from ingestion.settings import Settings
+
+AT_ONCE = 8
+TIMEOUT_S = 60
+DATASET = "threads"
+NUMBERS = "unnest(generate_array(1, 40000))"
+SLOW = f"select count(*) from {NUMBERS} as a, {NUMBERS} as b where a <> b"
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def ask(settings: Settings) -> Iterator[Ask]:
+    client: Client = connect(settings, "test")
+    client.create_dataset(DATASET, timeout=TIMEOUT_S)
+
+    def answer(sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in client.query(sql, timeout=TIMEOUT_S).result(timeout=TIMEOUT_S)]
+
+    yield answer
+    client.delete_dataset(DATASET, delete_contents=True, timeout=TIMEOUT_S)
+
+
+def at_once(ask: Ask, *statements: str) -> list[list[tuple[Any, ...]]]:
+    with ThreadPoolExecutor(len(statements)) as pool:
+        return list(pool.map(ask, statements))
+
+
+def test_of_merges_at_once_that_each_miss_a_row_one_brings_it(ask: Ask) -> None:
+    ask(f"create table {DATASET}.held (n int64)")
+    merge = (
+        f"/* a comment first */ merge into {DATASET}.held as held using (select 1 as n) as come "
+        "on held.n = come.n when not matched then insert (n) values (come.n)"
+    )
+    at_once(ask, *[merge] * AT_ONCE)
+    assert ask(f"select n from {DATASET}.held") == [(1,)]
+
+
+def test_updates_at_once_all_count(ask: Ask) -> None:
+    ask(f"create table {DATASET}.counted as select 0 as n")
+    at_once(ask, *[f"update {DATASET}.counted set n = n + 1 where true"] * AT_ONCE)
+    assert ask(f"select n from {DATASET}.counted") == [(AT_ONCE,)]
+
+
+def test_a_table_can_be_made_by_several_at_once(ask: Ask) -> None:
+    make = f"create or replace table {DATASET}.made as select n from unnest(generate_array(1, 1000)) as n"
+    at_once(ask, *[make] * AT_ONCE)
+    assert ask(f"select count(*), max(n) from {DATASET}.made") == [(1000, 1000)]
+
+
+def test_a_question_is_answered_while_another_is_worked_on(ask: Ask) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, SLOW)
+        quick = [ask("select 1 as n") for _ in range(3)]
+        assert not slow.done()
+        assert quick == [[(1,)]] * 3
+        assert slow.result() == [(40000 * 40000 - 40000,)]
+
+
+def test_a_statement_that_fails_says_why_and_leaves_the_next_alone(ask: Ask) -> None:
+    for _ in range(2 * AT_ONCE):
+        with pytest.raises(BadRequest, match="ivision by zero"):
+            ask("select 1 / n as quotient from unnest([0]) as n")
+    assert ask("select 1 as n") == [(1,)]
