@@ -1,7 +1,7 @@
 """What dbt writes of columns after it made a table: description and policy tag, as BigQuery would get them.
 
-The local warehouse keeps no policy tags. So dbt speaks to it through a gate that hands everything on and
-keeps the schemas that were sent.
+The local warehouse keeps no policy tags and is told no descriptions. So dbt takes it for BigQuery here, and
+speaks to it through a gate that hands everything on and keeps the schemas that were sent.
 """
 
 import json
@@ -23,6 +23,7 @@ from tests.vault.conftest import Sandbox, make_project
 pytestmark = pytest.mark.services
 
 TAG = "projects/shop-project/locations/us/taxonomies/7/policyTags/8"
+NOT_LOCALLY = "{{ return(target.name != 'local') }}"
 MODEL = "select 1 as person_id, 'Ann' as full_name, 'x' as unmarked"
 DOCS = """
 version: 2
@@ -98,6 +99,9 @@ def sandbox(gate: Gate, settings: Settings, offline: Path, tmp_path: Path) -> Sa
     (marts / "people.sql").write_text(MODEL)
     (marts / "_people.yml").write_text(DOCS)
     project = make_project(tmp_path / "project", tmp_path / "models", offline)
+    engine = project / "macros" / "local_engine.sql"
+    assert engine.read_text().count(NOT_LOCALLY) == 1
+    engine.write_text(engine.read_text().replace(NOT_LOCALLY, "{{ return(true) }}"))
     through = settings.model_copy(update={"warehouse_url": gate.url})
     made = Sandbox(bigquery.connect(through), through, project, tmp_path)
     made.create_tables([])
