@@ -369,9 +369,15 @@ def _seldom_collecting() -> Iterator[None]:
 
 
 def raise_if_stopped(outcome: Any) -> None:
-    """Let Ctrl-C through: dbt hands it back as one more way in which it could not run."""
-    if isinstance(outcome.exception, KeyboardInterrupt):
-        raise outcome.exception
+    """Let Ctrl-C through: dbt hands it back as one more way in which it could not run.
+
+    Pressed while dbt reads the project, it may be the context of an error about a field of some model.
+    """
+    error = outcome.exception
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    if error is not None:
+        raise error
 
 
 def node_results(outcome: Any) -> Sequence[Any]:

@@ -73,6 +73,16 @@ def test_only_a_lost_connection_is_worth_another_try(message: str, lost: bool) -
     assert bool(dbt.LOST_CONNECTION.search(message)) is lost
 
 
+def test_ctrl_c_goes_through_also_where_dbt_took_it_for_a_broken_field() -> None:
+    broken = ValueError("field of a model")
+    broken.__context__ = KeyboardInterrupt()
+    for pressed in (KeyboardInterrupt(), broken):
+        with pytest.raises(KeyboardInterrupt):
+            dbt.raise_if_stopped(SimpleNamespace(exception=pressed))
+    for other in (None, ValueError("field of a model")):
+        dbt.raise_if_stopped(SimpleNamespace(exception=other))
+
+
 def test_the_reason_is_one_line_without_dbts_wrapping() -> None:
     message = (
         "Database Error in model bad (models/marts/bad.sql)\n"
