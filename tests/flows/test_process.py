@@ -8,8 +8,8 @@ import pytest
 
 from flows.cli.process import INTERRUPTED
 
-PREPARED = """
-import os, sys, threading, time
+COMMANDS = """
+import threading, time
 import typer
 from pydantic import BaseModel, field_validator
 from flows import cli
@@ -43,27 +43,27 @@ def lingering() -> None:
     threading.Thread(target=time.sleep, args=[300]).start()
     print("done", flush=True)
 
-sys.argv[0] = "wwi"
+process.main()
 """
 
 
-def started(*arguments: str, end: str) -> subprocess.Popen[str]:
+def started(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PREPARED + end, *arguments],
+        [sys.executable, "-c", COMMANDS, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [0, 1, INTERRUPTED])
 def test_a_thread_in_compiled_code_does_not_spoil_the_exit_code(code: int) -> None:
-    process = started("busy", str(code), end="process.main()")
+    process = started("busy", str(code))
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert out == "half a line"
 
 
 def test_ctrl_c_while_the_process_ends_leaves_at_once() -> None:
-    process = started("lingering", end="process.main()")
+    process = started("lingering")
     assert process.stdout is not None
     assert process.stdout.readline() == "done\n"
     with pytest.raises(subprocess.TimeoutExpired):
