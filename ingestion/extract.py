@@ -15,9 +15,10 @@ from ingestion.errors import PermanentError
 from ingestion.parallel import read_ahead
 from ingestion.parquet import GroupWriter, open_writer
 from ingestion.plan import Previous, Window
-from ingestion.postgres import Connection, TableCount, copy_out, count_days, translated
+from ingestion.postgres import Connection, TableCount, copy_out, count_days
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, plumbing_names, record_source
 from ingestion.rejected import Rejected
+from ingestion.source_errors import translated
 from metadata.spec import Column, Lookup, Table
 
 logger = logging.getLogger(__name__)

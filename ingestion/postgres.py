@@ -21,16 +21,15 @@ from psycopg.pq.abc import PGconn
 from psycopg.waiting import Wait
 
 from ingestion import source_sql
-from ingestion.drift import LiveColumn, LiveTable
-from ingestion.errors import PermanentError, TransientError
+from ingestion.errors import PermanentError
 from ingestion.plan import Snapshot, Window, Xids
 from ingestion.settings import Settings
+from ingestion.source_errors import LOCK_TIMEOUT_S, connect_error, translated
 from metadata.spec import Catalog, Lookup, Table
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 CONNECT_TIMEOUT_S = 10
-LOCK_TIMEOUT_S = 30
 # a reader that hears nothing for 10 s asks, and gives up after three unanswered questions
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 SESSION = (
@@ -109,38 +108,12 @@ def connect(settings: Settings) -> Connection:
     try:
         connection = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
-        raise _connect_error(error, parts) from None
+        raise connect_error(error, parts) from None
     with translated("session"):
         for statement in SESSION:
             connection.execute(statement.encode())
         connection.execute(f"set statement_timeout = '{settings.query_timeout_s}s'".encode())
     return connection
-
-
-def live_tables(connection: Connection, tables: Sequence[Table]) -> dict[str, LiveTable]:
-    """Return what the source knows of these tables, by qualified name; a table that it lacks is left out."""
-    with translated("reading the source's catalog"):
-        columns = connection.execute(_LIVE_COLUMNS, [[table.qualified for table in tables]]).fetchall()
-        keys = connection.execute(_LIVE_KEYS, [[table.qualified for table in tables]]).fetchall()
-    unique = {
-        (str(table), frozenset(map(str, key))): bool(is_primary)
-        for table, is_primary, key in keys
-        if isinstance(key, list)
-    }
-    primary = {table: key for (table, key), is_primary in unique.items() if is_primary}
-    found: dict[str, dict[str, LiveColumn]] = {}
-    for name, column, kind, readable in columns:
-        found.setdefault(str(name), {})[str(column)] = LiveColumn(str(kind), bool(readable))
-    key_of = {table.qualified: frozenset(table.primary_key) for table in tables}
-    return {
-        name: LiveTable(
-            columns={column: live for column, live in live_columns.items() if column != "xmin"},
-            xmin_readable="xmin" in live_columns and live_columns["xmin"].readable,
-            primary_key=primary.get(name),
-            has_key=(name, key_of[name]) in unique,
-        )
-        for name, live_columns in found.items()
-    }
 
 
 @contextmanager
@@ -246,34 +219,6 @@ def break_off(connection: Connection) -> None:
         connection.cancel_safe(timeout=CONNECT_TIMEOUT_S)
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn psycopg's errors into ours, with what was tried and what to do."""
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise PermanentError(f"{what}: {_brief(error)}. Ask the source's owner for that right.") from error
-    except (psycopg.errors.CharacterNotInRepertoire, psycopg.errors.UntranslatableCharacter) as error:
-        raise PermanentError(
-            f"{what}: a text cannot be sent as UTF-8 ({_brief(error)}). Correct it in the source, where "
-            "convert_to(column, 'SQL_ASCII') shows its bytes."
-        ) from error
-    except psycopg.errors.QueryCanceled as error:
-        raise PermanentError(
-            f"{what}: {_brief(error)}. Raise WWI_QUERY_TIMEOUT_S or WWI_COPY_TIMEOUT_S (seconds)."
-        ) from error
-    except psycopg.errors.LockNotAvailable as error:
-        raise TransientError(
-            f"{what}: another session holds a table exclusively for over {LOCK_TIMEOUT_S} s. Run again later."
-        ) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise TransientError(
-            f"{what}: the source was lost ({_brief(error)}). Run again when it is back."
-        ) from error
-    except psycopg.Error as error:
-        raise PermanentError(f"{what}: {_brief(error)}") from error
-
-
 def _export(connection: Connection) -> Picture:
     current = "pg_current_snapshot" if connection.info.server_version >= 130000 else "txid_current_snapshot"
     row = connection.execute(_EXPORT.replace("pg_current_snapshot", current).encode()).fetchone()
@@ -282,86 +227,6 @@ def _export(connection: Connection) -> Picture:
     assert isinstance(applied_dts, datetime)
     return Picture(str(exported_as), Snapshot.parse(str(snapshot)), str(source_system), applied_dts)
 
-
-def _connect_error(error: psycopg.OperationalError, parts: Mapping[str, object]) -> Exception:
-    where = (
-        f"{parts.get('user', '')}@{parts.get('host', '')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-    )
-    reason = _brief(error)
-    if parts.get("password"):
-        reason = reason.replace(str(parts["password"]), "***")
-    passing = ("refused", "timeout", "starting up", "shutting down", "too many clients", "timed out")
-    kind = TransientError if any(word in reason for word in passing) else PermanentError
-    return kind(
-        f"no connection to the source {where}: {reason}. Check WWI_SOURCE_DSN, or run `wwi source up`."
-    )
-
-
-def _brief(error: psycopg.Error) -> str:
-    """The server's first line; what follows can quote values of rows."""
-    text = error.diag.message_primary or str(error)
-    return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
-
-
-# `type` is what column_type() understands: a domain is followed to its base type, an array to its elements,
-# and the types of the source's own go by their kind, for their names say nothing.
-_LIVE_COLUMNS = """
-select
-    n.nspname || '.' || c.relname,
-    a.attname,
-    road.type,
-    has_column_privilege(c.oid, a.attnum, 'select')
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid
-cross join lateral (
-    with recursive steps as (
-        select t.*, a.atttypmod as mod, '' as brackets
-        from pg_catalog.pg_type as t
-        where t.oid = a.atttypid
-        union all
-        select
-            t.*,
-            case steps.typtype when 'd' then steps.typtypmod else steps.mod end,
-            steps.brackets || case steps.typtype when 'd' then '' else '[]' end
-        from steps
-        inner join pg_catalog.pg_type as t
-            on (steps.typtype = 'd' and t.oid = steps.typbasetype)
-            or (steps.typtype != 'd' and t.oid = steps.typelem and t.typarray = steps.oid)
-    )
-    select
-        case
-            when typtype = 'e' then 'enum'
-            when typtype = 'c' then 'composite'
-            when typnamespace = 'pg_catalog'::regnamespace then format_type(oid, mod)
-            when typtype = 'r' then 'range'
-            when typtype = 'm' then 'multirange'
-            else regexp_replace(format_type(oid, mod), '^([^".(]+|"[^"]*")[.]', '')
-        end || brackets as type
-    from steps
-    order by length(brackets) desc, typtype = 'd'
-    limit 1
-) as road
-where
-    n.nspname || '.' || c.relname = any(%s)
-    and (a.attnum > 0 or a.attname = 'xmin')
-    and not a.attisdropped
-order by c.oid, a.attnum
-"""
-
-_LIVE_KEYS = """
-select n.nspname || '.' || c.relname, i.indisprimary, array_agg(a.attname::text)
-from pg_catalog.pg_index as i
-inner join pg_catalog.pg_class as c on c.oid = i.indrelid
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = any(i.indkey)
-where
-    n.nspname || '.' || c.relname = any(%s)
-    and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
-group by n.nspname, c.relname, i.indexrelid, i.indisprimary
-having bool_and(a.attnotnull)
-order by i.indisprimary
-"""
 
 # The timeline tells a source that failed over to a standby, which may have lost its last transactions.
 # The clock is the business's own when the source keeps one (a simulation does), else the wall clock.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingestion import bigquery, daily, key_cache, ledger, postgres, rejected, spool
+from ingestion import bigquery, daily, key_cache, ledger, postgres, rejected, source_catalog, spool
 from ingestion.drift import Drift, LiveTable, check_drift, find_drift
 from ingestion.errors import PermanentError, TransientError
 from ingestion.extract import TableTask, extract_table
@@ -104,14 +104,14 @@ def _open_source(run: Run, state: LedgerState) -> Iterator[_Source]:
     """Check the source against the metadata, hold its tables still, and open readers of one snapshot."""
     with ExitStack() as stack:
         coordinator = stack.enter_context(_closing(postgres.connect(run.settings)))
-        live = postgres.live_tables(coordinator, run.tables)
+        live = source_catalog.live_tables(coordinator, run.tables)
         drift = find_drift(run.tables, live)
         check_drift(drift)
         present = tuple(table for table in run.tables if table.qualified in live)
         if not present:
             raise PermanentError("the source has none of the chosen tables, all of which are optional.")
         picture = stack.enter_context(postgres.open_picture(coordinator, present))
-        if postgres.live_tables(coordinator, run.tables) != live:
+        if source_catalog.live_tables(coordinator, run.tables) != live:
             raise TransientError("the source's tables were altered in this very moment. Run again.")
         readers = [
             stack.enter_context(_closing(postgres.open_reader(run.settings, picture)))

@@ -181,7 +181,7 @@ def normalise(postgres_type: str) -> str:
 
 
 def column_type(postgres_type: str) -> ColumnType:
-    """Return the road of a Postgres type, as metadata or postgres.live_tables() write it.
+    """Return the road of a Postgres type, as metadata or source_catalog.live_tables() write it.
 
     Raises PermanentError for a type that has none.
     """

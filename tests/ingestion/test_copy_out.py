@@ -9,8 +9,9 @@ from psycopg import sql
 
 from ingestion.errors import PermanentError
 from ingestion.parallel import read_ahead
-from ingestion.postgres import Connection, break_off, connect, copy_out, translated
+from ingestion.postgres import Connection, break_off, connect, copy_out
 from ingestion.settings import Settings
+from ingestion.source_errors import translated
 
 pytestmark = pytest.mark.services
 

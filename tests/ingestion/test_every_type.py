@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingestion import bigquery, postgres
+from ingestion import bigquery, postgres, source_catalog
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 from ingestion.typemap import normalise
@@ -58,7 +58,7 @@ def matrix(settings: Settings, source_dsn: str) -> Iterator[Loaded]:
         create_matrix(source)
         names = table("matrix", {"id": "integer"})
         with postgres.connect(settings) as reader:
-            live = postgres.live_tables(reader, [names])["shop.matrix"].columns
+            live = source_catalog.live_tables(reader, [names])["shop.matrix"].columns
         types = {name: normalise(column.type) for name, column in live.items()}
         known = {column_of(case): case.known for case in CASES if case.known.endswith(AS_TEXT)}
         whole = table("matrix", {**types, **known})
