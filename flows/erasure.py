@@ -309,13 +309,11 @@ def _models(table: Table, columns: Collection[str]) -> list[str]:
     if isinstance(mapping, ReferenceMapping):
         return [naming.reference(mapping.reference)]
     if isinstance(mapping, HubMapping | EventMapping):
-        found = [
+        return [
             naming.satellite(mapping.concept, satellite.topic)
             for satellite in mapping.satellites
             if set(satellite.columns) & set(columns)
         ]
-        rest = set(columns) - {name for satellite in mapping.satellites for name in satellite.columns}
-        return [*found, mapping.parent] if rest and isinstance(mapping, EventMapping) else found
     return []  # a table that has no place in the vault
 
 

@@ -226,9 +226,11 @@ def _event(
         yield Mistake(table_file(table), "vault", "the event refers to no hub", mend)
     for satellite in mapping.satellites:
         yield from _satellite(table, satellite)
-    elsewhere = {name for satellite in mapping.satellites for name in satellite.columns}
-    payload = tuple(column for column in table.loaded_columns if column.name not in elsewhere)
-    yield from _no_personal(table, "vault.event", payload, "Move it to a personal satellite")
+    yield from _no_personal(
+        table, "vault.occurred", _known(table, (mapping.occurred,)), "Name another column"
+    )
+    # the link keeps what came first, so what can be corrected needs a satellite
+    yield from _homes(table, (), mapping.satellites)
 
 
 def _satellite(table: Table, satellite: Satellite) -> Iterator[Mistake]:
@@ -265,7 +267,7 @@ def _homes(table: Table, related: tuple[str, ...], satellites: tuple[Satellite, 
     for column in table.loaded_columns:
         places = homes[column.name]
         if not places:
-            mend = "Add it to vault.link or to one satellite."
+            mend = "Add it to one satellite, or to vault.link if the table has a hub."
             yield Mistake(table_file(table), "vault", f"column '{column.name}' has no home", mend)
         elif len(places) > 1:
             mend = "Keep it in one."

@@ -4,7 +4,6 @@ Kinds of test, as few queries as can say which rule broke, since every query cos
     hub, link        integrity: hash key unique and not null; it holds every key of its satellites, and they
                      have one row per key and load
     link             each hub key it points to is in that hub, the zero key left out
-    nh_link          an event that comes again is as it was
     code list        one row per key and load, also in its status
 A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
 """
@@ -217,19 +216,10 @@ def _link(model: LinkModel, children: Iterable[SatelliteModel]) -> Entry:
 def _event(model: EventLinkModel, children: Iterable[SatelliteModel]) -> Entry:
     payload = (*model.payload, model.occurred)
     references = [(role.hash_key, role.hub, role.hub_key) for role in model.roles]
-    unchanged: Entry = {
-        "never_changes": {
-            "arguments": {
-                "stage": f"ref('{model.stage}')",
-                "key": model.hash_key,
-                "columns": [field.name for field in payload],
-            }
-        }
-    }
     return {
         "name": model.name,
         "description": model.description,
-        "data_tests": [*_refers_to(references), unchanged],
+        "data_tests": _refers_to(references),
         "columns": [
             _column(Field(model.hash_key, "Hash of the key of the event."), _integrity(model.name, children)),
             *(_role(role) for role in model.roles),

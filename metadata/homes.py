@@ -23,26 +23,22 @@ UNMAPPED = Home(None, None, "none: the table has no place in the vault, raw keep
 
 
 def home(catalog: Catalog, table: Table, column: Column) -> Home:
-    """Return the home of a column: a hub's key, a link's hash of it, a satellite, an event or a code list."""
+    """Return where the vault holds a column: a key, the hash of a link, a satellite or a code list."""
     if column.sensitivity == "secret":
         return SECRET
     match table.vault:
-        case HubMapping(link=link) as mapping:
-            related = link.columns if link else ()
+        case HubMapping() | EventMapping() as mapping:
             keys = {name: Home(mapping.parent, name) for name in table.primary_key}
-            relationships = naming.link(link.name) if link else ""
-        case EventMapping(columns=related) as mapping:
-            keys = {
-                name: Home(naming.hub(hub), catalog.hub(hub).business_key[0])
-                for name, hub in mapping.brings.items()
-            }
-            relationships = mapping.parent
         case ReferenceMapping(reference=reference):
             return Home(naming.reference(reference), column.name)
         case _:
             return UNMAPPED
-    homes = {name: Home(relationships, naming.hash_key(naming.role(name))) for name in related}
+    link = mapping.link if isinstance(mapping, HubMapping) else None
+    homes = {
+        name: Home(naming.link(link.name), naming.hash_key(naming.role(name)))
+        for name in (link.columns if link else ())
+    }
     for satellite in mapping.satellites:
         model = naming.satellite(mapping.concept, satellite.topic)
         homes |= {name: Home(model, name) for name in satellite.columns}
-    return (homes | keys).get(column.name, Home(mapping.parent, column.name))
+    return (homes | keys)[column.name]

@@ -103,7 +103,7 @@ class LinkModel:
 
 @dataclass(frozen=True)
 class EventLinkModel:
-    """`nh_link_*`: one row per event, never changed; `occurred` tells when it happened."""
+    """`nh_link_*`: one row per event, as it first came; `occurred` says when it happened."""
 
     name: str
     description: str

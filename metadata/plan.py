@@ -1,7 +1,7 @@
 """Which models the catalog asks for.
 
 A table mapped to a hub gives a stage, a status stage, satellites, a status satellite and, where its rows
-refer to other hubs, a link with its effectivity satellite. A table of events gives a non-historised link in
+refer to other hubs, a link with its effectivity satellite. A table of events gives a non-historized link in
 place of hub and link. A code list gives a stage, a status stage, a table `ref_*` and its status.
 """
 
@@ -204,16 +204,13 @@ def _event(table: Table, mapping: EventMapping, catalog: Catalog) -> EventLinkMo
         Role(naming.hash_key(hub), naming.hub(hub), naming.hash_key(hub), table.column(name), declared=True)
         for name, hub in mapping.brings.items()
     ]
-    elsewhere = {mapping.occurred, *mapping.columns, *mapping.brings}
-    elsewhere |= {name for each in mapping.satellites for name in each.columns}
-    payload = [column for column in table.loaded_columns if column.name not in elsewhere]
     return EventLinkModel(
         name=mapping.parent,
         description=mapping.description,
         hash_key=naming.hash_key(mapping.event),
         roles=(*(_role(table, name, catalog) for name in mapping.columns), *brought),
         occurred=_fields([table.column(mapping.occurred)])[0],
-        payload=_fields(payload),
+        payload=_fields(_select(table, table.primary_key)),
         stage=table.stage_name,
         sources=(table_file(table), HUBS_FILE) if brought else (table_file(table),),
         ranged_by=_ranged_by(_select(table, table.primary_key)),

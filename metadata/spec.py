@@ -115,10 +115,11 @@ class HubMapping(Spec):
 
 
 class EventMapping(Spec):
-    """A table whose rows tell what happened once and never change: a non-historised link.
+    """A table whose rows say what happened once: a non-historized link with satellites.
 
-    `occurred` is the column that tells when. `columns` refer to hubs by their source tables; `brings` are
-    keys that only this table has, {column: hub}. What is in no satellite either is payload of the link.
+    The link keeps which hubs an event referred to when it first came, and `occurred`, the time at which it
+    happened. `columns` refer to hubs by their source tables; `brings` are keys that only this table has,
+    {column: hub}. The satellites hold all columns but the key, so that a correction is one more state.
     """
 
     event: SnakeName

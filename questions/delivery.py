@@ -1,6 +1,6 @@
 """The SQL that rebuilds a source table from the raw vault alone, as it was delivered up to any load.
 
-A row comes from its hub (or non-historised link, or code list), the newest record of its status and of each
+A row comes from its hub (or non-historized link, or code list), the newest record of its status and of each
 of its satellites, and the relationship in force, whose keys are looked up in the hubs they belong to. A tie
 for the newest record gives the row twice on purpose: what the vault holds double must show.
 """
@@ -40,13 +40,7 @@ def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less
                 parts.relationship(mapping.link.name, mapping.link.columns, wanted)
         case EventMapping() as mapping:
             parts = _Parts(catalog, table, settings, mapping.concept, as_of)
-            elsewhere = {*mapping.columns, *mapping.brings}
-            elsewhere |= {name for satellite in mapping.satellites for name in satellite.columns}
-            parts.start(mapping.parent, [name for name in wanted if name not in elsewhere], wanted)
-            for name in mapping.columns:
-                parts.end(name, wanted, parent="parent")
-            for name, hub in mapping.brings.items():
-                parts.hub(name, hub, naming.hash_key(hub), name, wanted, parent="parent")
+            parts.start(mapping.parent, table.primary_key, wanted)
         case ReferenceMapping(reference=name):
             parts = _Parts(catalog, table, settings, name, as_of)
             parts.start(naming.reference(name), wanted, wanted, is_versioned=True)
@@ -93,24 +87,17 @@ class _Parts:
         self._inner(in_force, "in_force", f"parent.{self._key} = in_force.{self._key}")
         self._inner(self._name(naming.link(link)), "link", f"in_force.{link_key} = link.{link_key}")
         for name in columns:
-            self.end(name, wanted, parent="link")
+            if name in wanted:
+                self._end(name)
 
-    def end(self, column: str, wanted: Collection[str], parent: str) -> None:
-        """Take a reference from the hub that it points to."""
+    def _end(self, column: str) -> None:
+        """Take a reference from the hub that it points to; the zero key is in no hub and gives null."""
         target = self._catalog.referred(self._table, column).vault
         assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
         (key,) = self._catalog.hub(target.hub).business_key
-        self.hub(column, target.hub, naming.hash_key(naming.role(column)), key, wanted, parent)
-
-    def hub(  # noqa: PLR0913, PLR0917 - the column, where its hash stands, and where its value does
-        self, column: str, hub: str, hash_key: str, key: str, wanted: Collection[str], parent: str
-    ) -> None:
-        """Take a key from its hub; the zero key is in no hub and gives null."""
-        if column not in wanted:
-            return
-        alias = f"hub_of_{column}"
-        rows, hub_key = self._name(naming.hub(hub)), naming.hash_key(hub)
-        self._joins.append(f"left join {rows} as {alias} on {parent}.{hash_key} = {alias}.{hub_key}")
+        alias, hash_key = f"hub_of_{column}", naming.hash_key(naming.role(column))
+        rows, hub_key = self._name(naming.hub(target.hub)), naming.hash_key(target.hub)
+        self._joins.append(f"left join {rows} as {alias} on link.{hash_key} = {alias}.{hub_key}")
         self._from[column] = f"{alias}.{key}"
 
     def sql(self, status: str, wanted: Collection[str]) -> str:

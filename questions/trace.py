@@ -270,12 +270,8 @@ def parts_statement(settings: Settings, catalog: Catalog, table: Table, source_k
     (key,) = table.primary_key
     names = [naming.satellite(mapping.concept, satellite.topic) for satellite in mapping.satellites]
     selects = [vault.newest("point in time", name, layer="business_vault") for name in points_in_time(names)]
-    ends: dict[str, str] = {}
     if isinstance(mapping, EventMapping):
         selects.append(vault.newest("event", mapping.parent))
-        ends = {name: _hub_of(catalog, table, name) for name in mapping.columns}
-        selects += [vault.end(name, hub, naming.role(name)) for name, hub in ends.items()]
-        selects += [vault.end(name, hub, hub) for name, hub in mapping.brings.items()]
     else:
         selects.append(vault.newest("hub", mapping.parent))
         if mapping.link:
@@ -336,18 +332,13 @@ class _Vault:
         inner join ({self._in_force(link)}) as in_force on link.{key} = in_force.{key}"""
         return self._part("link", naming.link(link), rows, f"parents.{self.key} = one_row.driving_hk")
 
-    def end(self, column: str, hub: str, role: str, link: str | None = None) -> str:
-        """The hub that a link, or the event itself, points to under a role."""
+    def end(self, column: str, hub: str, role: str, link: str) -> str:
+        """The hub that a link points to under a role."""
         role_key, hub_key = naming.hash_key(role), naming.hash_key(hub)
-        if link:
-            key = naming.link_hash_key(link)
-            ends = f"""select in_force.{self.key} as driving_hk, link.{role_key} as end_hk
-            from {self.name(naming.link(link))} as link
-            inner join ({self._in_force(link)}) as in_force on link.{key} = in_force.{key}"""
-        else:
-            ends = f"""select event.{self.key} as driving_hk, event.{role_key} as end_hk
-            from {self.name(naming.event_link(self.key.removesuffix("_hk")))} as event
-            where event.{self.key} in (select {self.key} from parents)"""
+        key = naming.link_hash_key(link)
+        ends = f"""select in_force.{self.key} as driving_hk, link.{role_key} as end_hk
+        from {self.name(naming.link(link))} as link
+        inner join ({self._in_force(link)}) as in_force on link.{key} = in_force.{key}"""
         rows = f"""select hub.*, ends.driving_hk, '{column}' as source_column
         from {self.name(naming.hub(hub))} as hub
         inner join ({ends}) as ends on hub.{hub_key} = ends.end_hk"""
@@ -427,7 +418,7 @@ def _differences(
             )
             if values.get(column, key) != key:
                 yield f"{part.name}: {key} in the vault, {values[column]} in raw"
-        elif part.kind in {"satellite", "event", "hub"}:
+        elif part.kind in {"satellite", "hub"}:  # an event's link keeps what came first
             for name, value in part.values.items():
                 if name in values and name not in PLUMBING and values[name] != value:
                     yield f"{part.name}.{name}: {value} in the vault, {values[name]} in raw"

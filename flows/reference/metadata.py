@@ -25,7 +25,7 @@ PARTS: tuple[tuple[type[Spec], str, tuple[str, ...]], ...] = (
     (Table, "a table: `metadata/tables/<schema>/<table>.yml`", ("schema_name", "name")),
     (Column, "a column: `columns.<name>` of a table", ("name",)),
     (HubMapping, "rows of a hub: `vault` of a table, known by `hub`", ()),
-    (EventMapping, "rows that never change: `vault` of a table, known by `event`", ()),
+    (EventMapping, "rows that say what happened once: `vault` of a table, known by `event`", ()),
     (ReferenceMapping, "a code list: `vault` of a table, known by `reference`", ()),
     (Link, "relationships: `vault.link` of a table", ()),
     (Satellite, "a satellite: `vault.satellites.<topic>` of a table", ("topic",)),

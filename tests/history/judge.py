@@ -23,7 +23,11 @@ NOTHING = "nothing"
 THERE = "there"
 OPEN_YEAR = 9999  # of an end that nobody knows yet
 ZERO_KEY = hashlib.md5(b"~,").digest()
-VERSIONED = {s.SATELLITE: "sat_thing__details", s.LINK: "eff_sat_assignment", s.REFERENCE: "ref_code"}
+VERSIONED = {
+    s.SATELLITE: ("sat_thing__details", "thing"),
+    s.LINK: ("eff_sat_assignment", "assignment"),
+    s.EVENT: ("sat_visit__details", "visit"),
+}
 
 
 class LostError(Exception):
@@ -58,7 +62,7 @@ class Reader(ABC):
                 ]
                 if len(found) > 1:
                     raise LostError(f"{len(found)} rows for one event")
-                return _texts(found[0] if found else None)
+                return _texts(self._event(found[0], load) if found else None)
             case s.LINK:
                 row = self._in_force(key, load)
                 return NOTHING if row is None else self._ends(row)
@@ -70,6 +74,10 @@ class Reader(ABC):
         """The row of the link that is in force."""
 
     @abstractmethod
+    def _event(self, link: Row, load: int) -> Row | None:
+        """The state of an event, whose row of the link this is."""
+
+    @abstractmethod
     def _group(self, key: Key, load: int) -> Any:
         """The members of a group."""
 
@@ -77,8 +85,14 @@ class Reader(ABC):
         """How many rows the structure's satellite has of the key."""
         if structure == s.REFERENCE:
             return len(self._rows("ref_code", ("region", "code"), key))
-        concept = "thing" if structure == s.SATELLITE else "assignment"
-        return len(self._rows(VERSIONED[structure], (f"{concept}_hk",), (self._hub(concept, key),)))
+        table, concept = VERSIONED[structure]
+        return len(self._rows(table, (f"{concept}_hk",), (self._key_of(concept, key),)))
+
+    def _key_of(self, concept: str, key: Key) -> Any:
+        if concept != "visit":
+            return self._hub(concept, key)
+        found = self._rows("nh_link_visit", ("region", "code"), key)
+        return found[0]["visit_hk"] if found else None
 
     def _ends(self, link: Row) -> tuple[Any, Any]:
         place, owner = (self._place(link[f"{role}_code_hk"]) for role in ("place", "owner"))
@@ -124,6 +138,9 @@ class Ours(Reader):
             raise LostError(f"{len(found)} rows of the link for one hash key")
         return found[0]
 
+    def _event(self, link: Row, load: int) -> Row | None:
+        return self._latest("sat_visit__details", "visit_hk", link["visit_hk"], load)
+
     def _group(self, key: Key, load: int) -> Any:
         group = {}
         for phone in self._rows("hub_phone", ("region", "code"), key):
@@ -154,6 +171,9 @@ class Plain(Reader):
         if known and len(open_ones) != 1:
             raise LostError(f"{len(open_ones)} relationships in force")
         return open_ones[0] if known else None
+
+    def _event(self, link: Row, load: int) -> Row | None:
+        return link
 
     def _group(self, key: Key, load: int) -> Any:
         rows = self._rows("ma_sat_group", ("group_hk",), (self._hub("group", key),))
@@ -200,7 +220,7 @@ def losses(scenario: Scenario, structure: str, reader: Reader, moment: str) -> l
 
 def too_many(scenario: Scenario, structure: str, reader: Reader) -> list[str]:
     """Whether a satellite has rows for what did not change, or lacks one."""
-    if structure not in VERSIONED or scenario.versions is None:
+    if structure not in {*VERSIONED, s.REFERENCE} or scenario.versions is None:
         return []
     found = reader.versions(structure, scenario.key)
     return [] if found == scenario.versions else [f"{found} versions in place of {scenario.versions}"]

@@ -46,14 +46,13 @@ class Scenario:
 
     @property
     def structures(self) -> tuple[str, ...]:
-        """Which structures can hold these states: an event only what never changes."""
+        """Which structures can hold these states."""
         states = [state for state in self.loads.values() if state is not None]
         if any("group" in state for state in states):
             return (GROUP, STATUS)
         if any(state.keys() - {"name", "note"} for state in states):
             return (SATELLITE, STATUS)
-        is_event = all(state == states[0] for state in states)
-        return tuple(name for name in STRUCTURES if name != EVENT or is_event)
+        return STRUCTURES
 
 
 def _number(load: int | str) -> int:

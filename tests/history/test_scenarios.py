@@ -32,7 +32,7 @@ TABLES = {
     s.GROUP: "sat_phone__details",
     s.REFERENCE: "ref_code",
     s.STATUS: "sat_thing__status",
-    s.EVENT: "nh_link_visit",
+    s.EVENT: "sat_visit__details",
 }
 CODES = catalog().table("test.codes")
 

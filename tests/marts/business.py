@@ -81,7 +81,7 @@ GONE = (
 )  # fmt: skip
 
 
-# late corrections of what the first load brought: names, a price, who sold, the amounts of a line
+# late corrections of what the first load brought: names, a price, who sold, amounts, and two events
 CORRECTED = """
 update sales.customers set customer_name = 'Corrected Ltd', credit_limit = 1234
 where customer_id = 2;
@@ -95,6 +95,13 @@ update sales.invoice_lines
 set unit_price = unit_price + 10, extended_price = extended_price + 10 * quantity,
     line_profit = line_profit + 10 * quantity
 where invoice_line_id = 1;
+update warehouse.stock_item_transactions
+set quantity = quantity - 1, stock_item_id = stock_item_id + 1,
+    transaction_occurred_when = transaction_occurred_when - interval '1 day'
+where stock_item_transaction_id
+    = (select min(stock_item_transaction_id) from warehouse.stock_item_transactions);
+update warehouse.vehicle_temperatures set temperature = temperature + 1, chiller_sensor_number = 77
+where vehicle_temperature_id = (select min(vehicle_temperature_id) from warehouse.vehicle_temperatures);
 """
 
 

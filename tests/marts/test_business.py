@@ -1,5 +1,6 @@
 """The marts over some loads: what they hold, whom they name, rows that go and come back."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +68,38 @@ def test_a_deleted_row_stays_marked_counts_no_more_and_can_come_back(business: B
         (True, 2),
         (False, 3),
     ]
+
+
+def test_a_corrected_event_is_a_state_like_any_other(business: Business) -> None:
+    """The link keeps the event as it first came, the satellite has both states, the mart shows the last."""
+    (moved,) = business.source(
+        """select stock_item_transaction_id, stock_item_id, quantity::int,
+        transaction_occurred_when::date from warehouse.stock_item_transactions
+        order by stock_item_transaction_id limit 1"""
+    )
+    shown = business.ask(
+        f"""select movement_key, wwi_stock_item_id, quantity, date_key, fact.lineage_key
+        from {{m}}.fct_movement as fact join {{m}}.dim_stock_item using (stock_item_key)
+        where movement_key = {moved[0]}"""
+    )
+    assert [tuple(row.values()) for row in shown] == [(*moved, 2)]
+    states = f"from {{v}}.sat_stock_movement__details where stock_item_transaction_id = {moved[0]}"
+    assert business.ask(f"select count(*) as n {states}") == [{"n": 2}]
+    first = business.ask(
+        f"""select date(link.transaction_occurred_when) as day, hub.stock_item_id as item
+        from {{v}}.nh_link_stock_movement as link join {{v}}.hub_stock_item as hub using (stock_item_hk)
+        where stock_item_transaction_id = {moved[0]}"""
+    )
+    assert first == [{"day": moved[3] + timedelta(days=1), "item": moved[1] - 1}]
+    ((reading, temperature),) = business.source(
+        """select vehicle_temperature_id, temperature from warehouse.vehicle_temperatures
+        order by vehicle_temperature_id limit 1"""
+    )
+    shown = business.ask(
+        f"""select temperature, chiller_sensor_number as sensor, lineage_key as load
+        from {{m}}.fct_vehicle_temperature where vehicle_temperature_key = {reading}"""
+    )
+    assert shown == [{"temperature": temperature, "sensor": 77, "load": 2}]
 
 
 def without_load(row: dict[str, Any]) -> dict[str, Any]:

@@ -111,6 +111,9 @@ vault:
   columns: [buyer_id]
   brings: {door_code: door}
   satellites:
+    details:
+      description: The visit; a correction is one more row.
+      columns: [buyer_id, door_code, came_when, stayed_minutes]
     personal:
       description: What the camera saw.
       personal: true

@@ -57,7 +57,28 @@ CASES = {
             "{type: integer, description: 'How long.'}",
             "{type: integer, sensitivity: personal, description: 'How long.'}",
         ),
-        (VISITS, "vault.event", "'stayed_minutes' is personal data", "personal satellite"),
+        (
+            VISITS,
+            "vault.satellites.details.columns",
+            "'stayed_minutes' is personal data",
+            "personal satellite",
+        ),
+    ),
+    "column of an event in no satellite": (
+        (VISITS, "came_when, stayed_minutes]", "came_when]"),
+        (VISITS, "vault", "column 'stayed_minutes' has no home", "one satellite"),
+    ),
+    "column of an event in two satellites": (
+        (VISITS, "columns: [seen_doing]", "columns: [seen_doing, stayed_minutes]"),
+        (VISITS, "vault.satellites.personal", "'stayed_minutes' is also in", "Keep it in one"),
+    ),
+    "personal time of an event": (
+        (
+            VISITS,
+            "{type: timestamp, description: 'When.'}",
+            "{type: timestamp, sensitivity: personal, description: 'When.'}",
+        ),
+        (VISITS, "vault.occurred", "'came_when' is personal data", "Name another column"),
     ),
     "unknown hub": (
         (BASKETS, "hub: basket", "hub: baskt"),

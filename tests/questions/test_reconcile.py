@@ -79,6 +79,7 @@ SHOP = Catalog(
             vault=EventMapping(
                 event="move", description=ABOUT, occurred="moved_when", columns=("order_id",),
                 brings={"box_id": "box"},
+                satellites=(satellite("details", "order_id", "moved_when", "quantity", "box_id"),),
             ).model_dump(),
         ),
         Table(
@@ -211,7 +212,10 @@ select md5(cast(line_id as string)) as line_hk, false as is_deleted, load_dts fr
 create table {raw_vault}.hub_box as select md5('6') as box_hk, 6 as box_id;
 create table {raw_vault}.nh_link_move as
 select md5(cast(move_id as string)) as move_hk, md5(coalesce(cast(order_id as string), '~,')) as order_hk,
-    md5('6') as box_hk, move_id, quantity, moved_when, load_dts
+    md5('6') as box_hk, move_id, moved_when, load_dts
+from {raw}.shop__moves;
+create table {raw_vault}.sat_move__details as
+select md5(cast(move_id as string)) as move_hk, order_id, moved_when, quantity, box_id, load_dts
 from {raw}.shop__moves;
 create table {raw_vault}.sat_move__status as
 select md5(cast(move_id as string)) as move_hk, false as is_deleted, load_dts from {raw}.shop__moves;

@@ -38,11 +38,14 @@ purchases_now as (
 purchases as (
     select
         purchases_now.purchase_order_hk,
+        hub.purchase_order_id,
         link.supplier_hk,
         details.order_date,
         details.expected_delivery_date,
         purchases_now.load_dts
     from purchases_now
+    inner join {{ ref('hub_purchase_order') }} as hub
+        on purchases_now.purchase_order_hk = hub.purchase_order_hk
     inner join {{ ref('sat_purchase_order__details') }} as details
         on {{ in_force('purchases_now', 'details', 'purchase_order_hk', 'details') }}
     inner join {{ ref('eff_sat_purchase_order') }} as effectivity
@@ -54,6 +57,10 @@ purchases as (
     where not coalesce(status.is_deleted, false)
 ),
 
+movements_now as (
+    {{ latest(ref('sat_stock_movement__details'), 'stock_movement_hk') }}
+),
+
 movement_status as (
     {{ latest(ref('sat_stock_movement__status'), 'stock_movement_hk') }}
 ),
@@ -62,19 +69,21 @@ movement_status as (
 receipts as (
     select
         movement.stock_movement_hk,
-        movement.purchase_order_hk,
-        movement.stock_item_hk,
+        purchases.purchase_order_hk,
+        stock_item.stock_item_hk,
         cast(movement.transaction_occurred_when as date) as receipt_date,
         greatest(movement.load_dts, movement_status.load_dts) as load_dts,
         row_number() over (
-            partition by movement.purchase_order_hk, movement.stock_item_hk
+            partition by movement.purchase_order_id, movement.stock_item_id
             order by movement.stock_item_transaction_id
         ) as turn
-    from {{ ref('nh_link_stock_movement') }} as movement
+    from movements_now as movement
     inner join movement_status
         on movement.stock_movement_hk = movement_status.stock_movement_hk
     inner join purchases
-        on movement.purchase_order_hk = purchases.purchase_order_hk
+        on movement.purchase_order_id = purchases.purchase_order_id
+    inner join {{ ref('hub_stock_item') }} as stock_item
+        on movement.stock_item_id = stock_item.stock_item_id
     where
         movement.transaction_type_id = 11
         and not movement_status.is_deleted

@@ -1,33 +1,27 @@
-with movement_status as (
+with movements_now as (
+    {{ latest(ref('sat_stock_movement__details'), 'stock_movement_hk') }}
+),
+
+movement_status as (
     {{ latest(ref('sat_stock_movement__status'), 'stock_movement_hk') }}
 ),
 
 movements as (
     select
-        link.stock_item_transaction_id,
-        link.transaction_type_id,
-        link.transaction_occurred_when,
-        cast(link.quantity as int64) as quantity,
-        stock_item.stock_item_id,
-        customer.customer_id,
-        supplier.supplier_id,
-        invoice.invoice_id,
-        purchase_order.purchase_order_id,
+        details.stock_item_transaction_id,
+        details.transaction_type_id,
+        details.transaction_occurred_when,
+        cast(details.quantity as int64) as quantity,
+        details.stock_item_id,
+        details.customer_id,
+        details.supplier_id,
+        details.invoice_id,
+        details.purchase_order_id,
         coalesce(status.is_deleted, false) as is_deleted,
-        greatest(link.load_dts, status.load_dts) as load_dts
-    from {{ ref('nh_link_stock_movement') }} as link
+        greatest(details.load_dts, status.load_dts) as load_dts
+    from movements_now as details
     inner join movement_status as status
-        on link.stock_movement_hk = status.stock_movement_hk
-    left join {{ ref('hub_stock_item') }} as stock_item
-        on link.stock_item_hk = stock_item.stock_item_hk
-    left join {{ ref('hub_customer') }} as customer
-        on link.customer_hk = customer.customer_hk
-    left join {{ ref('hub_supplier') }} as supplier
-        on link.supplier_hk = supplier.supplier_hk
-    left join {{ ref('hub_invoice') }} as invoice
-        on link.invoice_hk = invoice.invoice_hk
-    left join {{ ref('hub_purchase_order') }} as purchase_order
-        on link.purchase_order_hk = purchase_order.purchase_order_hk
+        on details.stock_movement_hk = status.stock_movement_hk
 )
 
 select

@@ -1,23 +1,23 @@
-with reading_status as (
+with readings_now as (
+    {{ latest(ref('sat_vehicle_temperature__details'), 'vehicle_temperature_hk') }}
+),
+
+reading_status as (
     {{ latest(ref('sat_vehicle_temperature__status'), 'vehicle_temperature_hk') }}
 ),
 
 readings as (
     select
-        link.vehicle_temperature_id,
-        vehicle.vehicle_registration,
-        chiller_sensor.chiller_sensor_number,
-        link.recorded_when,
-        link.temperature,
+        details.vehicle_temperature_id,
+        details.vehicle_registration,
+        details.chiller_sensor_number,
+        details.recorded_when,
+        details.temperature,
         coalesce(status.is_deleted, false) as is_deleted,
-        greatest(link.load_dts, status.load_dts) as load_dts
-    from {{ ref('nh_link_vehicle_temperature') }} as link
+        greatest(details.load_dts, status.load_dts) as load_dts
+    from readings_now as details
     inner join reading_status as status
-        on link.vehicle_temperature_hk = status.vehicle_temperature_hk
-    left join {{ ref('hub_vehicle') }} as vehicle
-        on link.vehicle_hk = vehicle.vehicle_hk
-    left join {{ ref('hub_chiller_sensor') }} as chiller_sensor
-        on link.chiller_sensor_hk = chiller_sensor.chiller_sensor_hk
+        on details.vehicle_temperature_hk = status.vehicle_temperature_hk
 )
 
 select

@@ -25,6 +25,18 @@ staged as (
             "purchase_order_hk_text": encode([
                 ["purchase_order_id", "integer"],
             ]),
+            "sat_stock_movement__details_hashdiff_text": encode([
+                ["stock_item_id", "integer"],
+                ["transaction_type_id", "integer"],
+                ["customer_id", "integer"],
+                ["invoice_id", "integer"],
+                ["supplier_id", "integer"],
+                ["purchase_order_id", "integer"],
+                ["transaction_occurred_when", "datetime"],
+                ["quantity", "numeric"],
+                ["last_edited_by", "integer"],
+                ["last_edited_when", "datetime"],
+            ]),
         },
         hashed_columns={
             "stock_movement_hk": "stock_movement_hk_text",
@@ -33,6 +45,7 @@ staged as (
             "invoice_hk": "invoice_hk_text",
             "supplier_hk": "supplier_hk_text",
             "purchase_order_hk": "purchase_order_hk_text",
+            "sat_stock_movement__details_hashdiff": "sat_stock_movement__details_hashdiff_text",
         },
     ) }}
 )
@@ -44,6 +57,7 @@ select
     invoice_hk,
     supplier_hk,
     purchase_order_hk,
+    sat_stock_movement__details_hashdiff,
     stock_item_transaction_id,
     stock_item_id,
     transaction_type_id,

@@ -17,6 +17,13 @@ staged as (
             "chiller_sensor_hk_text": encode_key([
                 ["chiller_sensor_number", "integer"],
             ]),
+            "sat_vehicle_temperature__details_hashdiff_text": encode([
+                ["vehicle_registration", "text"],
+                ["chiller_sensor_number", "integer"],
+                ["recorded_when", "datetime"],
+                ["temperature", "numeric"],
+                ["is_compressed", "boolean"],
+            ]),
             "sat_vehicle_temperature__personal_hashdiff_text": encode([
                 ["full_sensor_data", "text"],
                 ["compressed_sensor_data", "bytes"],
@@ -26,6 +33,7 @@ staged as (
             "vehicle_temperature_hk": "vehicle_temperature_hk_text",
             "vehicle_hk": "vehicle_hk_text",
             "chiller_sensor_hk": "chiller_sensor_hk_text",
+            "sat_vehicle_temperature__details_hashdiff": "sat_vehicle_temperature__details_hashdiff_text",
             "sat_vehicle_temperature__personal_hashdiff": "sat_vehicle_temperature__personal_hashdiff_text",
         },
     ) }}
@@ -35,6 +43,7 @@ select
     vehicle_temperature_hk,
     vehicle_hk,
     chiller_sensor_hk,
+    sat_vehicle_temperature__details_hashdiff,
     sat_vehicle_temperature__personal_hashdiff,
     vehicle_temperature_id,
     vehicle_registration,

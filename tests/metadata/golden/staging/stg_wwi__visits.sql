@@ -17,6 +17,12 @@ staged as (
             "door_hk_text": encode_key([
                 ["door_code", "text"],
             ]),
+            "sat_visit__details_hashdiff_text": encode([
+                ["buyer_id", "integer"],
+                ["door_code", "text"],
+                ["came_when", "datetime"],
+                ["stayed_minutes", "integer"],
+            ]),
             "sat_visit__personal_hashdiff_text": encode([
                 ["seen_doing", "text"],
             ]),
@@ -25,6 +31,7 @@ staged as (
             "visit_hk": "visit_hk_text",
             "buyer_hk": "buyer_hk_text",
             "door_hk": "door_hk_text",
+            "sat_visit__details_hashdiff": "sat_visit__details_hashdiff_text",
             "sat_visit__personal_hashdiff": "sat_visit__personal_hashdiff_text",
         },
     ) }}
@@ -34,6 +41,7 @@ select
     visit_hk,
     buyer_hk,
     door_hk,
+    sat_visit__details_hashdiff,
     sat_visit__personal_hashdiff,
     visit_id,
     buyer_id,

@@ -18,10 +18,6 @@ events as (
         ],
         src_payload=[
             "stock_item_transaction_id",
-            "transaction_type_id",
-            "quantity",
-            "last_edited_by",
-            "last_edited_when",
         ],
         src_eff="transaction_occurred_when",
         src_ldts="load_dts",
@@ -30,7 +26,7 @@ events as (
     )) }}
 )
 
--- an event that several pending batches bring is one event
+-- several pending batches may bring one event: the link keeps the first, the satellites keep each state
 select *
 from events
 where true

@@ -16,8 +16,6 @@ events as (
         ],
         src_payload=[
             "vehicle_temperature_id",
-            "temperature",
-            "is_compressed",
         ],
         src_eff="recorded_when",
         src_ldts="load_dts",
@@ -26,7 +24,7 @@ events as (
     )) }}
 )
 
--- an event that several pending batches bring is one event
+-- several pending batches may bring one event: the link keeps the first, the satellites keep each state
 select *
 from events
 where true

@@ -16,7 +16,6 @@ events as (
         ],
         src_payload=[
             "visit_id",
-            "stayed_minutes",
         ],
         src_eff="came_when",
         src_ldts="load_dts",
@@ -25,7 +24,7 @@ events as (
     )) }}
 )
 
--- an event that several pending batches bring is one event
+-- several pending batches may bring one event: the link keeps the first, the satellites keep each state
 select *
 from events
 where true
