@@ -227,7 +227,7 @@ def _event(
     for satellite in mapping.satellites:
         yield from _satellite(table, satellite)
     yield from _no_personal(
-        table, "vault.occurred", _known(table, (mapping.occurred,)), "Name another column"
+        table, "vault.occurred", tuple(_known(table, (mapping.occurred,))), "Name another column"
     )
     # the link keeps what came first, so what can be corrected needs a satellite
     yield from _homes(table, (), mapping.satellites)

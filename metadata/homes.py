@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from metadata import naming
-from metadata.spec import Catalog, Column, EventMapping, HubMapping, ReferenceMapping, Table
+from metadata.spec import Column, HubMapping, ReferenceMapping, Table
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,20 @@ SECRET = Home(None, None, "none: secret, it never leaves the source")
 UNMAPPED = Home(None, None, "none: the table has no place in the vault, raw keeps it")
 
 
-def home(catalog: Catalog, table: Table, column: Column) -> Home:
+def home(table: Table, column: Column) -> Home:
     """Return where the vault holds a column: a key, the hash of a link, a satellite or a code list."""
     if column.sensitivity == "secret":
         return SECRET
-    match table.vault:
-        case HubMapping() | EventMapping() as mapping:
-            keys = {name: Home(mapping.parent, name) for name in table.primary_key}
-        case ReferenceMapping(reference=reference):
-            return Home(naming.reference(reference), column.name)
-        case _:
-            return UNMAPPED
-    link = mapping.link if isinstance(mapping, HubMapping) else None
-    homes = {
-        name: Home(naming.link(link.name), naming.hash_key(naming.role(name)))
-        for name in (link.columns if link else ())
-    }
+    mapping = table.vault
+    if isinstance(mapping, ReferenceMapping):
+        return Home(naming.reference(mapping.reference), column.name)
+    if mapping is None:
+        return UNMAPPED
+    homes = {name: Home(mapping.parent, name) for name in table.primary_key}
+    if isinstance(mapping, HubMapping) and mapping.link:
+        link = naming.link(mapping.link.name)
+        homes |= {name: Home(link, naming.hash_key(naming.role(name))) for name in mapping.link.columns}
     for satellite in mapping.satellites:
         model = naming.satellite(mapping.concept, satellite.topic)
         homes |= {name: Home(model, name) for name in satellite.columns}
-    return (homes | keys)[column.name]
+    return homes[column.name]

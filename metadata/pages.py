@@ -73,12 +73,12 @@ def catalogue(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
         yield f"## {_area_of(schema)}"
         for table in catalog.tables:
             if table.schema_name == schema:
-                yield from _source_table(catalog, table)
+                yield from _source_table(table)
     yield from _personal(catalog, marts)
     yield from _secret(catalog)
 
 
-def _source_table(catalog: Catalog, table: Table) -> Iterator[str]:
+def _source_table(table: Table) -> Iterator[str]:
     facts = [f"Key: {', '.join(map(_code, table.primary_key))}."]
     if table.control_day:
         facts.append(f"Compared by day: {_code(table.control_day)}.")
@@ -95,7 +95,7 @@ def _source_table(catalog: Catalog, table: Table) -> Iterator[str]:
                 _code(column.name),
                 column.type + ("" if column.nullable else ", always there"),
                 _described(column),
-                _home(catalog, table, column),
+                _home(table, column),
             )
             for column in table.columns
         ),
@@ -108,8 +108,8 @@ def _described(column: Column) -> str:
     return f"{column.description}{refers}{sensitive}"
 
 
-def _home(catalog: Catalog, table: Table, column: Column) -> str:
-    found = home(catalog, table, column)
+def _home(table: Table, column: Column) -> str:
+    found = home(table, column)
     return _code(found) if found.model else str(found)
 
 
@@ -126,7 +126,7 @@ def _personal(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
                 _code(f"{table.qualified}.{column.name}"),
                 _code(f"{table.raw_name}.{column.name}"),
                 _code(f"{table.stage_name}.{column.name}"),
-                _home(catalog, table, column),
+                _home(table, column),
             )
             for table in catalog.tables
             for column in table.columns

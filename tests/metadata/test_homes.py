@@ -28,7 +28,7 @@ STAGES = {
 @pytest.mark.parametrize("table", CATALOG.tables, ids=lambda table: table.qualified)
 def test_every_column_has_a_home_that_is_there_or_is_secret(table: Table) -> None:
     for column in table.columns:
-        found = home(CATALOG, table, column)
+        found = home(table, column)
         if column.sensitivity == "secret":
             assert found == SECRET, column.name
         else:
@@ -40,7 +40,7 @@ def test_every_column_has_a_home_that_is_there_or_is_secret(table: Table) -> Non
 def test_every_home_loads_the_column_from_the_stage_of_its_table(table: Table) -> None:
     """The SQL of the home names stage and column: it is filled from there, not just described."""
     for column in table.loaded_columns:
-        found = home(CATALOG, table, column)
+        found = home(table, column)
         (file,) = (MODELS_DIR / "raw_vault").rglob(f"{found.model}.sql")
         sql = file.read_text()
         assert f'"{table.stage_name}"' in sql, found
@@ -50,7 +50,7 @@ def test_every_home_loads_the_column_from_the_stage_of_its_table(table: Table) -
 
 def test_no_two_columns_of_a_table_share_a_home() -> None:
     for table in CATALOG.tables:
-        homes = [home(CATALOG, table, column) for column in table.loaded_columns]
+        homes = [home(table, column) for column in table.loaded_columns]
         assert len(homes) == len(set(homes)), table.qualified
 
 
@@ -73,7 +73,7 @@ def test_a_personal_column_lives_in_a_personal_satellite_only() -> None:
     for table in CATALOG.tables:
         for column in table.columns:
             if column.is_personal:
-                assert home(CATALOG, table, column).model in personal, f"{table.qualified}.{column.name}"
+                assert home(table, column).model in personal, f"{table.qualified}.{column.name}"
 
 
 def test_the_documents_are_current() -> None:
