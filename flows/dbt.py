@@ -26,6 +26,7 @@ from flows.scope import Scope
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
+from ingestion.loopback import no_proxy
 from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.naming import RAW_PREFIX
@@ -336,12 +337,16 @@ def dbt_environment(settings: Settings, raw_prefix: str | None = None) -> dict[s
 
     `raw_prefix`: see `build`.
     """
-    return connection_variables(settings) | {
-        RAW_PREFIX: raw_prefix or settings.dataset_prefix,
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
-        "DBT_TARGET_PATH": str(settings.home / (REBUILD_TARGET if raw_prefix else TARGET)),
-    }
+    return (
+        connection_variables(settings)
+        | no_proxy(os.environ)
+        | {
+            RAW_PREFIX: raw_prefix or settings.dataset_prefix,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
+            "DBT_TARGET_PATH": str(settings.home / (REBUILD_TARGET if raw_prefix else TARGET)),
+        }
+    )
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:

@@ -16,6 +16,7 @@ from flows import simulation
 from flows.prefect_api import start_prefect_api
 from flows.report import DailyReport
 from flows.simulation import Simulated
+from ingestion.loopback import without_libpq_variables
 from ingestion.settings import Settings
 from metadata.errors import WwiError
 from metadata.load import load_catalog
@@ -98,6 +99,7 @@ def _local_services(settings: Settings, *, keep: bool) -> Iterator[str]:
     Yields the DSN of the source's owner.
     """
     with ExitStack() as stack:
+        stack.enter_context(without_libpq_variables())
         for name, service in ((postgres.NAME, postgres), (warehouse.NAME, warehouse)):
             was_up = services.read_address(settings.home, name) is not None
             if not was_up and not keep:

@@ -5,7 +5,7 @@ the next load; only Prefect has to be told. Done for the runs of a worker when i
 """
 
 import logging
-from datetime import datetime
+from uuid import UUID
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 WORKER = "prefect.worker.name"
+RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 
 
 def end_those_left_behind(client: SyncPrefectClient, pool: str, worker: str) -> int:
@@ -35,7 +36,7 @@ def end_those_left_behind(client: SyncPrefectClient, pool: str, worker: str) -> 
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
     )
     ours = [run for run in runs if run.labels.get(WORKER) == worker]
-    gone = [run for run in ours if is_gone(run.infrastructure_pid, run.start_time)]
+    gone = [run for run in ours if is_gone(run.infrastructure_pid, run.id)]
     for run in gone:
         logger.warning("run %s was cut off with its worker: marked as crashed", run.name)
         state: State[None] = Crashed(
@@ -45,15 +46,15 @@ def end_those_left_behind(client: SyncPrefectClient, pool: str, worker: str) -> 
     return len(gone)
 
 
-def is_gone(pid: str | None, started_at: datetime | None) -> bool:
-    """Tell whether the process of a run on this host has ended, or never came to be.
+def is_gone(pid: str | None, run_id: UUID) -> bool:
+    """Return whether the process of a run on this host has ended, or never started.
 
-    A process of that number that began after the run is another one.
+    A process of that number that does not work for this run is another one. Prefect names the run in the
+    environment of its process; start times would not do, because a clock step moves them.
     """
     if not pid or not pid.isdigit():
         return True
     try:
-        began = psutil.Process(int(pid)).create_time()
-    except psutil.NoSuchProcess:
+        return psutil.Process(int(pid)).environ().get(RUN_VARIABLE) != str(run_id)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return True
-    return started_at is not None and began > started_at.timestamp()

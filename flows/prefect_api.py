@@ -13,13 +13,12 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import certifi
 
+from ingestion import loopback
 from ingestion.settings import Settings
 from metadata.errors import WwiError
 from sandbox.services import free_port, read_address, remove_address, write_address
@@ -109,6 +108,7 @@ def _set_environment(settings: Settings, wanted: Mapping[str, str]) -> None:
         own["PREFECT_API_SSL_CERT_FILE"] = str(_one_certificate(home))
     for name, value in {**wanted, **own}.items():
         os.environ.setdefault(name, value)
+    os.environ.update(loopback.no_proxy(os.environ))
 
 
 def _start_own(port: int = 0) -> Callable[[], None]:
@@ -158,10 +158,10 @@ def _wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/health", timeout=START_TIMEOUT_S) as response:
+            with loopback.open_url(f"{url}/health", START_TIMEOUT_S) as response:
                 if response.status == 200:
                     return
-        except (urllib.error.URLError, OSError):
+        except OSError:
             time.sleep(0.1)
     raise WwiError(
         f"the temporary Prefect server did not answer within {START_TIMEOUT_S} s. Its messages are above; "

@@ -1,11 +1,13 @@
 """Days of simulated business in the local source: where to go on, how far, and what came of it."""
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import psycopg
 
+from ingestion.loopback import without_libpq_variables
 from ingestion.settings import Settings
 from metadata.errors import WwiError
 from metadata.load import load_catalog
@@ -78,20 +80,23 @@ def simulate(  # noqa: PLR0913 - a period has many ways to be said
     the local source, started when it is down. Lets the reading login read what is new. Raises WwiError for a
     period or a rule that does not continue what the source holds.
     """
-    dsn = settings.source_admin_dsn or postgres.up(settings)["admin_dsn"]
-    held = progress(dsn)
-    start = first or (held.next_day if held else OPENING_DAY)
-    count = length(start, last, days)
-    begun = held.rules if held else Rules()
-    report = live_through(
-        dsn,
-        start=start,
-        days=count,
-        scale=begun.scale if scale is None else scale,
-        seed=begun.seed if seed is None else seed,
-        on_day=_log_day,
-    )
-    grant_reader(dsn, load_catalog())
+    # libpq's variables are for a source that is given, not for the local one
+    environment = without_libpq_variables() if settings.source_admin_dsn is None else nullcontext()
+    with environment:
+        dsn = settings.source_admin_dsn or postgres.up(settings)["admin_dsn"]
+        held = progress(dsn)
+        start = first or (held.next_day if held else OPENING_DAY)
+        count = length(start, last, days)
+        begun = held.rules if held else Rules()
+        report = live_through(
+            dsn,
+            start=start,
+            days=count,
+            scale=begun.scale if scale is None else scale,
+            seed=begun.seed if seed is None else seed,
+            on_day=_log_day,
+        )
+        grant_reader(dsn, load_catalog())
     changes = sum(number for event, number in report.events.items() if event in DIMENSION_EVENTS)
     end = start + timedelta(days=count - 1)
     return Simulated(start, end, report.events["order lines"], changes, report.seconds)

@@ -25,6 +25,7 @@ from google.cloud import bigquery
 from ingestion.bigquery_errors import is_busy, translated
 from ingestion.errors import PermanentError
 from ingestion.labels import label_jobs
+from ingestion.loopback import is_loopback
 from ingestion.settings import Layer, Settings
 
 logger = logging.getLogger(__name__)
@@ -53,11 +54,14 @@ def connect(settings: Settings, step: str = "other") -> bigquery.Client:
 
 def _client(settings: Settings) -> bigquery.Client:
     if settings.target == "local":  # engine: credentials
-        return bigquery.Client(
+        url = settings.resolve_warehouse_url()
+        client = bigquery.Client(
             project=settings.project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": settings.resolve_warehouse_url()},
+            client_options={"api_endpoint": url},
         )
+        client._http.trust_env = not is_loopback(url)  # else it follows proxy variables and ~/.netrc
+        return client
     try:
         return bigquery.Client(
             project=settings.project,

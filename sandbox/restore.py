@@ -13,6 +13,7 @@ from psycopg import sql
 from ingestion.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres
+from sandbox.programs import binary
 from sandbox.reader import grant_reader
 from sandbox.services import ServiceError
 
@@ -50,7 +51,7 @@ def restore(settings: Settings, dump: Path, catalog: Catalog) -> int:
 
 def _check_is_dump(dump: Path) -> None:
     listed = subprocess.run(
-        [postgres.binary("pg_restore"), "--list", dump],
+        [binary("pg_restore"), "--list", dump],
         capture_output=True,
         text=True,
         timeout=LIST_TIMEOUT_S,
@@ -66,7 +67,7 @@ def _check_is_dump(dump: Path) -> None:
 def _restore_into(dsn: str, dump: Path) -> str:
     """Run pg_restore and return its complaints; what the database then holds decides whether they matter."""
     done = subprocess.run(
-        [postgres.binary("pg_restore"), "--no-owner", "--no-privileges", "--jobs=2", f"--dbname={dsn}", dump],
+        [binary("pg_restore"), "--no-owner", "--no-privileges", "--jobs=2", f"--dbname={dsn}", dump],
         capture_output=True,
         text=True,
         timeout=RESTORE_TIMEOUT_S,

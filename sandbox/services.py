@@ -1,24 +1,27 @@
 """What both local services share: an address file, an identity check for its process, a free port.
 
-A service leaves `<home>/services/<name>.json` with its pid, the start time of that pid and what a client
-needs to reach it. The file is only trusted while a process with that pid *and* that start time lives, so a
-reused pid or a file left by a crash is recognised as stale.
+A service leaves `<home>/services/<name>.json` with its process (ingestion/processes.py) and what a client
+needs to reach it. The file only counts while exactly that process runs, so a reused pid or a file left by a
+crash is recognised as stale. A service that runs but does not answer is never ended here: the cause may be on
+our side.
 """
 
 import json
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ingestion.processes import is_same_process
+from ingestion.processes import Process, is_running, running_process
 from metadata.errors import WwiError
 
 Address = dict[str, Any]
 
+ANSWER_TIMEOUT_S = 15
 PORT_ATTEMPTS = 3  # between looking for a free port and listening there, another program may take it
 
 
@@ -33,8 +36,7 @@ def address_file(home: Path, name: str) -> Path:
 
 def write_address(home: Path, name: str, pid: int, **details: Any) -> Address:
     """Write and return the address of a running service; the file is readable by its owner only."""
-    started_at = psutil.Process(pid).create_time()
-    address: Address = {"pid": pid, "started_at": started_at, **details}
+    address: Address = {**asdict(running_process(pid)), **details}
     path = address_file(home, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
@@ -45,18 +47,48 @@ def write_address(home: Path, name: str, pid: int, **details: Any) -> Address:
 
 
 def read_address(home: Path, name: str) -> Address | None:
-    """Return the address of the service if its process lives; drop a stale file and return None otherwise."""
+    """Return the address of the service if its process runs; drop a stale file and return None otherwise."""
     path = address_file(home, name)
     try:
         address: Address = json.loads(path.read_text())
-        if is_same_process(address["pid"], address["started_at"]):
+        if runs(address):
             return address
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         pass  # half-written by a crash: as good as none
     path.unlink(missing_ok=True)
     return None
+
+
+def runs(address: Address) -> bool:
+    """Return whether the process of the service runs."""
+    if "start_ticks" not in address:  # written by an earlier version, whose start times a clock step moves
+        listening = "port" not in address or listens(address["pid"], address["port"])
+        return psutil.pid_exists(address["pid"]) and listening
+    return is_running(_process(address))
+
+
+def _process(address: Address) -> Process:
+    return Process(
+        address["host"], address["machine"], address["pid"], address["started_at"], address["start_ticks"]
+    )
+
+
+def answers_in_time(address: Address, answers: Callable[[], bool], stop_command: str) -> bool:
+    """Wait for a running service to answer; return False when it ends meanwhile.
+
+    Raises ServiceError when it goes on running without an answer.
+    """
+    if wait_until(answers, alive=lambda: runs(address), timeout_s=ANSWER_TIMEOUT_S):
+        return True
+    if not runs(address):
+        return False
+    raise ServiceError(
+        f"process {address['pid']} runs, but did not answer on 127.0.0.1:{address['port']} within "
+        f"{ANSWER_TIMEOUT_S} s. It was left running, because others may be using it. "
+        f"Try again, or stop it with `{stop_command}`."
+    )
 
 
 def remove_address(home: Path, name: str) -> None:
@@ -85,7 +117,7 @@ def listens(pid: int, port: int) -> bool:
             each.status == psutil.CONN_LISTEN and each.laddr.port == port
             for each in psutil.Process(pid).net_connections(kind="tcp")
         )
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # of another user: not ours
         return False
 
 
@@ -101,11 +133,11 @@ def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool], timeout_
     return False
 
 
-def end_process(pid: int, started_at: float, *, timeout_s: float) -> None:
-    """Ask the process to end, wait `timeout_s` seconds, then kill it. Nothing happens if it is gone."""
-    if not is_same_process(pid, started_at):
+def end_process(address: Address, *, timeout_s: float) -> None:
+    """Ask the service's process to end, wait `timeout_s` seconds, then kill it; it may have ended already."""
+    if not runs(address):
         return
-    process = psutil.Process(pid)
+    process = psutil.Process(address["pid"])
     process.terminate()
     try:
         process.wait(timeout_s)

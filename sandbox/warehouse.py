@@ -4,21 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from ingestion.processes import is_same_process
+from ingestion import loopback
 from ingestion.settings import Settings
 from sandbox.services import (
     PORT_ATTEMPTS,
     Address,
     ServiceError,
+    answers_in_time,
     end_process,
     free_port,
     listens,
     read_address,
     remove_address,
+    runs,
     wait_until,
     write_address,
 )
@@ -41,10 +41,10 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
     not come up.
     """
     running = read_address(settings.home, NAME)
-    if running:
-        if answers(running["url"], running["project"]):
-            return running
-        end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
+    if running and answers_in_time(
+        running, lambda: answers(running["url"], running["project"]), "wwi warehouse down"
+    ):
+        return running
     install_extensions()
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,12 +78,8 @@ def down(settings: Settings) -> bool:
     running = read_address(settings.home, NAME)
     if not running:
         return False
-    end_process(running["pid"], running["started_at"], timeout_s=STOP_TIMEOUT_S)
-    wait_until(
-        lambda: not is_same_process(running["pid"], running["started_at"]),
-        alive=lambda: True,
-        timeout_s=STOP_TIMEOUT_S,
-    )
+    end_process(running, timeout_s=STOP_TIMEOUT_S)
+    wait_until(lambda: not runs(running), alive=lambda: True, timeout_s=STOP_TIMEOUT_S)
     remove_address(settings.home, NAME)
     return True
 
@@ -95,11 +91,11 @@ def reset(settings: Settings) -> None:
 
 
 def answers(url: str, project: str) -> bool:
-    """Tell whether the emulator at `url` lists its datasets within five seconds."""
+    """Return whether the emulator at `url` lists its datasets within five seconds."""
     try:
-        with urllib.request.urlopen(f"{url}/bigquery/v2/projects/{project}/datasets", timeout=5) as response:
+        with loopback.open_url(f"{url}/bigquery/v2/projects/{project}/datasets", timeout_s=5) as response:
             return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 

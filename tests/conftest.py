@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ingestion import bigquery
+from ingestion.loopback import LIBPQ, no_proxy
 from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
@@ -30,6 +31,9 @@ _held = ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     """On a real project: have no test end up in somebody's datasets because it named no prefix of its own."""
+    for name in [name for name in os.environ if name.startswith(LIBPQ)]:
+        del os.environ[name]  # they are for a developer's own Postgres; tests connect to the local one
+    os.environ.update(no_proxy(os.environ))
     settings = Settings(_env_file=None)
     if settings.target == "bigquery":
         os.environ["WWI_DATASET_PREFIX"] = throw_away.new_prefix(settings, "unnamed")

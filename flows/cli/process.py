@@ -14,12 +14,14 @@ import threading
 from types import FrameType
 
 from flows import cli
+from ingestion.loopback import no_proxy
 
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command of this process's arguments, and end the process with its exit code."""
+    os.environ.update(no_proxy(os.environ))  # before any client reads it
     codes: list[int] = []
     atexit.register(_end, codes)  # the first to be registered is the last to run: after Prefect's
     try:

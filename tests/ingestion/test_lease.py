@@ -8,14 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
+import psutil
 import pytest
 from google.cloud.bigquery import Client
 
 from ingestion import bigquery, ledger
 from ingestion.errors import PermanentError
-from ingestion.lease import LeaseLostError, current, hold, interrupter
-from ingestion.processes import Process, has_ended, this_process
+from ingestion.lease import LeaseLostError, at_work, current, hold, interrupter
+from ingestion.processes import has_ended, is_running, running_process, this_process
 from ingestion.report import Progress
 from ingestion.settings import Settings
 from tests.ingestion.conftest import World
@@ -244,15 +246,79 @@ def test_a_batch_whose_lease_was_taken_over_is_not_completed(shop: World, stage:
     assert [row["owner"] for row in shop.latest("shop.accounts")] == ["Ann", None, "Cid"]
 
 
+def test_a_clock_step_takes_the_lease_from_nobody(
+    own_settings: Settings,
+    client: Client,
+    other: subprocess.Popen[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Start times in seconds follow the clock; psutil derives them from the boot time of this moment."""
+    started_at = psutil.Process.create_time
+    for step_s in (-3600, -5, 5, 3600):
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self, s=step_s: started_at(self) + s)
+        with (
+            pytest.raises(PermanentError, match=f"another run is at work: build, process {other.pid}"),
+            hold(client, own_settings, "ingest"),
+        ):
+            pytest.fail("two hold the lease")
+
+
+def test_a_lease_taken_by_an_earlier_version_is_taken_over_only_from_a_pid_that_nobody_has(
+    own_settings: Settings, client: Client, other: subprocess.Popen[str]
+) -> None:
+    rewrite(client, own_settings, "start_ticks = null, started_at = started_at - 3600")
+    with (
+        pytest.raises(PermanentError, match="another run is at work"),
+        hold(client, own_settings, "ingest"),
+    ):
+        pytest.fail("two hold the lease")
+    other.kill()
+    other.wait(30)
+    with hold(client, own_settings, "ingest"):
+        found = current(client, own_settings)
+        assert found is not None
+        assert found.process == this_process()
+
+
+def test_the_table_of_an_earlier_version_gets_its_new_column(own_settings: Settings, client: Client) -> None:
+    with hold(client, own_settings, "build"):
+        pass
+    table = ledger.table_name(own_settings, "leases")
+    bigquery.execute(client, f"create or replace table {table} as select * except (start_ticks) from {table}")
+    assert at_work(client, own_settings) is None
+    with hold(client, own_settings, "ingest"):
+        found = current(client, own_settings)
+        assert found is not None
+        assert found.process == this_process()
+
+
 def test_of_a_process_on_another_machine_nothing_is_known() -> None:
     here = this_process()
-    gone = {"pid": 2**22 + 1, "started_at": 0.0}
-    assert has_ended(Process(here.host, here.machine, **gone))
-    assert has_ended(Process(here.host, here.machine, here.pid, here.started_at - 100)), (
-        "its pid was used again"
-    )
+    assert here.start_ticks is not None
+    gone = replace(here, pid=2**22 + 1)
+    assert has_ended(gone)
+    assert has_ended(replace(here, start_ticks=here.start_ticks - 1)), "its pid was used again"
     assert not has_ended(here)
-    assert not has_ended(Process("elsewhere", here.machine, **gone))
-    assert not has_ended(Process(here.host, "another boot", **gone))
-    assert not has_ended(Process(here.host, "", **gone))
+    assert not has_ended(replace(here, started_at=0.0)), "the clock was set"
+    assert not has_ended(replace(here, start_ticks=None)), "noted by an earlier version"
+    assert not has_ended(replace(gone, host="elsewhere"))
+    assert not has_ended(replace(gone, machine="another boot"))
+    assert not has_ended(replace(gone, machine=""))
     assert json.dumps(here.started_at) == repr(here.started_at)
+
+
+def test_the_start_of_a_process_with_an_odd_name_is_found() -> None:
+    """The kernel writes the name in brackets in front of the numbers, whatever it is."""
+    rename = "import ctypes; ctypes.CDLL(None).prctl(15, b') 1 (2 3)'); print('named', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", rename], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "named\n"
+        found, here = running_process(process.pid), this_process()
+        assert is_running(found)
+        assert found.start_ticks is not None
+        assert here.start_ticks is not None
+        assert found.start_ticks >= here.start_ticks
+        process.kill()
+        process.wait(30)
+    assert not is_running(found)
+    assert has_ended(found)

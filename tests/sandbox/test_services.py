@@ -12,11 +12,10 @@ from types import ModuleType
 import psutil
 import pytest
 
-from ingestion.processes import is_same_process
 from ingestion.settings import Settings
 from sandbox import postgres, warehouse
 from sandbox import services as local_services
-from sandbox.services import address_file, free_port, listens
+from sandbox.services import ServiceError, address_file, free_port, listens, runs
 
 
 @pytest.fixture
@@ -51,11 +50,38 @@ def test_an_address_is_forgotten_when_its_process_ended(tmp_path: Path) -> None:
     assert not address_file(tmp_path, "source").exists()
 
 
+def change_address(home: Path, name: str, **changes: object) -> None:
+    path = address_file(home, name)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 def test_an_address_is_forgotten_when_its_pid_belongs_to_another_program(tmp_path: Path) -> None:
+    written = local_services.write_address(tmp_path, "source", os.getpid(), port=1)
+    change_address(tmp_path, "source", start_ticks=written["start_ticks"] - 1)
+    assert local_services.read_address(tmp_path, "source") is None
     local_services.write_address(tmp_path, "source", os.getpid(), port=1)
-    path = address_file(tmp_path, "source")
-    address = json.loads(path.read_text())
-    path.write_text(json.dumps({**address, "started_at": address["started_at"] - 3600}))
+    change_address(tmp_path, "source", machine="another boot")
+    assert local_services.read_address(tmp_path, "source") is None
+
+
+@pytest.mark.parametrize("step_s", [-3600, -5, 5, 3600])
+def test_a_clock_step_changes_no_process(
+    tmp_path: Path, step_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psutil derives start times from the boot time of this moment, so a clock step moves all of them."""
+    written = local_services.write_address(tmp_path, "source", os.getpid(), port=1)
+    started_at = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: started_at(self) + step_s)
+    assert local_services.read_address(tmp_path, "source") == written
+
+
+def test_an_address_of_an_earlier_version_counts_while_its_process_listens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        path = address_file(tmp_path, "source")
+        path.parent.mkdir()
+        address = {"pid": os.getpid(), "started_at": 1.0, "port": listener.getsockname()[1]}
+        path.write_text(json.dumps(address))
+        assert local_services.read_address(tmp_path, "source") == address
     assert local_services.read_address(tmp_path, "source") is None
 
 
@@ -122,8 +148,26 @@ def test_a_service_whose_port_is_taken_at_the_last_moment_moves_to_another(
     try:
         own = service.up(own_settings)
         assert own["port"] != others["port"]
-        assert is_same_process(own["pid"], own["started_at"])
+        assert runs(own)
         assert listens(own["pid"], own["port"])
         assert not listens(own["pid"], others["port"])
+    finally:
+        service.down(own_settings)
+
+
+@pytest.mark.services
+@pytest.mark.local("it stops one for a while")
+@pytest.mark.parametrize("service", [postgres, warehouse])
+def test_a_service_that_does_not_answer_is_left_running(
+    service: ModuleType, own_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_services, "ANSWER_TIMEOUT_S", 1)
+    try:
+        first = service.up(own_settings)
+        os.kill(first["pid"], signal.SIGSTOP)
+        with pytest.raises(ServiceError, match=rf"process {first['pid']} runs .* It was left running"):
+            service.up(own_settings)
+        os.kill(first["pid"], signal.SIGCONT)
+        assert service.up(own_settings) == first
     finally:
         service.down(own_settings)
