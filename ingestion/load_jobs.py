@@ -135,7 +135,7 @@ def _submit_to_emulator(
     if settings.warehouse_url is not None:  # engine: upload
         return _upload(client, settings, replace(request, path=path), config)
     return client.load_table_from_uri(
-        path.as_uri(),
+        f"file://{path}",  # engine: upload - it does not decode the percent signs of a proper URI
         request.table_id,
         job_id=request.job_id,
         job_config=config,

@@ -58,6 +58,7 @@ from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
 
 from sandbox.information_schema import columns_as_json
+from sandbox.load_paths import plain_paths
 from sandbox.statement_threads import run_statements_beside
 
 # engine: speed
@@ -181,14 +182,16 @@ async def _pass_on(self: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _load_and_count(project_id: str, job_id: str, config: dict[str, Any], ctx: Any) -> Any:
-    """Execute a load job; of Parquet files, its statistics tell their rows."""
-    job = await _execute_load(project_id, job_id, config, ctx)
+    """Execute a load job; for Parquet files, its statistics give their rows."""
     load = config["load"]
-    if load.get("sourceFormat") != "PARQUET":
-        return job
-    paths = [executor._resolve_uri(uri, ctx) for uri in load["sourceUris"]]
-    rows = sum(pq.read_metadata(path).num_rows for path in paths)
-    return job.model_copy(update={"statistics": {"load": {"outputRows": str(rows)}}})
+    with plain_paths([executor._resolve_uri(uri, ctx) for uri in load["sourceUris"]]) as paths:
+        own = {**config, "load": {**load, "sourceUris": paths}}
+        job = await _execute_load(project_id, job_id, own, ctx)
+        result: dict[str, Any] = {"configuration": config}
+        if load.get("sourceFormat") == "PARQUET":
+            rows = sum(pq.read_metadata(path).num_rows for path in paths)
+            result["statistics"] = {"load": {"outputRows": str(rows)}}
+    return job.model_copy(update=result)
 
 
 def spare() -> None:

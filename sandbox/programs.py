@@ -86,8 +86,8 @@ def server_programs() -> Path:
     except OSError as error:
         raise ServiceError(
             f"user {user.pw_name} cannot run PostgreSQL in {installed}, and it could not be copied to "
-            f"{copied} ({error.strerror or error}). Create that folder, or move the checkout to a folder that this "
-            "user can reach and whose name has no quotes, `$` or backslashes."
+            f"{copied} ({error.strerror or error}). Create that folder, or move the checkout to a folder "
+            "that this user can reach and whose name has no quotes, `$` or backslashes."
         ) from error
     if not _can_run(copied / "bin"):
         raise ServiceError(
