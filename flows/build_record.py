@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from google.cloud.bigquery import Client
 
+from flows import packages
 from flows.scope import Plan
 from ingestion import builds
 from ingestion.settings import PROJECT_ROOT, Settings
@@ -52,6 +53,7 @@ def begin(
         code_version=version("wwi-vault"),
         commit_id=commit_id(),
         packages=json.dumps(_packages(vault_dir)),
+        packages_origin=packages.origin(vault_dir),
         arguments=json.dumps(list(plan.arguments)),
         scope=plan.scope,
         project_hash=plan.project_hash,
@@ -154,10 +156,7 @@ def _packages(vault_dir: Path) -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    for path in sorted(vault_dir.glob("dbt_packages/*/dbt_project.yml")):
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found[str(told.get("name"))] = str(told.get("version"))
-    return found
+    return found | packages.versions(vault_dir)
 
 
 def _vars(vault_dir: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ node, by the same `run`, so that settings, report and errors are the same.
 
 import gc
 import logging
-import os
 import re
 import time
 import warnings
@@ -21,7 +20,9 @@ from google.cloud.bigquery import Client
 
 from flows import build_record, scope
 from flows.clock import wait_for_batches
+from flows.environment import dbt_variables
 from flows.node_retry import node_retries
+from flows.packages import refuse_offline
 from flows.scope import Scope
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
@@ -316,20 +317,12 @@ def _failure_text(report: BuildReport) -> str:
 
 @contextmanager
 def _environment(settings: Settings, vault_dir: Path, raw_prefix: str | None = None) -> Iterator[None]:
-    """Hand the settings to vault/profiles.yml, which reads the environment, for one invocation."""
+    """Let dbt read these settings, and nothing else, from the environment."""
     if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
         raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
-    made = dbt_environment(settings, raw_prefix)
-    before = {name: os.environ.get(name) for name in made}
-    os.environ.update(made)
-    try:
+    refuse_offline(settings, vault_dir)
+    with dbt_variables(dbt_environment(settings, raw_prefix)):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def dbt_environment(settings: Settings, raw_prefix: str | None = None) -> dict[str, str]:

@@ -13,11 +13,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import certifi
 
+from flows.environment import import_prefect, set_prefect_variables
+from flows.external_prefect import check_access, check_alive
 from ingestion import loopback
 from ingestion.settings import Settings
 from metadata.errors import WwiError
@@ -52,11 +54,12 @@ QUIET = PRIVATE | {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
+# A server of somebody else's: it keeps its own settings, and our steps show what they do.
+EXTERNAL = PRIVATE | {"PREFECT_LOGGING_EXTRA_LOGGERS": "flows,ingestion,questions"}
 # A server that stays: it lets runs and events go after a quarter, and its page shows what our steps log.
-SERVING = PRIVATE | {
+SERVING = EXTERNAL | {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,ingestion,questions",
 }
 
 
@@ -64,19 +67,24 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
     """Let the environment name a Prefect API until this process ends; call it before `prefect` is imported.
 
     Returns a function that waits until the API answers: call that after the imports, before the first
-    flow. It raises WwiError when the server does not come up. What the environment already says about
-    Prefect wins.
+    flow. It raises WwiError when the API does not answer. Which variables of the environment count for
+    Prefect is decided in flows/environment.py.
     """
-    if os.environ.get("PREFECT_API_URL"):
-        return lambda: None
+    folder = _folder(settings)
+    if _external_url():
+        _use_external(folder)
+        return _no_wait
     if "prefect" in sys.modules:
         raise RuntimeError("prefect was imported before its settings were made: import flows.daily later")
-    _set_environment(settings, QUIET)
+    set_prefect_variables(QUIET | _own(folder))
     serving = read_address(settings.home, NAME)
-    if serving is not None:
+    if serving is None:
+        wait_until_ready = _start_own(folder)
+    else:
         os.environ["PREFECT_API_URL"] = serving["url"]
-        return lambda: None
-    return _start_own()
+        wait_until_ready = _no_wait
+    import_prefect(folder)
+    return wait_until_ready
 
 
 def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
@@ -84,36 +92,62 @@ def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
 
     The port is another one where it is taken. Raises WwiError when such a process is at work for this home.
     """
-    _set_environment(settings, SERVING)
-    if os.environ.get("PREFECT_API_URL"):
-        return lambda: None
+    folder = _folder(settings)
+    if _external_url():
+        _use_external(folder)
+        return _no_wait
+    set_prefect_variables(SERVING | _own(folder))
     serving = read_address(settings.home, NAME)
     if serving is not None:
         raise WwiError(
             f"the deployments are served already, by process {serving['pid']} with {serving['url']}. "
             "End that one first, or name another home by WWI_HOME."
         )
-    wait_until_ready = _start_own(free_port(port))
+    wait_until_ready = _start_own(folder, free_port(port))
     write_address(settings.home, NAME, os.getpid(), url=os.environ["PREFECT_API_URL"])
     atexit.register(remove_address, settings.home, NAME)
+    import_prefect(folder)
     return wait_until_ready
 
 
-def _set_environment(settings: Settings, wanted: Mapping[str, str]) -> None:
-    """Say where Prefect keeps its state and how it behaves, unless the environment says otherwise."""
-    home = settings.home / "prefect"
-    home.mkdir(parents=True, exist_ok=True)
-    own = {"PREFECT_HOME": str(home)}
-    if not os.environ.get("PREFECT_API_URL"):
-        own["PREFECT_API_SSL_CERT_FILE"] = str(_one_certificate(home))
-    for name, value in {**wanted, **own}.items():
-        os.environ.setdefault(name, value)
-    os.environ.update(loopback.no_proxy(os.environ))
+def _external_url() -> bool:
+    """Tell whether the environment names a Prefect API."""
+    return bool(os.environ.get("PREFECT_API_URL", "").strip())
 
 
-def _start_own(port: int = 0) -> Callable[[], None]:
+def _use_external(folder: Path) -> None:
+    """Use the API that the environment names. Raises WwiError when it is dead or refuses us."""
+    check_alive()
+    set_prefect_variables(EXTERNAL | _state(folder))
+    import_prefect(folder)
+    check_access()
+
+
+def _no_wait() -> None:
+    """Wait for nothing: that server answers already."""
+
+
+def _folder(settings: Settings) -> Path:
+    """Return the folder of Prefect's state, made if it is missing."""
+    folder = settings.home / "prefect"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _state(folder: Path) -> dict[str, str]:
+    """Where Prefect keeps its state; a file of the current folder may name other profiles."""
+    places = {"PREFECT_HOME": str(folder), "PREFECT_PROFILES_PATH": str(folder / "profiles.toml")}
+    return places | loopback.no_proxy(os.environ)
+
+
+def _own(folder: Path) -> dict[str, str]:
+    """What only a server on loopback gets."""
+    return _state(folder) | {"PREFECT_API_SSL_CERT_FILE": str(_one_certificate(folder))}
+
+
+def _start_own(folder: Path, port: int = 0) -> Callable[[], None]:
     """Start a server on that port, 0: a free one, and name it in the environment."""
-    server = _start(port)
+    server = _start(folder, port)
     # Prefect sends its last events when the process ends; registered before that, this runs after it
     atexit.register(_stop, server)
     url = f"http://127.0.0.1:{_port(server)}/api"
@@ -135,10 +169,12 @@ def _one_certificate(home: Path) -> Path:
     return file
 
 
-def _start(port: int) -> subprocess.Popen[bytes]:
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """Start the server, outside the terminal's process group: Ctrl-C is for the run, which then ends it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.prefect_server", str(port)],
+        # -P and the folder: no module and no settings file of the current folder
+        [sys.executable, "-P", "-m", "flows.prefect_server", str(port)],
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

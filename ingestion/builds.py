@@ -44,6 +44,7 @@ class Build:
     `invocation_id`: dbt's; until it has ended, one of our own.
 
     `packages`, `arguments` and `vars` are JSON: versions by name, what dbt was told, the project's variables.
+    `packages_origin`: where the dbt packages came from, see flows/packages.py.
     `commit_id`: of the checkout, with `-dirty` when it held changes; None outside one. `dataset_prefix`: of
     what was built, which for a rebuild is not the one of this ledger. `scope`: "all" of the project, what the
     batches "touched", or what was "selected"; `project_hash`: two builds with the same one make the same
@@ -57,6 +58,7 @@ class Build:
     code_version: str
     commit_id: str | None
     packages: str
+    packages_origin: str
     arguments: str
     vars: str
     dataset_prefix: str

@@ -97,7 +97,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "code_version STRING, commit_id STRING, packages STRING, arguments STRING, vars STRING, "
         "dataset_prefix STRING, models INT64, tests INT64, failed INT64, skipped INT64, "
         "rows_affected INT64, bytes_billed INT64, error STRING, host STRING, scope STRING, "
-        "project_hash STRING",
+        "project_hash STRING, packages_origin STRING",
     ),
     "table_functions": (
         "The functions <mart>_asof that were made, with the hash of the statement, see "

@@ -5,10 +5,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import PermanentError
+from ingestion.variables import absolute_path, check_variables, wrong_values
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOCAL_PROJECT = "wwi-local"
@@ -21,12 +22,15 @@ Layer = Literal["raw", "staging", "raw_vault", "business_vault", "marts", "audit
 class Settings(BaseSettings):
     """Every setting of the platform. Each is read from `WWI_<NAME>`, else from `.env`, else the default.
 
-    `.env` is read from the project's folder and then from the current one.
+    `.env` is read from the project's folder and then from the current one. A blank value counts as unset.
+    Raises PermanentError that names every unknown variable, or every wrong value.
     """
 
     model_config = SettingsConfigDict(
         env_prefix="WWI_",
         env_file=(PROJECT_ROOT / ".env", ".env"),
+        env_file_encoding="utf-8-sig",  # a byte order mark would hide the first name
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
     )
@@ -91,7 +95,13 @@ class Settings(BaseSettings):
     build_bytes_limit: int | None = Field(
         None, ge=1, description="A build that would read more bytes than this does not begin."
     )
-
+    dbt_packages: Path | None = Field(
+        None, description="Folder with `automate_dv/` and `dbt_utils/`, for `wwi deps` without the dbt hub."
+    )
+    allow_offline_packages: bool = Field(
+        False,
+        description="Build on BigQuery with the stand-ins of `vault/offline`, without AutomateDV itself.",
+    )
     failure_webhook: str | None = Field(
         None,
         pattern=r"^https?://[^\s/]+\S*$",
@@ -104,29 +114,26 @@ class Settings(BaseSettings):
         description="Where people find the page that a scheduled load writes; default: its file.",
     )
 
-    @field_validator("home")
-    @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        # other processes (the emulator, dbt) are handed paths below it and have working folders of their own
-        return home.expanduser().absolute()
+    def __init__(self, **values: Any) -> None:
+        check_variables(self.__class__.model_fields, values.get("_env_file", self.model_config["env_file"]))
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise PermanentError(wrong_values(error)) from None  # pydantic's own text has the values
 
-    @field_validator(
-        "source_dsn",
-        "source_admin_dsn",
-        "warehouse_url",
-        "bigquery_project",
-        "bigquery_endpoint",
-        "impersonate_service_account",
-        "personal_policy_tag",
-        "build_bytes_limit",
-        "dbt_threads",
-        "failure_webhook",
-        "dashboard_url",
-        mode="before",
-    )
+    @model_validator(mode="before")
     @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return value if value != "" else None
+    def _blank_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
+        stripped = {
+            name: value.strip() if isinstance(value, str) else value for name, value in values.items()
+        }
+        return {name: value for name, value in stripped.items() if value != ""}
+
+    @field_validator("home", "dbt_packages")
+    @classmethod
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        # other processes (the emulator, dbt) are handed paths below it and have working folders of their own
+        return folder and absolute_path(folder)
 
     @property
     def policy_tag(self) -> str | None:

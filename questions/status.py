@@ -1,5 +1,6 @@
 """How the platform stands: its last batches, how fresh each table is, what waits or was left over."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +66,8 @@ class ColumnChange:
 class BuildState:
     """One build. `batches`: those that it took up, as text; `bytes_billed`: None where the engine tells none.
 
+    `packages`: versions of dbt and its packages.
+
     `prefix`: of the datasets that were built; a rebuild's are not the live ones. One that is "running" runs
     now or was killed and is the newest; of that and of a "killed" one there is no more than the beginning.
     """
@@ -80,8 +83,14 @@ class BuildState:
     rows_affected: int | None
     bytes_billed: int | None
     code: str
+    packages: dict[str, str]
     prefix: str
     error: str | None
+
+    @property
+    def offline_packages(self) -> tuple[str, ...]:
+        """The stand-ins of vault/offline that built in place of AutomateDV and dbt-utils, with versions."""
+        return tuple(f"{name} {version}" for name, version in self.packages.items() if "+offline" in version)
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,11 @@ class Status:
     def behind_s(self) -> float | None:
         """Seconds since that batch; None before the first one."""
         return (self.asked_at - self.loaded_to).total_seconds() if self.loaded_to else None
+
+    @property
+    def offline_packages(self) -> tuple[str, ...]:
+        """The stand-ins of vault/offline in the newest build; none when it had the originals."""
+        return self.builds[0].offline_packages if self.builds else ()
 
     @property
     def waiting(self) -> tuple[int, ...]:
@@ -293,6 +307,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
             builds.rows_affected,
             builds.bytes_billed,
             coalesce(builds.commit_id, builds.code_version) as code,
+            coalesce(builds.packages, '{{}}') as packages,
             builds.dataset_prefix as prefix,
             builds.error
         from {ledger.table_name(settings, "builds")} as builds
@@ -302,7 +317,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
         limit {limit:d}
         """,
     )
-    return tuple(BuildState(**row) for row in rows)
+    return tuple(BuildState(**{**row, "packages": json.loads(row["packages"])}) for row in rows)
 
 
 def _failing(client: bigquery.Client, settings: Settings) -> tuple[FailingNode, ...]:

@@ -36,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(no_proxy(os.environ))
     settings = Settings(_env_file=None)
     if settings.target == "bigquery":
+        # many tests bring dbt projects of their own with the packages of vault/offline
+        os.environ["WWI_ALLOW_OFFLINE_PACKAGES"] = "true"
         os.environ["WWI_DATASET_PREFIX"] = throw_away.new_prefix(settings, "unnamed")
     if config.getoption("numprocesses", None):
         _held.enter_context(workers.usual_ports_taken())

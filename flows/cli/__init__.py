@@ -1,6 +1,6 @@
 """The command line `wwi`: parses, calls one function, prints what comes back.
 
-Results go to stdout, progress to stderr. Exit codes: 0 fine, 1 something the user can mend or a
+Results go to stdout, progress to stderr. Exit codes: 0 fine, 1 an error or a
 difference found, 2 a wrong command line, 130 stopped with Ctrl-C. Every command imports what it needs
 when it runs, so that `wwi --help` stays quick.
 """
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import typer
 
 from flows.cli import ask, audit, cloud, erase, load, past, source, warehouse
+from flows.cli.failure import check_current_folder, describe, fail
+from flows.cli.streams import drop_output
 from metadata.errors import WwiError
 
 app = typer.Typer(
@@ -45,7 +47,20 @@ for question in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code; by default with the process's own arguments."""
     try:
-        app(args=list(arguments) if arguments is not None else None)
-    except WwiError as error:
-        print(f"wwi: {error}", file=sys.stderr)
+        check_current_folder()
+        _run(arguments)
+    except BrokenPipeError:  # `wwi status | head -1`: the reader has all it wants
+        drop_output()
         sys.exit(1)
+    except WwiError as error:
+        fail(str(error))
+    except Exception as error:
+        fail(describe(error))
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except SystemExit:
+        sys.stdout.flush()  # what cannot be written is an error of the command; Python sees it only on exit
+        raise

@@ -191,11 +191,6 @@ def deps(
     again: Annotated[bool, typer.Option("--again", help="Install anew, asking the hub again.")] = False,
 ) -> None:
     """Install the dbt packages: from WWI_DBT_PACKAGES, the dbt hub, or vault/offline."""
-    import os
-    from pathlib import Path
+    from flows.packages import VAULT_DIR, install, summary
 
-    from flows.packages import VAULT_DIR, install
-
-    folder = os.environ.get("WWI_DBT_PACKAGES")
-    found = install(VAULT_DIR, Path(folder).resolve() if folder else None, again=again)
-    print(f"dbt packages {'installed' if found.fresh else 'already installed'} from {found.origin}.")
+    print(summary(install(VAULT_DIR, options.settings().dbt_packages, again=again), VAULT_DIR))

@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metadata.errors import WwiError
-
 if TYPE_CHECKING:
     from ingestion.settings import Settings
 
@@ -14,12 +12,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 
 def settings() -> "Settings":
     """Return the settings of the environment and of .env; WwiError names every one that is wrong."""
-    from pydantic import ValidationError  # noqa: PLC0415
+    from ingestion.settings import Settings  # noqa: PLC0415 - pydantic, so that help stays quick
 
-    from ingestion.settings import Settings  # noqa: PLC0415
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = [f"  WWI_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
-        raise WwiError("\n".join(["wrong settings, in the environment or in .env:", *wrong])) from error
+    return Settings()

@@ -194,6 +194,11 @@ def show_status(found: Status) -> None:
     if found.reconciled_at:
         verdict = f"{found.differences} totals differed" if found.differences else "all totals agreed"
         print(f"Last reconciled {found.reconciled_at:%Y-%m-%d %H:%M:%S} UTC: {verdict}.")
+    if found.offline_packages:
+        print(
+            f"Built with the stand-ins of vault/offline ({', '.join(found.offline_packages)}), not with "
+            "AutomateDV and dbt-utils. Where the dbt hub can be reached, `wwi deps --again` installs those."
+        )
     print_table(
         "batches",
         ("batch", "status", "source's clock", "seconds", "tables", "changed", "deleted", "rejected",

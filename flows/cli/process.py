@@ -14,6 +14,7 @@ import threading
 from types import FrameType
 
 from flows import cli
+from flows.cli import streams
 from ingestion.loopback import no_proxy
 
 INTERRUPTED = 130
@@ -24,6 +25,7 @@ def main() -> None:
     os.environ.update(no_proxy(os.environ))  # before any client reads it
     codes: list[int] = []
     atexit.register(_end, codes)  # the first to be registered is the last to run: after Prefect's
+    streams.open_standard_streams()
     try:
         cli.main()
     except SystemExit as ended:

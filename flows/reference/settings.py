@@ -1,6 +1,6 @@
 """docs/reference/settings.md: every setting, from the class that reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -8,6 +8,7 @@ import annotated_types
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from flows.environment import CONNECTION, KEPT
 from flows.reference import markdown
 from ingestion.settings import PROJECT_ROOT, Settings
 
@@ -21,8 +22,9 @@ def _parts() -> Iterator[str]:
     yield (
         "A setting is read from the environment, else from `.env` in the current folder, else from `.env` in "
         "the project's, else it is the default. [.env.example](../../.env.example) has them all, ready to "
-        "copy. An empty value counts as none where there is no default. A wrong value stops every command "
-        "and is named."
+        "copy. A blank value counts as unset. A wrong value and an unknown `WWI_` name stop every command "
+        "and are named; the only other names are `WWI_RAW_PREFIX`, which dbt gets, and those of tests and "
+        "benchmarks (`WWI_TEST_`, `WWI_HISTORY_`, `WWI_CHAOS_`, `WWI_BENCH_`)."
     )
     yield markdown.table(
         ("setting", "values", "default", "what it is"),
@@ -37,6 +39,11 @@ def _parts() -> Iterator[str]:
         ),
     )
     yield "## Read by others"
+    yield (
+        "All other variables of dbt (`DBT_`) and Prefect (`PREFECT_`) are ignored, also those in files of "
+        "the current folder (`.env`, `prefect.toml`, `pyproject.toml`): what another project left behind "
+        "must not change a load. A warning names them."
+    )
     yield markdown.table(
         ("variable", "what it is"),
         (
@@ -45,12 +52,16 @@ def _parts() -> Iterator[str]:
                 "Key file of a service account, read by Google's client; without it Application Default "
                 "Credentials. No credential is read from `.env`.",
             ),
-            (
-                "`WWI_DBT_PACKAGES`",
-                "Folder that holds `automate_dv/` and `dbt_utils/`, read by `wwi deps` and the tests.",
-            ),
+            ("`PREFECT_API_URL`", "A Prefect server that runs already, used instead of a temporary one."),
+            (_codes(CONNECTION[1:]), "How to reach that server."),
+            (_codes(KEPT), "What Prefect logs, and how often its worker asks for work."),
+            ("`DBT_PACKAGE_HUB_URL`", "Another dbt package hub, for `wwi deps` only."),
         ),
     )
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(map(markdown.code, names))
 
 
 def _values(field: FieldInfo) -> str:

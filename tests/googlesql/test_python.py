@@ -238,7 +238,9 @@ def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog
     for table in catalog.tables:
         query(client, audit.located_statement(settings, catalog, table, 1, NOW))
     node = builds.Node("test", "unique", "", "fail", None, None, 0.5, 3, "it's broken")
-    build = builds.Build("a", NOW, NOW, "failed", "1", None, "{}", "[]", "{}", "wwi", "here", "all", "0")
+    build = builds.Build(
+        "a", NOW, NOW, "failed", "1", None, "{}", "hub", "[]", "{}", "wwi", "here", "all", "0"
+    )
     running = replace(build, invocation_id="b", finished_at=None, status="running")
     builds.begin(client, settings, running)
     builds.end(client, settings, running, build, [node])

@@ -1,6 +1,7 @@
 """What the settings hand to the clients of the warehouse."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -49,18 +50,100 @@ def test_missing_credentials_are_named_with_the_mend(tmp_path: Path, monkeypatch
             connect(settings)
 
 
-def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("IMPERSONATE_SERVICE_ACCOUNT", "PERSONAL_POLICY_TAG", "DBT_THREADS"):
-        monkeypatch.setenv(f"WWI_{name}", "")
-    settings = Settings(_env_file=None)
-    assert settings.impersonate_service_account is None
-    assert settings.personal_policy_tag is None
-    assert "WWI_DBT_THREADS" not in connection_variables(project())
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without our variables."""
+    for name in [name for name in os.environ if name.startswith("WWI_")]:
+        monkeypatch.delenv(name)
 
 
-def test_a_policy_tag_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="personal_policy_tag"):
-        Settings(personal_policy_tag="personal", _env_file=None)
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+@pytest.mark.parametrize("place", ["the environment", "a file"])
+def test_every_blank_setting_counts_as_unset(
+    nothing_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str, place: str
+) -> None:
+    names = [f"WWI_{name.upper()}" for name in Settings.model_fields]
+    file = tmp_path / ".env"
+    file.write_text("".join(f"{name}='{blank}'\n" for name in names) if place == "a file" else "")
+    if place == "the environment":
+        for name in names:
+            monkeypatch.setenv(name, blank)
+    unset = {name: field.default for name, field in Settings.model_fields.items()}
+    assert Settings(_env_file=file).model_dump() == unset
+
+
+def test_an_empty_variable_leaves_the_value_of_the_file(
+    nothing_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfWWI_READERS=7\r\n")  # as an editor on Windows writes it
+    monkeypatch.setenv("WWI_READERS", "")
+    assert Settings(_env_file=tmp_path / ".env").readers == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("WWI_TARGTE", "unknown setting WWI_TARGTE {place}: did you mean WWI_TARGET?"),
+        ("WWI_SOURCE_DNS", "unknown setting WWI_SOURCE_DNS {place}: did you mean WWI_SOURCE_DSN?"),
+        ("wwi_redears", "unknown setting wwi_redears {place}: did you mean WWI_READERS?"),
+        ("WWI_ZZZ", "unknown setting WWI_ZZZ {place}: unset it."),
+    ],
+)
+def test_an_unknown_setting_is_named_with_its_place_and_the_nearest(
+    nothing_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"OTHER=1\nexport {name}=secret\n")
+    with pytest.raises(PermanentError) as in_file:
+        Settings(_env_file=(tmp_path / "absent", file))
+    assert str(in_file.value).splitlines()[0] == message.format(place=f"in {file}")
+    monkeypatch.setenv(name, "secret")
+    with pytest.raises(PermanentError) as in_environment:
+        Settings(_env_file=None)
+    assert str(in_environment.value).splitlines()[0] == message.format(place="in the environment")
+    assert "secret" not in f"{in_file.value} {in_environment.value}"
+
+
+def test_names_of_dbt_and_the_tests_are_known(nothing_set: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "WWI_RAW_PREFIX",
+        "WWI_HISTORY_ORDERS",
+        "WWI_CHAOS_SEED",
+        "WWI_TEST_RUN",
+        "WWI_BENCH_RECORD",
+    ):
+        monkeypatch.setenv(name, "1")
+    assert Settings(_env_file=None).target == "local"
+
+
+def test_every_wrong_value_is_named_in_a_line_and_none_is_printed(
+    nothing_set: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {
+        "WWI_TARGET": "bigqeury",
+        "WWI_READERS": "many",
+        "WWI_LEASE_S": "0",
+        "WWI_PRICE_PER_TIB": "nan",
+        "WWI_FAILURE_WEBHOOK": "ftp://hunter2",
+        "WWI_HOME": "~no_such_user/x",
+        "WWI_PERSONAL_POLICY_TAG": "personal",
+        "WWI_ALLOW_OFFLINE_PACKAGES": "perhaps",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(PermanentError) as raised:
+        Settings(_env_file=None)
+    head, *lines = str(raised.value).splitlines()
+    assert head == "wrong settings, in the environment or in .env:"
+    assert sorted(line.split()[0] for line in lines) == sorted(values)
+    assert "  WWI_TARGET should be 'local' or 'bigquery'" in lines
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"WWI_READERS=7\nOTHER=\xff\xfe\n")
+    with pytest.raises(PermanentError, match=r"cannot read .*\.env: it is not UTF-8 text"):
+        Settings(_env_file=tmp_path / ".env")
 
 
 def test_dbt_makes_no_table_before_somebody_said_what_guards_personal_columns() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.packages import PACKAGES, VAULT_DIR, install
+from flows.packages import PACKAGES, VAULT_DIR, install, origin, refuse_offline, summary, versions
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
 from metadata.errors import WwiError
 
 
@@ -74,3 +76,50 @@ def test_without_the_hub_the_offline_packages_are_installed(
         assert sorted(path.name for path in installed(vault, name).rglob("*")) == ours
     assert list(vault.glob(".dbt_packages-*")) == []
     assert not install(vault, None).fresh
+    assert versions(vault) == {"automate_dv": "0.11.5+offline", "dbt_utils": "1.4.1+offline"}
+    assert origin(vault) == "offline"
+    shown = summary(found, vault)
+    assert "automate_dv 0.11.5+offline, dbt_utils 1.4.1+offline" in shown
+    assert "NOTE: these are not AutomateDV and dbt-utils" in shown
+
+
+def as_originals(folder: Path) -> None:
+    """Give the packages the versions of the hub's."""
+    for file in folder.glob("*/dbt_project.yml"):
+        file.write_text(file.read_text().replace("+offline", ""))
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("the dbt hub", "hub"),
+        ("the folder /somewhere", "folder"),
+        ("vault/offline (the dbt hub could not be reached)", "offline"),  # installed by an earlier release
+        (None, "unknown"),  # by `dbt deps` itself
+    ],
+)
+def test_the_origin_of_what_is_installed_is_known(
+    vault: Path, folder: Path, note: str | None, expected: str
+) -> None:
+    as_originals(folder)
+    install(vault, folder)
+    file = installed(vault, ".origin")
+    file.unlink() if note is None else file.write_text(f"{note}\ndigest")
+    assert origin(vault) == expected
+
+
+def test_a_folder_with_the_stand_ins_does_not_make_originals_of_them(vault: Path, folder: Path) -> None:
+    install(vault, folder)
+    assert origin(vault) == "offline"
+
+
+def test_stand_ins_build_on_bigquery_only_where_it_is_allowed(vault: Path, folder: Path) -> None:
+    install(vault, folder)
+    project = Settings(target="bigquery", allow_offline_packages=False, _env_file=None)
+    with pytest.raises(PermanentError, match=r"stand-ins of vault/offline.*WWI_ALLOW_OFFLINE_PACKAGES=true"):
+        refuse_offline(project, vault)
+    refuse_offline(project.model_copy(update={"allow_offline_packages": True}), vault)
+    refuse_offline(project.model_copy(update={"target": "local"}), vault)
+    as_originals(folder)
+    install(vault, folder)
+    refuse_offline(project, vault)
