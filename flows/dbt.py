@@ -6,6 +6,7 @@ node, by the same `run`, so that settings, report and errors are the same.
 
 import gc
 import logging
+import os
 import re
 import time
 import warnings
