@@ -15,10 +15,11 @@ from ingestion.errors import PermanentError
 from ingestion.parallel import read_ahead
 from ingestion.parquet import GroupWriter, open_writer
 from ingestion.plan import Previous, Window
-from ingestion.postgres import Connection, TableCount, copy_out, count_days
+from ingestion.postgres import TableCount, copy_out, count_days
 from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, key_schema, plumbing_names, record_source
 from ingestion.rejected import Rejected
 from ingestion.source_errors import translated
+from ingestion.source_login import Connection
 from metadata.spec import Column, Lookup, Table
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def extract_table(
         rows_read, unfit = _copy_rows(reader, task, rows, upserts)
         keys = _compare_keys(reader, task, upserts, known_keys)
         deleted = _write_deletes(task, rows, keys)
-        if task.all_keys and keys.before is not None:
+        if keys.before is not None and task.window.mode == "incremental":
             lost = _count_lost(keys, upserts)
     if lost:
         logger.warning(
@@ -239,7 +240,7 @@ def _blocks(
     reader: Connection, query: source_sql.Query, table: Table, columns: tuple[Column, ...]
 ) -> Generator[Block, None, None]:
     blocks = read_ahead(copy_out(reader, query, BLOCK_BYTES), BLOCKS_AHEAD)
-    with translated(f"reading {table.qualified}"), closing(blocks):
+    with translated(f"reading {table.qualified}", reader.limit_s), closing(blocks):
         for block in blocks:
             yield read_block(block, table, columns)
 

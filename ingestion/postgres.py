@@ -1,13 +1,13 @@
 """The edge to the source: connections, the picture that all readers share, counts, and COPY.
 
-What must hold while a batch reads: nobody truncates or alters a table (a snapshot does not protect against
-that), and all connections see one state. So the coordinator first holds a shared lock on every table and then
-exports its snapshot, which the readers take over. It runs in READ COMMITTED, because in REPEATABLE READ its
-own snapshot would be older than its locks.
+Every connection is one read-only transaction. What must hold while a batch reads: nobody truncates or alters
+a table (a snapshot does not protect against that), and all connections see one state. So the coordinator
+first holds a shared lock on every table and then exports its snapshot, which the readers take over. It runs
+in READ COMMITTED, because in REPEATABLE READ its own snapshot would be older than its locks.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,42 +15,33 @@ from decimal import Decimal
 import psycopg
 from psycopg import generators, sql
 from psycopg.abc import PQGen
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Wait
 
-from ingestion import source_sql
-from ingestion.errors import PermanentError
+from ingestion import source_dsn, source_sql
+from ingestion.errors import PermanentError, TransientError
 from ingestion.loopback import without_libpq_variables
 from ingestion.plan import Snapshot, Window, Xids
 from ingestion.settings import Settings
-from ingestion.source_errors import LOCK_TIMEOUT_S, connect_error, translated
+from ingestion.source_errors import LOCK_TIMEOUT_S, translated
+from ingestion.source_login import CONNECT_TIMEOUT_S, Connection, log_in
+from ingestion.source_session import Transaction, begin, set_limit
 from metadata.spec import Catalog, Lookup, Table
-
-Connection = psycopg.Connection[tuple[object, ...]]
-
-CONNECT_TIMEOUT_S = 10
-# a reader that hears nothing for 10 s asks, and gives up after three unanswered questions
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-SESSION = (
-    "set client_encoding = 'UTF8'",
-    "set datestyle = 'ISO, YMD'",
-    "set intervalstyle = 'iso_8601'",
-    "set bytea_output = 'hex'",
-    "set extra_float_digits = 1",
-    "set idle_in_transaction_session_timeout = 0",
-)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One state of the source: the exported snapshot's name, what it is, and the source's clock at it."""
+    """One state of the source: the exported snapshot's name, what it is, and the source's clock at it.
+
+    `applied_dts`: the business clock that the source keeps, else the time in UTC. `tables`: those it locks.
+    """
 
     exported_as: str
     snapshot: Snapshot
     source_system: str
     applied_dts: datetime
+    tables: tuple[Table, ...]
 
 
 @dataclass(frozen=True)
@@ -93,58 +84,95 @@ def reader_grants(catalog: Catalog, role: str = "wwi_reader") -> list[str]:
 
 
 def connect(settings: Settings) -> Connection:
-    """Open a connection to the source. The caller closes it.
+    """Connect to the source and begin a transaction that sees what is committed. The caller closes it.
 
     Raises PermanentError when the DSN, login or database is wrong, TransientError when nobody answers.
     Neither shows the password.
     """
-    dsn = settings.resolve_source_dsn()
-    try:
-        parts = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
-        raise PermanentError(
-            "the source's DSN cannot be read. Write WWI_SOURCE_DSN as postgresql://USER:PASSWORD@HOST:PORT/DB."
-        ) from None
-    options = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "wwi-ingest", **KEEPALIVE, **parts}
-    # libpq's variables are for a source that is given, not for the local one
-    environment = without_libpq_variables() if settings.source_dsn is None else nullcontext()
-    try:
-        with environment:
-            connection = psycopg.connect(**options, autocommit=True)  # type: ignore[arg-type]
-    except psycopg.OperationalError as error:
-        raise connect_error(error, parts) from None
-    with translated("session"):
-        for statement in SESSION:
-            connection.execute(statement.encode())
-        connection.execute(f"set statement_timeout = '{settings.query_timeout_s}s'".encode())
-    return connection
+    return _connect(settings, Transaction("read committed", settings.query_timeout_s))
 
 
-@contextmanager
-def open_picture(connection: Connection, tables: Sequence[Table]) -> Iterator[Picture]:
-    """Hold the tables still and export one snapshot of them, until the block ends."""
-    with translated("taking the snapshot"), connection.transaction():
-        connection.execute("set transaction read only")
-        connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
-        # an empty select locks against truncate and alter, and needs no right on the whole table as LOCK does
-        connection.execute(
-            sql.SQL(" union all ").join(
-                sql.SQL("(select 1 from {} limit 0)").format(source_sql.name_of(table)) for table in tables
-            )
-        )
-        yield _export(connection)
+def open_picture(connection: Connection, tables: Sequence[Table]) -> Picture:
+    """Hold the tables still and export one snapshot of them, until the connection is closed."""
+    limit_s = connection.limit_s
+    _lock(connection, tables)
+    with translated("taking the snapshot", limit_s):
+        set_limit(connection, limit_s)
+        snapshot, source_system, exported_as, applied_dts = _asked(connection, _EXPORT)
+    assert isinstance(applied_dts, datetime)
+    return Picture(
+        str(exported_as), Snapshot.parse(str(snapshot)), str(source_system), applied_dts, tuple(tables)
+    )
 
 
 def open_reader(settings: Settings, picture: Picture) -> Connection:
-    """Open a connection that sees the picture, and nothing but it, until it is closed."""
-    connection = connect(settings)
-    with translated("sharing the snapshot"):
-        connection.execute("begin transaction isolation level repeatable read read only")
-        exported = sql.SQL("set transaction snapshot {}").format(sql.Literal(picture.exported_as))
-        connection.execute(exported)
-        connection.execute("set local timezone = 'UTC'")
-        connection.execute(f"set local statement_timeout = '{settings.copy_timeout_s}s'".encode())
+    """Open a connection that sees the picture, and nothing but it, until it is closed.
+
+    It locks the tables, too: later it would wait behind a statement that waits for the coordinator.
+    """
+    connection = _connect(
+        settings, Transaction("repeatable read", settings.copy_timeout_s, picture.exported_as)
+    )
+    try:
+        _lock(connection, picture.tables)
+        with translated("sharing the snapshot", connection.limit_s):
+            set_limit(connection, settings.copy_timeout_s)
+            seen = _asked(connection, _STATE)
+        if seen != (picture.snapshot.text, picture.source_system):
+            raise PermanentError(
+                "the connections to the source lead to different servers, so they cannot read one snapshot. "
+                "Let WWI_SOURCE_DSN name one server, not a load balancer."
+            )
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _connect(settings: Settings, transaction: Transaction) -> Connection:
+    parts = source_dsn.parse(settings.resolve_source_dsn())
+    # libpq's variables are meant for a source that somebody named, not for the one of this machine
+    with without_libpq_variables() if settings.source_dsn is None else nullcontext():
+        connection = log_in(parts)
+    try:
+        begin(connection, transaction)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _lock(connection: Connection, tables: Sequence[Table]) -> None:
+    """Lock the tables against truncate and alter, all in one statement, for as long as the transaction lasts.
+
+    An empty select needs no right on the whole table as LOCK does.
+    """
+    nothing = sql.SQL(" union all ").join(
+        sql.SQL("(select 1 from {} limit 0)").format(source_sql.name_of(table)) for table in tables
+    )
+    with translated("locking the tables"):
+        # lock_timeout counts for each table, statement_timeout for all of them together
+        set_limit(connection, LOCK_TIMEOUT_S)
+        try:
+            connection.execute(nothing)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+            blocked = error
+        else:
+            return
+    raise TransientError(
+        f"the source's tables could not be locked within {LOCK_TIMEOUT_S} s: "
+        f"{_blockers(connection, tables)}. Run again when that session has ended."
+    ) from blocked
+
+
+def _blockers(connection: Connection, tables: Sequence[Table]) -> str:
+    """Name the sessions that hold or wait for an exclusive lock on one of the tables."""
+    with suppress(psycopg.Error):
+        connection.execute("rollback")
+        rows = connection.execute(_BLOCKERS, [[table.qualified for table in tables]]).fetchall()
+        if rows:
+            return ", ".join(f"{name} is locked by the session with pid {pid}" for name, pid in rows)
+    return "another session holds or wants an exclusive lock"
 
 
 def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str, TableCount]:
@@ -152,7 +180,7 @@ def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str,
     if not wanted:
         return {}
     parts = [source_sql.count_rows(each.table, each.lookups, each.window, each.unfinished) for each in wanted]
-    with translated("counting the source's rows"):
+    with translated("counting the source's rows", connection.limit_s):
         rows = connection.execute(sql.SQL(" union all ").join(parts)).fetchall()
     counts = {}
     controls = {each.table.qualified: tuple(each.table.controls) for each in wanted}
@@ -166,7 +194,7 @@ def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str,
 
 def count_days(connection: Connection, table: Table, lookups: Sequence[Lookup]) -> list[DayTotals]:
     """Return the control totals of each day, in order of the days; the rows of no day come last."""
-    with translated(f"adding up {table.qualified} by day"):
+    with translated(f"adding up {table.qualified} by day", connection.limit_s):
         rows = connection.execute(source_sql.count_days(table, lookups) + sql.SQL(" order by 1")).fetchall()
     totals = []
     for text, count, sums in rows:
@@ -223,23 +251,42 @@ def break_off(connection: Connection) -> None:
         connection.cancel_safe(timeout=CONNECT_TIMEOUT_S)
 
 
-def _export(connection: Connection) -> Picture:
-    current = "pg_current_snapshot" if connection.info.server_version >= 130000 else "txid_current_snapshot"
-    row = connection.execute(_EXPORT.replace("pg_current_snapshot", current).encode()).fetchone()
+def _asked(connection: Connection, query: str) -> tuple[object, ...]:
+    """Return the one row of a query about the state; before Postgres 13 its snapshot has another name."""
+    if connection.info.server_version < 130000:
+        query = query.replace("pg_current_snapshot", "txid_current_snapshot")
+    row = connection.execute(query.encode()).fetchone()
     assert row is not None
-    exported_as, snapshot, source_system, applied_dts = row
-    assert isinstance(applied_dts, datetime)
-    return Picture(str(exported_as), Snapshot.parse(str(snapshot)), str(source_system), applied_dts)
+    return row
 
 
 # The timeline tells a source that failed over to a standby, which may have lost its last transactions.
-# The clock is the business's own when the source keeps one (a simulation does), else the wall clock.
-_EXPORT = """
+_STATE = """
 select
-    pg_export_snapshot(),
     pg_current_snapshot()::text,
-    s.system_identifier || '/' || k.timeline_id || '/' || current_database(),
-    coalesce(nullif(current_setting('wwi.business_clock', true), '')::timestamp, localtimestamp)
+    s.system_identifier || '/' || k.timeline_id || '/' || current_database()
 from pg_control_system() as s
 cross join pg_control_checkpoint() as k
+"""
+
+# The clock is the business's own when the source keeps one (a simulation does), else the time in UTC.
+_EXPORT = f"""
+select
+    state.*,
+    pg_export_snapshot(),
+    coalesce(nullif(current_setting('wwi.business_clock', true), '')::timestamp, localtimestamp)
+from ({_STATE}) as state (snapshot, source_system)
+"""
+
+_BLOCKERS = """
+select distinct n.nspname || '.' || c.relname, l.pid
+from pg_catalog.pg_locks as l
+inner join pg_catalog.pg_class as c on c.oid = l.relation
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where
+    l.mode = 'AccessExclusiveLock'
+    and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = current_database())
+    and n.nspname || '.' || c.relname = any(%s)
+order by 1, 2
+limit 5
 """

@@ -17,10 +17,12 @@ from ingestion.ledger import Batch, LedgerState
 from ingestion.new_columns import SchemaChange, with_new_columns
 from ingestion.parallel import in_parallel
 from ingestion.plan import Window, ended_to_text, has_shrunk, plan_window, unfinished_range
-from ingestion.postgres import Connection, Picture, TableCount, ToCount
+from ingestion.postgres import Picture, TableCount, ToCount
 from ingestion.raw_layout import raw_layout
 from ingestion.report import Progress
+from ingestion.row_security import check_row_security
 from ingestion.run import Run
+from ingestion.source_login import Connection
 from ingestion.spool import LedgerFile, Manifest, TableSpool
 from metadata.spec import Table
 
@@ -110,7 +112,8 @@ def _open_source(run: Run, state: LedgerState) -> Iterator[_Source]:
         present = tuple(table for table in run.tables if table.qualified in live)
         if not present:
             raise PermanentError("the source has none of the chosen tables, all of which are optional.")
-        picture = stack.enter_context(postgres.open_picture(coordinator, present))
+        check_row_security(coordinator, present)
+        picture = postgres.open_picture(coordinator, present)
         if source_catalog.live_tables(coordinator, run.tables) != live:
             raise TransientError("the source's tables were altered in this very moment. Run again.")
         readers = [

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # a value that is wrong may hold a password
     )
 
     target: Literal["local", "bigquery"] = Field("local", description="Which warehouse to write to.")

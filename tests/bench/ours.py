@@ -21,10 +21,8 @@ from tests.bench.lines import CATALOG, LINES, ROWS
 
 def to_parquet(settings: Settings, folder: Path) -> None:
     """Read the table into the spool: typed, stamped, with a file of its keys and a checksum."""
-    with (
-        closing(postgres.connect(settings)) as coordinator,
-        postgres.open_picture(coordinator, [LINES]) as picture,
-    ):
+    with closing(postgres.connect(settings)) as coordinator:
+        picture = postgres.open_picture(coordinator, [LINES])
         task = TableTask(
             table=LINES,
             window=Window("full", "benchmark"),

@@ -89,7 +89,6 @@ def kinds(own_settings: Settings, database: str) -> Iterator[World]:
 def read(world: World, kind: Table, block_bytes: int) -> list[Block]:
     """The whole table, as the extraction reads it."""
     with connect(world.settings) as reader:
-        reader.execute("set timezone = 'UTC'")
         blocks = copy_out(reader, select_rows(kind, (), Window("full", "asked for")), block_bytes)
         return [read_block(block, kind, kind.loaded_columns) for block in blocks]
 

@@ -1,0 +1,187 @@
+"""Nothing that a role, a database or the environment sets changes what is read."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Thread
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ingestion import postgres, source_catalog, source_dsn, source_session
+from ingestion.errors import PermanentError
+from ingestion.plan import Snapshot, Window, Xids
+from ingestion.settings import Settings
+from ingestion.source_login import log_in
+from ingestion.source_session import Transaction
+from ingestion.source_sql import select_rows
+from metadata.spec import Catalog
+from tests.ingestion import hostile
+from tests.ingestion.conftest import World
+from tests.ingestion.hostile import ODD
+
+pytestmark = pytest.mark.services
+
+WHOLE = Window("full", "test")
+
+
+@pytest.fixture(scope="module")
+def odd(source_dsn: str) -> str:
+    """The DSN of a source with a table whose texts depend on settings."""
+    with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
+        source.execute(hostile.CREATE)
+    return source_dsn
+
+
+def read(settings: Settings) -> tuple[object, ...]:
+    """Everything that a batch takes from the source: catalog, counts, rows, and rows of transactions."""
+    with closing(postgres.connect(settings)) as coordinator:
+        live = source_catalog.live_tables(coordinator, [ODD])
+        picture = postgres.open_picture(coordinator, [ODD])
+        changed = Window("incremental", "test", Xids(3, picture.snapshot.xmax))
+        with closing(postgres.open_reader(settings, picture)) as reader:
+            counts = postgres.count_tables(reader, [postgres.ToCount(ODD, (), changed, None)])
+            rows = [
+                b"".join(postgres.copy_out(reader, select_rows(ODD, (), window), 1000))
+                for window in (WHOLE, changed)
+            ]
+    return live, counts, rows
+
+
+@pytest.fixture(scope="module")
+def plain(settings: Settings, odd: str) -> tuple[object, ...]:
+    return read(settings)
+
+
+def test_the_rows_are_read_as_they_are(plain: tuple[object, ...]) -> None:
+    _, counts, (rows, changed) = plain
+    assert counts["shop.odd"].changed == 50
+    assert rows == changed
+    assert rows.decode().splitlines()[0] == (
+        "1,2013-02-01 03:04:05.678901,2013-02-01 23:30:00+00,2013-02-03,P1Y2M-3DT4H5M6.7S,"
+        '0.30000000000000004,0.1,1234.56,"[""$1,234.50"",null]",00ff5c41,"[""\\\\x00ff5c""]",'
+        '"[""2013-02-01T23:30:00+00:00""]","[""2013-02-01 00:00:00+00"",""2013-02-02 00:00:00+00"")",'
+        'Zoë \\ \'quoted\',shop.odd,"[1,null]","[0:1]={7,8}"'
+    )
+
+
+@pytest.mark.parametrize("name", hostile.SETTINGS)
+def test_no_setting_of_the_role_changes_what_is_read(
+    settings: Settings, odd: str, plain: tuple[object, ...], name: str
+) -> None:
+    with hostile.login(odd, f"hostile_{name}", {name: hostile.SETTINGS[name]}) as dsn:
+        assert read(settings.model_copy(update={"source_dsn": dsn})) == plain
+
+
+def test_nor_does_any_of_the_environment_or_the_database(
+    settings: Settings, odd: str, plain: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PGTZ", "Asia/Tokyo"), ("PGDATESTYLE", "German"), ("PGCLIENTENCODING", "LATIN1")):
+        monkeypatch.setenv(name, value)
+    options = " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in hostile.SETTINGS.items())
+    monkeypatch.setenv("PGOPTIONS", options)
+    assert read(settings) == plain
+
+
+def test_nor_do_all_of_them_together_change_a_batch(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = str(shop.settings.source_dsn).rpartition("/")[2]
+    shop.source.execute(hostile.CREATE.replace("create schema shop;", ""))
+    world = World(shop.settings, Catalog(tables=(ODD,), hubs=()), shop.source, shop.client)
+    world.load()
+    expected = world.latest("shop.odd")
+    for setting, value in hostile.SETTINGS.items():
+        shop.source.execute(
+            sql.SQL("alter database {} set {} = {}").format(
+                sql.Identifier(name),
+                sql.Identifier(setting),
+                sql.SQL(value) if setting == "search_path" else sql.Literal(value),
+            )
+        )
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    report = world.load(full=True)
+    assert report.tables[0].rows_upserted == len(expected) == 50
+    assert world.latest("shop.odd") == expected
+    assert abs((report.applied_dts - datetime.now(UTC).replace(tzinfo=None)).total_seconds()) < 600
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_what_is_committed_while_the_locks_are_awaited_is_seen(
+    settings: Settings, odd: str, isolation: str
+) -> None:
+    """In the role's isolation level, the snapshot would be older than the locks."""
+    pictures: list[postgres.Picture] = []
+    with (
+        hostile.login(odd, "hostile_isolation", {"default_transaction_isolation": isolation}) as dsn,
+        closing(postgres.connect(settings.model_copy(update={"source_dsn": dsn}))) as coordinator,
+        psycopg.connect(odd, connect_timeout=10) as writer,
+        psycopg.connect(odd, autocommit=True, connect_timeout=10) as watcher,
+    ):
+        writer.execute("lock table shop.odd in access exclusive mode")
+        xid = writer.execute("select pg_current_xact_id()::text::bigint").fetchone()
+        thread = Thread(target=lambda: pictures.append(postgres.open_picture(coordinator, [ODD])))
+        thread.start()
+        waiting = "select count(*) from pg_locks where not granted and pid = %s"
+        while watcher.execute(waiting, [coordinator.info.backend_pid]).fetchone() == (0,):
+            pass
+        writer.commit()
+        thread.join(30)
+    assert xid is not None
+    assert [picture.snapshot.xmax > xid[0] for picture in pictures] == [True]
+
+
+def test_no_setting_outlives_the_transaction(odd: str) -> None:
+    """Behind a pooler, the next client would have it."""
+    everything = "select name, setting, source from pg_settings order by name"
+    prepared = "select count(*) from pg_prepared_statements"
+    with closing(log_in(source_dsn.parse(odd))) as connection:
+        before = connection.execute(everything).fetchall()
+        source_session.begin(connection, Transaction("read committed", 7))
+        postgres.open_picture(connection, [ODD])
+        for _ in range(20):
+            source_catalog.live_tables(connection, [ODD])
+        assert connection.execute(everything).fetchall() != before
+        connection.rollback()
+        assert connection.execute(everything).fetchall() == before
+        assert connection.execute(prepared).fetchone() == (0,)
+
+
+def test_a_pooler_that_shares_the_connection_by_statement_is_refused(odd: str) -> None:
+    """What such a pooler does to `begin` and `set local`: the next statement does not know of them."""
+    with (
+        closing(log_in(source_dsn.parse(odd))) as connection,
+        pytest.raises(PermanentError, match=r"does not keep a transaction.*pool_mode"),
+    ):
+        source_session.check_held(connection, "read committed")
+
+
+def test_readers_of_another_server_are_refused(settings: Settings, odd: str) -> None:
+    with closing(postgres.connect(settings)) as coordinator:
+        picture = postgres.open_picture(coordinator, [ODD])
+        elsewhere = (
+            replace(picture, source_system="1/1/x"),
+            replace(picture, snapshot=Snapshot("1:1:", 1, 1)),
+        )
+        for other in elsewhere:
+            with pytest.raises(PermanentError, match="different servers"):
+                postgres.open_reader(settings, other)
+        with pytest.raises(PermanentError, match=r"sharing the snapshot|beginning a transaction"):
+            postgres.open_reader(settings, replace(picture, exported_as="00000000-00000000-1"))
+
+
+def test_applied_time_is_utc_whatever_the_time_zone(settings: Settings, odd: str) -> None:
+    with hostile.login(odd, "hostile_zone", {"timezone": "Pacific/Kiritimati"}) as dsn:
+        with closing(postgres.connect(settings.model_copy(update={"source_dsn": dsn}))) as connection:
+            found = postgres.open_picture(connection, [ODD]).applied_dts
+        with psycopg.connect(odd, connect_timeout=10) as source:
+            later = source.execute("select now() at time zone 'UTC'").fetchone()
+    assert later is not None
+    assert 0 <= (later[0] - found).total_seconds() < 600
+
+
+def test_the_connection_can_only_read(settings: Settings, odd: str) -> None:
+    with (
+        closing(postgres.connect(settings)) as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        connection.execute("delete from shop.odd")
