@@ -34,14 +34,12 @@ ROW_SECURITY = "row security"
 FIXES = {
     "08P01": "A connection pooler needs pool_mode = session or transaction, and a connection for each of "
     "WWI_READERS and one more. Run again later.",
-    "22021": "The text is not valid UTF-8. Correct it in the source, where convert_to(column, 'SQL_ASCII') "
-    "shows its bytes.",
     "42501": "Ask the source's owner for that right.",
     "55P03": f"Another session keeps a lock on a table for over {LOCK_TIMEOUT_S} s. Run again later.",
     ROW_SECURITY: "A hidden row looks like a deleted one. Let the login read all rows: "
     "`alter role ... bypassrls;`",
 }
-FIXES["22P05"] = FIXES["22021"]
+NO_UTF8 = {"22021", "22P05"}
 CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -90,6 +88,11 @@ def _ours(what: str, error: psycopg.Error) -> Exception:
         return TransientError(f"{what}: the connection to the source was lost. Run again when it is back.")
     if is_transient(state):
         return TransientError(f"{what}: {brief(error)} (SQLSTATE {state}). {FIXES.get(state, RUN_AGAIN)}")
+    if state in NO_UTF8:
+        return PermanentError(
+            f"{what}: a text cannot be sent as UTF-8 ({brief(error)}). Correct it in the source, where "
+            "convert_to(column, 'SQL_ASCII') shows its bytes."
+        )
     if error.diag.source_function == "check_enable_rls":  # the name of a C function, the same in any language
         state = ROW_SECURITY
     return PermanentError(". ".join([f"{what}: {brief(error)}", *([FIXES[state]] if state in FIXES else [])]))

@@ -33,8 +33,8 @@ DEFAULTS = {
 REFUSED = re.compile(rb'\tErrorResponse\t(?: [SV] "[^"]*")* C "([0-9A-Z]{5})"')
 WORD = re.compile(rb"[\w.@-]*")
 FIXES = {
-    "28": "Check the user and password in WWI_SOURCE_DSN, and pg_hba.conf of the server.",
-    "3D": "Check the database in WWI_SOURCE_DSN.",
+    "28": "Check WWI_SOURCE_DSN (user, password), and pg_hba.conf of the server.",
+    "3D": "Check WWI_SOURCE_DSN (database).",
     "42501": "Ask the source's owner to grant the login `connect` on the database.",
     "53": "All connections that the login may use are taken. Run again later, or lower WWI_READERS.",
     "57": "The source is starting, stopping or recovering. Run again when it is up.",
