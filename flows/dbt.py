@@ -31,6 +31,7 @@ from ingestion.lease import hold, interrupter
 from ingestion.loopback import no_proxy
 from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
+from metadata.errors import did_you_mean
 from metadata.naming import RAW_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -133,10 +134,13 @@ def build(  # noqa: PLR0913 - what to build, how, and from where
 
 
 def nothing_selected(select: Sequence[str]) -> PermanentError:
-    """The error of a selection that matches nothing."""
+    """The error of a selection that matches nothing, with the models that have nearly such a name."""
+    known = [path.stem for path in VAULT_DIR.glob("models/**/*.sql")]
+    hints = [did_you_mean(each.strip("+@0123456789"), known) for each in select]
+    near = " ".join(hint for hint in dict.fromkeys(hints) if not hint.startswith("Known"))
     return PermanentError(
-        f"no model or test matches --select {' '.join(select)}. Name a model, a folder such as marts, or "
-        "+model for a model with all it needs."
+        f"no model or test matches --select {' '.join(select)}. {near or 'Name a model.'} A folder such as "
+        "marts and +model, a model with all it needs, can be named, too."
     )
 
 

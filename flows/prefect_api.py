@@ -90,7 +90,7 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
 def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
     """As `start_prefect_api`, for a process that serves deployments: with schedules and a page, at that port.
 
-    The port is another one where it is taken. Raises WwiError when such a process is at work for this home.
+    Raises WwiError when the port is taken, or when such a process is at work for this home.
     """
     folder = _folder(settings)
     if _external_url():
@@ -103,7 +103,12 @@ def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
             f"the deployments are served already, by process {serving['pid']} with {serving['url']}. "
             "End that one first, or name another home by WWI_HOME."
         )
-    wait_until_ready = _start_own(folder, free_port(port))
+    if free_port(port) != port:
+        raise WwiError(
+            f"port {port} on 127.0.0.1 is taken by another program. Stop that one, or choose another port: "
+            f"`wwi serve --port {port + 1}`."
+        )
+    wait_until_ready = _start_own(folder, port)
     write_address(settings.home, NAME, os.getpid(), url=os.environ["PREFECT_API_URL"])
     atexit.register(remove_address, settings.home, NAME)
     import_prefect(folder)

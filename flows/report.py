@@ -28,7 +28,10 @@ class DailyReport:
     @property
     def steps(self) -> tuple[tuple[str, float, str], ...]:
         """Name, seconds and outcome of each step."""
-        changed = sum(table.rows_upserted for table in self.batch.tables)
+        changed = sum(table.changed for table in self.batch.tables)
+        again = sum(table.rows_read for table in self.batch.tables if table.is_read_again)
+        reasons = ", ".join(sorted({table.reason for table in self.batch.tables if table.is_read_again}))
+        read = f", {again} rows read again ({reasons})" if again else ""
         deleted = sum(table.rows_deleted for table in self.batch.tables)
         rejected = f", {self.batch.rejected} values rejected" if self.batch.rejected else ""
         build, compared = self.build, len(self.reconciliation.comparisons)
@@ -36,7 +39,7 @@ class DailyReport:
             (
                 "ingest",
                 self.seconds["ingest"],
-                f"{len(self.batch.tables)} tables, {changed} rows changed, {deleted} deleted{rejected}",
+                f"{len(self.batch.tables)} tables{read}, {changed} rows changed, {deleted} deleted{rejected}",
             ),
             (
                 "build",

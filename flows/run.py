@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from flows.prefect_api import start_prefect_api
+from flows.preflight import check_ready
 from ingestion.settings import Settings
+from metadata.load import load_catalog
 
 if TYPE_CHECKING:
     from flows.report import DailyReport
@@ -12,9 +14,11 @@ if TYPE_CHECKING:
 def run_daily_load(settings: Settings, *, full: bool = False, allow_shrink: bool = False) -> "DailyReport":
     """Run the flow `daily_load` and return its report.
 
-    The flow makes its settings from the environment itself, so `settings` must be those. Raises WwiError
-    when a step fails or a layer does not add up.
+    The flow reads its settings from the environment itself, so `settings` must be those. Raises WwiError
+    when a service is down or the source is empty, before Prefect starts; when a step fails, and when the
+    layers differ.
     """
+    check_ready(settings, load_catalog())
     wait_until_ready = start_prefect_api(settings)
     from flows.daily import daily_load  # noqa: PLC0415 - after Prefect's settings were made
 

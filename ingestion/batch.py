@@ -12,6 +12,7 @@ later leaves a batch that the next run finishes.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from ingestion import bigquery, ledger
 from ingestion.errors import MissingInWarehouseError, PermanentError
@@ -73,12 +74,11 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
             state = ledger.read_state(client, settings)
         label_jobs(client, batch=str(state.last_batch_id + 1))
         found = read_batch(run, state)
-        manifest = found.manifest
-        _load(run, manifest)
+        manifest = _load(run, found.manifest)
         if found.changes:
             ledger.record_schema_changes(client, settings, manifest.batch_id, found.changes)
     run.tell(Progress(stage="completed", done=len(manifest.tables), total=len(manifest.tables)))
-    return _report(found, recovered, time.monotonic() - began)
+    return _report(replace(found, manifest=manifest), recovered, time.monotonic() - began)
 
 
 @contextmanager
@@ -112,9 +112,9 @@ def _read_state(run: Run) -> LedgerState:
         return ledger.read_state(run.client, run.settings)
 
 
-def _load(run: Run, manifest: Manifest) -> None:
+def _load(run: Run, manifest: Manifest) -> Manifest:
     try:
-        finish(run, manifest, resuming=False)
+        return finish(run, manifest, resuming=False)
     except PermanentError as error:
         # loading the same file again would be refused again; the next batch reads the same window anew
         ledger.give_up(run.client, run.settings, manifest.batch_id, str(error))

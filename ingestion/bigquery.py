@@ -137,6 +137,15 @@ def query(
     return [dict(row) for row in rows]
 
 
+def query_rows(
+    client: bigquery.Client, sql: str, timeout_s: float = 120
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Run one SELECT and return the names of its columns and its rows. Errors as `query`."""
+    _, rows = _run(client, sql, None, timeout_s)
+    with translated("query"):
+        return tuple(field.name for field in rows.schema), [row.values() for row in rows]
+
+
 def query_arrow(client: bigquery.Client, sql: str, timeout_s: float = 120) -> Iterator[pa.Table]:
     """Run one query and yield its rows a page at a time, for large results. Errors as `query`."""
     _, rows = _run(client, sql, None, timeout_s)
@@ -297,6 +306,18 @@ def dry_run(client: bigquery.Client, sql: str, timeout_s: float = 120) -> DryRun
         bytes=int(job.total_bytes_processed or 0),
         tables=tuple(f"{table.dataset_id}.{table.table_id}" for table in job.referenced_tables),
     )
+
+
+def statement_type(client: bigquery.Client, sql: str, timeout_s: float = 120) -> str | None:
+    """Return what a statement is, as BigQuery says in a dry run: SELECT, DELETE, SCRIPT.
+
+    Errors as `query`. Not for the emulator: its dry run executes a script.
+    """
+    config = bigquery.QueryJobConfig(use_legacy_sql=False, use_query_cache=False, dry_run=True)
+    with translated("query"):
+        job = client.query(sql, job_config=config, timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+    kind: str | None = job.statement_type
+    return kind
 
 
 def _run(

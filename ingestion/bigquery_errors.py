@@ -4,6 +4,7 @@ What is wrong stands in the `reason` of BigQuery's error; the HTTP status is a c
 a missing role, a rate limit or a quota) and counts only where no reason is given.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ import requests
 from google.api_core import exceptions as google_errors
 from google.auth.exceptions import GoogleAuthError, TransportError
 
+from ingestion.emulator_errors import plain_words
 from ingestion.errors import (
     ConcurrentWriteError,
     MissingInWarehouseError,
@@ -45,6 +47,7 @@ MENDS = {
     "quotaExceeded": "Wait until the quota fills up again, or ask for more of it.",
     "bytesBilledLimitExceeded": "Read less, or raise WWI_MAXIMUM_BYTES_BILLED.",
 }
+REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) https?://\S+: ")
 CONFLICTS = ("could not serialize access", "due to concurrent update", "too many dml statements outstanding")
 
 
@@ -87,8 +90,8 @@ def reason_of(error: google_errors.GoogleAPICallError) -> str | None:
 
 
 def _ours(what: str, error: google_errors.GoogleAPICallError) -> PermanentError | TransientError:
-    text, reason = brief(error), reason_of(error)
-    if any(words in text.lower() for words in CONFLICTS):
+    text, reason = plain_words(brief(error)).rstrip("."), reason_of(error)
+    if any(words in brief(error).lower() for words in CONFLICTS):
         return ConcurrentWriteError(f"{what}: {text}. Another statement was quicker; run again.")
     if is_busy(error):
         if reason is None:
@@ -111,4 +114,5 @@ def _unreachable(what: str, error: BaseException | None) -> TransientError:
 
 def brief(error: google_errors.GoogleAPICallError) -> str:
     """The engine's own words without the request and job details that follow them."""
-    return str(error.message or error).split("; reason:")[0].split("\n\nLocation:")[0].strip()
+    text = str(error.message or error).split("; reason:")[0].split("\n\nLocation:")[0]
+    return REQUEST.sub("", text).strip()

@@ -45,7 +45,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "One row per table of a completed batch, also when nothing had changed.",
         "batch_id INT64, table_name STRING, mode STRING, reason STRING, window_from STRING, "
         "window_to STRING, "
-        "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_loaded INT64, bytes INT64, "
+        "rows_read INT64, rows_upserted INT64, rows_deleted INT64, rows_changed INT64, rows_loaded INT64, "
+        "bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, days INT64, columns STRING, bytes_written INT64, slot_ms INT64, "
         "rejected INT64, content STRING",

@@ -8,6 +8,7 @@ from pathlib import Path
 from google.cloud.bigquery import Client
 
 from ingestion import bigquery, chain, key_cache, ledger, rejected, spool
+from ingestion.changed_rows import with_changed_rows
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.load_jobs import LoadJob, LoadRequest, find_load_job, load_parquet
 from ingestion.parallel import in_parallel
@@ -37,8 +38,8 @@ class _Piece:
 Loaded = tuple[_Piece, LoadJob]
 
 
-def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
-    """Load every file of the spool, complete the batch, keep its keys and drop the spool.
+def finish(run: Run, manifest: Manifest, *, resuming: bool) -> Manifest:
+    """Load every file of the spool, complete the batch, keep its keys, drop the spool; return the manifest.
 
     `resuming`: some of it may have been done already. Raises PermanentError when the warehouse refuses a
     file, TransientError when it cannot be reached or the lease is lost; the batch then stays 'loading' for
@@ -67,9 +68,11 @@ def finish(run: Run, manifest: Manifest, *, resuming: bool) -> None:
     )
     run.confirm()
     contents = _contents(client, settings, manifest)
+    manifest = with_changed_rows(client, settings, run.catalog, manifest)
     ledger.complete(client, settings, manifest, jobs, contents, datetime.now(UTC))
     key_cache.adopt(settings, manifest)
     spool.discard(settings)
+    return manifest
 
 
 def _contents(client: Client, settings: Settings, manifest: Manifest) -> dict[str, str]:

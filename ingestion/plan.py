@@ -23,6 +23,9 @@ COMPARABLE_TRANSACTIONS = 2**31 - 1
 MAX_ENDED = 20_000
 TOO_MANY_ENDED = "too many transactions had ended beside an open one"
 
+# why an incremental read took a row, when it was for no other reason
+CHANGED_ROWS = "changed rows"
+
 SHRINK_SHARE = 0.3
 SHRINK_MIN_ROWS = 100
 
@@ -100,9 +103,9 @@ def plan_window(
     why_all = "asked for" if full else _why_all(previous, now, source_system, columns)
     if why_all:
         return Window("full", why_all)
-    reason = "changed rows"
+    reason = CHANGED_ROWS
     if previous.ended is None:
-        reason = f"changed rows, and some again: {TOO_MANY_ENDED}"
+        reason = f"{CHANGED_ROWS}, and some again: {TOO_MANY_ENDED}"
     return Window(
         "incremental", reason, Xids(previous.snapshot.xmin, now.xmax, previous.ended or frozenset())
     )

@@ -38,6 +38,8 @@ OnProgress = Callable[[Progress], None]
 class TableReport(BaseModel):
     """One table of a batch. `source_rows`: rows of the whole table. `seconds`: reading it.
 
+    `rows_changed`: how many rows that were read again differ from raw; None where each row changed.
+
     `rejected`: values that BigQuery cannot hold, null in raw and kept in the ledger's rejected_values.
     """
 
@@ -50,9 +52,20 @@ class TableReport(BaseModel):
     rows_read: int
     rows_upserted: int
     rows_deleted: int
+    rows_changed: int | None = None
     bytes: int
     rejected: int = 0
     seconds: float
+
+    @property
+    def changed(self) -> int:
+        """Rows that are new or differ from what raw held."""
+        return self.rows_upserted if self.rows_changed is None else self.rows_changed
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether rows were read that need not have changed, as in a full read."""
+        return self.rows_changed is not None
 
 
 class BatchReport(BaseModel):

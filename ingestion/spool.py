@@ -22,8 +22,9 @@ class TableSpool(BaseModel):
     """What was read of one table. `file` holds rows for raw, `keys_file` all keys the table has now.
 
     Both are names within the spool's folder; None: nothing to load, the same keys as before. `source_rows`
-    and `controls` are of the whole table, `rows_*` of this batch. `previous_load_dts`: of the batch that it
-    was compared with. `columns`: those that are loaded, name -> Postgres type. `days`: how many days its
+    and `controls` are of the whole table, `rows_*` of this batch; `rows_changed`: those of rows read
+    again that differ from raw, None where each row changed. `previous_load_dts`: of the batch that it was
+    compared with. `columns`: those that are loaded, name -> Postgres type. `days`: how many days its
     control totals were taken of; None when they were not. `rejected`: values that BigQuery cannot hold, each
     null in `file` and kept in `rejected_file`.
     """
@@ -40,6 +41,7 @@ class TableSpool(BaseModel):
     rows_read: int = 0
     rows_upserted: int = 0
     rows_deleted: int = 0
+    rows_changed: int | None = None
     file: str | None = None
     keys_file: str | None = None
     bytes: int = 0

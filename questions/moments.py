@@ -17,7 +17,7 @@ from ingestion.settings import Settings
 
 BATCH = re.compile(r"batch:(\d+)")
 SHOWN = 5
-HOW = "Say a time (2026-05-31T18:00), UTC unless it has a zone, a day (its end), or batch:3."
+HOW = "Give a time (2026-05-31T18:00, UTC unless it has a zone), a day (its end), or batch:3."
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def moment(text: str, known: Sequence[Load]) -> Moment:
     at = parsed(text)
     before = [load for load in known if load.load_dts <= at]
     if not before:
-        raise PermanentError(f"nothing was known at {at:%Y-%m-%d %H:%M:%S} UTC. {_listed(known)}")
+        raise PermanentError(_before_first_load(at, known))
     return Moment(at, before[-1])
 
 
@@ -87,14 +87,28 @@ def parsed(text: str) -> datetime:
             return datetime.combine(date.fromisoformat(text.strip()), time.max, UTC)
         at = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise PermanentError(f"'{text}' is no moment. {HOW}") from error
+        raise PermanentError(f"'{text}' is not a valid time. {HOW}") from error
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _before_first_load(at: datetime, known: Sequence[Load]) -> str:
+    """Explain load time to a person who most likely gave a business date, and offer its batch."""
+    local = at.replace(tzinfo=None)
+    read_by_then = [load for load in known if load.applied_dts and load.applied_dts <= local]
+    first, offered = known[0], read_by_then[-1] if read_by_then else known[0]
+    clock = f", read at business time {offered.applied_dts:%Y-%m-%d %H:%M:%S}" if offered.applied_dts else ""
+    return (
+        f"nothing was loaded yet at {at:%Y-%m-%d %H:%M:%S} UTC: the first batch was loaded at "
+        f"{first.load_dts:%Y-%m-%d %H:%M:%S} UTC. T is load time, when the warehouse learned a row, not its "
+        f"business date. The nearest for that business date is batch:{offered.batch_id}{clock}: give that as "
+        f"T. {_listed(known)}"
+    )
 
 
 def _listed(known: Sequence[Load]) -> str:
     """The loads in words: the first ones and the last."""
     shown = [*known[: SHOWN - 1], known[-1]] if len(known) > SHOWN else known
-    told = [f"batch {load.batch_id} at {load.load_dts:%Y-%m-%d %H:%M:%S}" for load in shown]
+    labels = [f"batch:{load.batch_id} at {load.load_dts:%Y-%m-%d %H:%M:%S}" for load in shown]
     if len(known) > SHOWN:
-        told.insert(-1, "...")
-    return f"Loads (UTC): {', '.join(told)}."
+        labels.insert(-1, "...")
+    return f"Batches (load time, UTC): {', '.join(labels)}."

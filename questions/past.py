@@ -7,6 +7,7 @@ from typing import Any
 from ingestion.bigquery import connect, query, timestamp_literal
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
+from ingestion.statements import one_condition
 from metadata.errors import did_you_mean
 from metadata.load import load_catalog
 from metadata.marts import Mart, load_marts
@@ -14,6 +15,7 @@ from metadata.reconciliation import load_reconciliation
 from questions import as_of as definition
 from questions import difference as comparison
 from questions import table_functions
+from questions.loaded import require_batches
 from questions.moments import Moment, loads, moment
 
 
@@ -43,13 +45,14 @@ def as_of(  # noqa: PLR0913 - what, when, and how much of it
     Raises PermanentError for an unknown mart, column or moment, and for what the warehouse refuses.
     """
     described = described_mart(models, mart)
-    wanted = tuple(columns or described.column_names)
+    wanted = described.column_names if columns is None else tuple(columns)
     _check_columns(described, wanted)
+    condition = _condition(described, where)
     client = connect(settings, "asof")
     at = moment(when, loads(client, settings))
     sql = definition.as_of(
         settings, models, mart, timestamp_literal(at.at),
-        columns=wanted, where=where, order_by=(described.key,), limit=limit + 1 if limit else None,
+        columns=wanted, where=condition, order_by=(described.key,), limit=limit + 1 if limit else None,
     )  # fmt: skip
     rows = query(client, sql, timeout_s=settings.query_timeout_s)
     shown = rows[:limit] if limit else rows
@@ -68,12 +71,13 @@ def difference(  # noqa: PLR0913 - what, when, and how much of it
 ) -> comparison.Difference:
     """Return what of the mart was not the same at two moments. Raises as `as_of`."""
     described = described_mart(models, mart)
+    condition = _condition(described, where)
     client = connect(settings, "asof")
     known = loads(client, settings)
     measures = comparison.measures_of(described, load_reconciliation(load_catalog()))
     return comparison.difference(
         client, settings, models, described, moment(before, known), moment(after, known),
-        measures=measures, where=where, limit=limit,
+        measures=measures, where=condition, limit=limit,
     )  # fmt: skip
 
 
@@ -88,8 +92,12 @@ def function_statements(
 def make_functions(
     settings: Settings, models: definition.Models, marts: Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """Make or replace the table functions of these marts, by default of all, and return their names."""
+    """Create or replace the table functions of these marts, by default of all, and return their names.
+
+    Raises PermanentError before the first load, and for an unknown mart.
+    """
     wanted = [described_mart(models, name) for name in marts or definition.marts(models)]
+    require_batches(settings)
     return table_functions.make(connect(settings, "functions"), settings, models, wanted)
 
 
@@ -116,8 +124,26 @@ def described_mart(models: definition.Models, name: str) -> Mart:
     return next(mart for mart in load_marts() if mart.name == name)
 
 
+def check_mart(name: str) -> None:
+    """Raise PermanentError for an unknown mart, without the time that compiling the models takes."""
+    known = [mart.name for mart in load_marts()]
+    if name not in known:
+        raise PermanentError(f"there is no mart '{name}'. {did_you_mean(name, known)}")
+
+
 def _check_columns(mart: Mart, wanted: Sequence[str]) -> None:
-    for column in wanted:
+    if not wanted:
+        raise PermanentError(f"no column of {mart.name} is named. {did_you_mean('', mart.column_names)}")
+    for place, column in enumerate(wanted):
         if column not in mart.column_names:
-            mend = did_you_mean(column, mart.column_names)
-            raise PermanentError(f"{mart.name} has no column '{column}'. {mend}")
+            fix = did_you_mean(column, mart.column_names)
+            raise PermanentError(f"{mart.name} has no column '{column}'. {fix}")
+        if column in wanted[:place]:
+            raise PermanentError(f"the column '{column}' is named twice. Name each column once.")
+
+
+def _condition(mart: Mart, where: str | None) -> str | None:
+    """The condition as it is sent. Raises PermanentError unless it is one over the mart's columns."""
+    if where is None:
+        return None
+    return one_condition(where, mart.name, {column.name: column.type for column in mart.columns})

@@ -1,8 +1,8 @@
 """The command line `wwi`: parses, calls one function, prints what comes back.
 
-Results go to stdout, progress to stderr. Exit codes: 0 fine, 1 an error or a
-difference found, 2 a wrong command line, 130 stopped with Ctrl-C. Every command imports what it needs
-when it runs, so that `wwi --help` stays quick.
+Results go to stdout, progress to stderr; with --json an error is a JSON object on stdout, too. Exit
+codes: 0 fine, 1 an error or a difference found, 2 a wrong command line, 130 stopped with Ctrl-C. Every
+command imports what it needs when it runs, so that `wwi --help` stays quick.
 """
 
 import sys
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from flows.cli import ask, audit, cloud, erase, load, past, source, warehouse
+from flows.cli import ask, audit, cloud, erase, json_errors, load, past, source, warehouse
 from flows.cli.failure import check_current_folder, describe, fail
 from flows.cli.streams import drop_output
 from metadata.errors import WwiError
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code; by default with the process's own arguments."""
     try:
         check_current_folder()
-        _run(arguments)
+        _run(list(sys.argv[1:] if arguments is None else arguments))
     except BrokenPipeError:  # `wwi status | head -1`: the reader has all it wants
         drop_output()
         sys.exit(1)
@@ -58,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(describe(error))
 
 
-def _run(arguments: Sequence[str] | None) -> None:
+def _run(arguments: Sequence[str]) -> None:
     try:
-        app(args=list(arguments) if arguments is not None else None)
+        if json_errors.wants_json(arguments):
+            sys.exit(json_errors.run(app, arguments))
+        app(args=list(arguments))
     except SystemExit:
         sys.stdout.flush()  # what cannot be written is an error of the command; Python sees it only on exit
         raise

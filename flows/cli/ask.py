@@ -72,22 +72,25 @@ def trace(
 
     Exit code 1 when mart, vault and raw do not agree on it.
     """
-    from flows.cli import pages
+    from flows.cli import trace_pages
     from metadata.load import load_catalog
     from metadata.reconciliation import load_reconciliation
     from questions import trace as ask
+    from questions.trace_total import made_of
 
     if (key is None) == (where is None) or (where is not None and measure is None):
         raise typer.BadParameter("give either KEY, or --where with --measure")
     settings, catalog = options.settings(), load_catalog()
     facts = load_reconciliation(catalog)
     if where is not None and measure is not None:
-        made = ask.made_of(settings, catalog, facts, fact, measure, where)
-        print_json(made) if as_json else pages.show_made(made)
+        made = made_of(settings, catalog, facts, fact, measure, where)
+        print_json(made) if as_json else trace_pages.show_made(made)
         wrong = made.total != made.computed
     else:
+        if measure is not None:
+            ask.check_figure(catalog, ask.facts_named(facts, fact), measure)
         (found,) = ask.trace(settings, catalog, facts, fact, [key or 0])
-        print_json(found) if as_json else pages.show_trace(found, measure)
+        print_json(found) if as_json else trace_pages.show_trace(found, measure)
         wrong = bool(found.differs)
     if wrong:
         raise typer.Exit(1)
@@ -107,9 +110,12 @@ def cost(
     """
     from flows.cli import pages
     from flows.daily_bytes import daily_bytes
+    from questions.loaded import require_batches
 
+    settings = options.settings()
+    require_batches(settings)
     with progress():
-        found = daily_bytes(options.settings(), days=days)
+        found = daily_bytes(settings, days=days)
     if as_json:
         print_json([dataclasses.asdict(each) | {"growth": each.growth} for each in found])
     else:
@@ -119,18 +125,19 @@ def cost(
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One GoogleSQL statement; `-` reads it from stdin.")],
+    sql: Annotated[str, typer.Argument(help="One SELECT in GoogleSQL; `-` reads it from stdin.")],
     form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
     limit: Annotated[int, typer.Option(min=0, help="Most rows to print; 0 is all.")] = 1000,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Ask the warehouse. Unqualified datasets are those of the project, e.g. `wwi_marts.fct_sale`."""
+    """Run one SELECT on the warehouse, e.g. `select count(*) from wwi_marts.fct_sale`. It changes nothing."""
     from questions.query import ask
 
     settings = options.settings()
     text = typer.get_text_stream("stdin").read() if sql == "-" else sql
     found = ask(settings, text)
     shown = found.first(limit) if limit else found
-    if form is Format.JSON:
+    if as_json or form is Format.JSON:
         print_json([dict(zip(shown.columns, row, strict=True)) for row in shown.rows])
     elif form is Format.CSV:
         print_csv(shown.columns, shown.rows)
@@ -150,7 +157,9 @@ def dashboard(
     """Write the dashboard: one HTML page for any browser, with all its data, that needs no network."""
     from metadata.load import load_catalog
     from questions.dashboard.write import write_dashboard
+    from questions.loaded import require_batches
 
+    require_batches(options.settings())
     with progress():
         found = write_dashboard(options.settings(), load_catalog(), output)
     print_json(found) if as_json else print(found.path)
@@ -165,7 +174,9 @@ def docs(
 ) -> None:
     """Write dbt's documents of the vault: one HTML page with models, lineage, columns and tests."""
     from flows.vault_docs import write_docs
+    from questions.loaded import require_batches
 
+    require_batches(options.settings())
     with progress():
         found = write_docs(options.settings(), output)
     print_json(found) if as_json else print(found.path)

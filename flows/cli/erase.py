@@ -33,9 +33,11 @@ def person(
     """
     from flows import erasure
     from metadata.load import load_catalog
+    from questions.loaded import require_batches
 
     if yes and not reason:
         raise typer.BadParameter("--yes needs a --reason, for the record")
+    require_batches(options.settings())
     with progress():
         found = erasure.erase(options.settings(), load_catalog(), key, yes=yes, reason=reason or "", by=by)
     print_json(found) if as_json else _show(found)

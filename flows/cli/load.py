@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -37,21 +37,29 @@ def ingest(  # noqa: PLR0913, PLR0917 - one parameter per option
     as_json: options.AsJson = False,
 ) -> None:
     """Load one batch: what changed in Postgres since the last one, into raw."""
-    from flows.cli import pages
+    from flows.cli import batch_pages
+    from flows.preflight import check_ready
     from ingestion.batch import run_batch
+    from ingestion.run import choose_tables
     from metadata.load import load_catalog
 
+    days = _days(first_day, last_day)
+    settings, catalog = options.settings(), load_catalog()
+    chosen = choose_tables(catalog, table)
+    if days and not any(each.day for each in chosen):
+        raise typer.BadParameter("none of these tables has a business day, which --from is about")
     with progress():
+        check_ready(settings, catalog)
         report = run_batch(
-            options.settings(),
-            load_catalog(),
+            settings,
+            catalog,
             tables=table,
             full=full,
             allow_shrink=allow_shrink,
             compare_keys=compare_keys,
-            days=_days(first_day, last_day),
+            days=days,
         )
-    print_json(report) if as_json else pages.show_batch(report)
+    print_json(report) if as_json else batch_pages.show_batch(report)
 
 
 def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
@@ -63,6 +71,9 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | 
     end = last or first
     if end < first:
         raise typer.BadParameter(f"--to {end:%Y-%m-%d} is before --from {first:%Y-%m-%d}")
+    # the day has begun somewhere in the world up to 14 hours before it does in UTC
+    if first > (datetime.now(UTC) + timedelta(hours=14)).replace(tzinfo=None):
+        raise typer.BadParameter(f"--from {first:%Y-%m-%d} is in the future: the source has no such day yet")
     return first.date(), end.date()
 
 
@@ -89,15 +100,22 @@ def build(  # noqa: PLR0913, PLR0917 - one per option
     """
     from flows import dbt, functions
     from flows.cli import pages
+    from questions.loaded import require_batches
 
+    selected = " ".join(select or ()).split()
+    if select and not selected:
+        raise typer.BadParameter("--select is empty: name a model, a folder such as marts, or leave it out")
+    if wrong := [each for each in selected if each.startswith("-")]:
+        raise typer.BadParameter(f"--select takes models, not an option of dbt such as {wrong[0]}")
     if dry_run:
-        _show_cost(" ".join(select or ()).split(), full_refresh=full_refresh, whole=whole, as_json=as_json)
+        _show_cost(selected, full_refresh=full_refresh, whole=whole, as_json=as_json)
         return
     settings = options.settings()
+    require_batches(settings)
     with progress():
         report = dbt.build(
             settings,
-            select=" ".join(select or ()).split(),
+            select=selected,
             full_refresh=full_refresh,
             unit_tests=unit_tests,
             whole=whole,
@@ -147,12 +165,12 @@ def rebuild(
 
 def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.AsJson = False) -> None:
     """Run the whole daily load as the Prefect flow: ingest, build, reconcile."""
-    from flows.cli import pages
+    from flows.cli import batch_pages
     from flows.run import run_daily_load
 
     with progress():
         report = run_daily_load(options.settings(), full=full, allow_shrink=allow_shrink)
-    print_json(dataclasses.asdict(report)) if as_json else pages.show_daily(report)
+    print_json(dataclasses.asdict(report)) if as_json else batch_pages.show_daily(report)
 
 
 def serve(
@@ -179,12 +197,16 @@ def demo(
 
     Run again, it continues with the next two days. The data stay in WWI_HOME.
     """
-    from flows.cli import pages
+    from flows.cli import batch_pages
+    from flows.cli.at_work import check_no_run
     from flows.demo import run_demo
 
+    settings = options.settings()
+    for service in ("source", "warehouse"):
+        check_no_run(settings, service, force=not fresh)
     with progress():
-        report = run_demo(options.settings(), fresh=fresh, keep=keep)
-    print_json(report) if as_json else pages.show_demo(report)
+        report = run_demo(settings, fresh=fresh, keep=keep)
+    print_json(report) if as_json else batch_pages.show_demo(report)
 
 
 def deps(

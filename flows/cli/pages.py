@@ -6,35 +6,16 @@ from datetime import timedelta
 
 from flows.cli.output import print_table
 from flows.dbt import BuildReport
-from flows.demo import DemoLoad, DemoReport
 from flows.rebuild import RebuildReport
-from flows.report import DailyReport
-from ingestion.report import BatchReport
 from questions.cost import Cost
 from questions.daily_bytes import MB, ModelBytes
 from questions.reconcile import Comparison, Reconciliation, days_text, plain
 from questions.rejected import RejectedValues
 from questions.status import Status
-from questions.trace import Made, Part, Trace
 
 NAMED = 3
 NAME_LENGTH = 60
 LAYERS = ("staging", "raw_vault", "business_vault", "marts", "tests")
-
-
-def show_batch(report: BatchReport) -> None:
-    """Print a batch: one line per table that changed."""
-    changed = [table for table in report.tables if table.rows_upserted or table.rows_deleted]
-    print_table(
-        f"batch {report.batch_id}: {len(changed)} of {len(report.tables)} tables changed, "
-        f"{report.seconds:.1f} s",
-        ("table", "mode", "read", "changed", "deleted", "rejected"),
-        ((t.table, t.mode, t.rows_read, t.rows_upserted, t.rows_deleted, t.rejected) for t in changed),
-    )
-    if report.rejected:
-        print(f"{report.rejected} values do not fit BigQuery: null in raw, kept in rejected_values.")
-    for change in report.schema_changes:
-        print(change)
 
 
 def show_build(report: BuildReport) -> None:
@@ -201,7 +182,7 @@ def show_status(found: Status) -> None:
         )
     print_table(
         "batches",
-        ("batch", "status", "source's clock", "seconds", "tables", "changed", "deleted", "rejected",
+        ("batch", "status", "source's clock", "seconds", "tables", "loaded", "deleted", "rejected",
          "in vault", "error"),
         (
             (b.batch_id, b.status, b.applied_dts, _tenths(b.seconds), b.tables, b.rows_upserted,
@@ -211,7 +192,7 @@ def show_status(found: Status) -> None:
     )  # fmt: skip
     print_table(
         "tables",
-        ("table", "batch", "mode", "changed", "deleted", "last change (UTC)"),
+        ("table", "batch", "mode", "loaded", "deleted", "last load (UTC)"),
         (
             (t.table, t.batch_id, t.mode, t.rows_upserted, t.rows_deleted,
              f"{t.changed_at:%Y-%m-%d %H:%M:%S}" if t.changed_at else "")
@@ -255,44 +236,6 @@ def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def show_trace(found: Trace, measure: str | None = None) -> None:
-    """Print the way home as a tree; with `measure`, that figure alone before it."""
-    (column, key), *_ = found.source_key.items()
-    print(f"{found.fact} {found.key}, from {found.source} {column} {key}")
-    for figure in found.figures:
-        if measure in {None, figure.column}:
-            verdict = "" if figure.is_equal else f"; the mart shows {figure.value}"
-            print(f"  {figure.column} = {figure.formula}")
-            computed = "null" if figure.computed is None else plain(figure.computed)
-            print(f"  {'':{len(figure.column)}} = {figure.filled} = {computed}{verdict}")
-    for part in found.parts:
-        last = part is found.parts[-1]
-        shown = ", ".join(f"{name} {value}" for name, value in _told(part))
-        print(f"{'└─' if last else '├─'} {part.kind} {part.name}, batch {part.batch_id}: {shown}")
-    for text in found.differs:
-        print(f"differs: {text}")
-
-
-def _told(part: Part) -> Iterable[tuple[str, object]]:
-    """What is worth reading of a row: no hashes, and of the way in no plumbing."""
-    if part.kind == "effectivity":
-        return [("in force since", part.load_dts)]
-    hidden = ("_hk", "hashdiff", "record_source", "load_dts") if part.kind != "point in time" else ("_hk",)
-    return [(name, value) for name, value in part.values.items() if not name.endswith(hidden)]
-
-
-def show_made(found: Made) -> None:
-    """Print a sum, the batches that brought its rows, and the largest of these."""
-    verdict = "the same from raw" if found.total == found.computed else f"{plain(found.computed)} from raw"
-    print(
-        f"sum of {found.measure} over {found.fact} where {found.condition}: {plain(found.total)}, {verdict}"
-    )
-    gone = f", {found.deleted} of them gone from the source" if found.deleted else ""
-    batches = ", ".join(f"{count} of batch {batch}" for batch, count in found.batches.items())
-    print(f"{found.count} rows{gone}: {batches}")
-    print_table("the largest", ("key", "batch", found.measure), found.rows)
-
-
 def show_rebuild(report: RebuildReport) -> None:
     """Print the proof, a line per table, then what differs and what was done."""
     wrong, count = len(report.different), len(report.tables)
@@ -333,54 +276,5 @@ def _rebuild_outcome(report: RebuildReport) -> str:
     return "The live tables are as they were."
 
 
-def show_daily(report: DailyReport) -> None:
-    """Print the summary of a daily load."""
-    print(report.title)
-    rows = ((name, _tenths(seconds), outcome) for name, seconds, outcome in report.steps)
-    print_table("", ("step", "seconds", "what came of it"), rows)
-
-
 def _tenths(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)
-
-
-def show_demo(report: DemoReport) -> None:
-    """Print what the demo loaded, what there is now, and where the time went."""
-    print_table(
-        "loads",
-        ("days", "order lines", "changed", "deleted", "models", "tests passed", "totals compared", ""),
-        (_demo_line(load) for load in report.loads),
-    )
-    print_table(
-        "rows per layer", ("layer", "tables", "rows"), ((s.layer, s.tables, s.rows) for s in report.layers)
-    )
-    print_table(
-        "history in the dimensions",
-        ("dimension", "members", "versions"),
-        ((d.name, d.members, d.versions) for d in report.dimensions),
-    )
-    print_table(
-        "seconds per step",
-        ("load", "simulate", "ingest", "build", "reconcile"),
-        (
-            (number, _tenths(load.simulated.seconds), *map(_tenths, load.report.seconds.values()))
-            for number, load in enumerate(report.loads, start=1)
-        ),
-    )
-    print(f"{report.order_lines} order lines in the source; all of it took {report.seconds:.0f} s.")
-    print(f"The dashboard, for any browser: {report.dashboard}")
-    print("The data stay: `wwi source up`, `wwi warehouse up`, then `wwi query`, `wwi status`, `wwi run`.")
-
-
-def _demo_line(load: DemoLoad) -> tuple[object, ...]:
-    report, simulated = load.report, load.simulated
-    return (
-        f"{simulated.first_day} .. {simulated.last_day}",
-        simulated.order_lines,
-        sum(table.rows_upserted for table in report.batch.tables),
-        sum(table.rows_deleted for table in report.batch.tables),
-        report.build.models_passed,
-        report.build.tests_passed,
-        len(report.reconciliation.comparisons),
-        "source = raw = vault = marts",
-    )

@@ -64,10 +64,14 @@ def asof(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Show a mart as it was known at a time, made from the vault; or what changed between two times."""
     from flows.cli import past_pages
     from questions import past
+    from questions.loaded import require_batches
 
-    if diff is not None and (columns or form is Format.CSV):
+    if diff is not None and (columns is not None or form is Format.CSV):
         raise typer.BadParameter("--diff tells of all columns, as a table or as JSON")
-    settings, marts = options.settings(), _definitions()
+    settings = options.settings()
+    past.check_mart(table)
+    require_batches(settings)
+    marts = _definitions()
     wants_json = as_json or form is Format.JSON
     if diff is not None:
         rows = DIFFERENT_ROWS if limit is None else limit
@@ -78,7 +82,7 @@ def asof(  # noqa: PLR0913, PLR0917 - one parameter per option
             past_pages.show_difference(found)
         return
     rows = ROWS if limit is None else limit
-    names = [name.strip() for name in columns.split(",")] if columns else None
+    names = [name.strip() for name in columns.split(",")] if columns is not None else None
     answer = past.as_of(settings, marts, table, when, columns=names, where=where, limit=rows)
     if wants_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
@@ -96,8 +100,14 @@ def functions(
 ) -> None:
     """Make the table functions <mart>_asof(as_of) beside the marts: the past for those who ask in SQL."""
     from questions import past
+    from questions.loaded import require_batches
 
-    settings, marts = options.settings(), _definitions()
+    settings = options.settings()
+    for name in table or ():
+        past.check_mart(name)
+    if not dry_run:
+        require_batches(settings)
+    marts = _definitions()
     if dry_run:
         for statement in past.function_statements(settings, marts, table):
             print(f"{statement};\n")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import options
+from flows.cli.at_work import Force, check_no_run
 from flows.cli.output import print_json, progress
 
 app = typer.Typer(no_args_is_help=True, help="The local source: PostgreSQL on this machine.")
@@ -24,19 +25,23 @@ def up() -> None:
 
 
 @app.command()
-def down() -> None:
-    """Stop the local source; its data stay."""
+def down(force: Force = False) -> None:
+    """Stop the local source; its data stay. It refuses while a run is using it."""
     from sandbox import postgres
 
-    print("source stopped" if postgres.down(options.settings()) else "source was not running")
+    settings = options.settings()
+    check_no_run(settings, "source", force=force)
+    print("source stopped" if postgres.down(settings) else "source was not running")
 
 
 @app.command()
-def reset() -> None:
-    """Stop the local source and delete its data."""
+def reset(force: Force = False) -> None:
+    """Stop the local source and delete its data. It refuses while a run is using it."""
     from sandbox import postgres
 
-    postgres.reset(options.settings())
+    settings = options.settings()
+    check_no_run(settings, "source", force=force)
+    postgres.reset(settings)
     print("source deleted")
 
 

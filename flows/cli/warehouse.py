@@ -4,6 +4,7 @@
 import typer
 
 from flows.cli import options
+from flows.cli.at_work import Force, check_no_run
 from flows.cli.output import progress
 
 app = typer.Typer(no_args_is_help=True, help="The local warehouse: a BigQuery emulator on this machine.")
@@ -20,19 +21,23 @@ def up() -> None:
 
 
 @app.command()
-def down() -> None:
-    """Stop the local warehouse; its data stay."""
+def down(force: Force = False) -> None:
+    """Stop the local warehouse; its data stay. It refuses while a run is using it."""
     from sandbox import warehouse
 
-    print("warehouse stopped" if warehouse.down(options.settings()) else "warehouse was not running")
+    settings = options.settings()
+    check_no_run(settings, "warehouse", force=force)
+    print("warehouse stopped" if warehouse.down(settings) else "warehouse was not running")
 
 
 @app.command()
-def reset() -> None:
-    """Stop the local warehouse and delete its data."""
+def reset(force: Force = False) -> None:
+    """Stop the local warehouse and delete its data. It refuses while a run is using it."""
     from sandbox import warehouse
 
-    warehouse.reset(options.settings())
+    settings = options.settings()
+    check_no_run(settings, "warehouse", force=force)
+    warehouse.reset(settings)
     print("warehouse deleted")
 
 

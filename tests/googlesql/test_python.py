@@ -21,7 +21,7 @@ from metadata.aml.presentation import load_presentation
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions import audit, content, personal, sizes, trace
+from questions import audit, content, personal, sizes, trace_statements
 from questions.dashboard.figures import figures
 from questions.delivery import rebuilt
 from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
@@ -256,8 +256,11 @@ def test_the_way_from_a_fact_to_its_source(platform: Platform, catalog: Catalog)
     client, settings = connect(platform.settings), platform.settings
     for fact in load_reconciliation(catalog):
         table = catalog.table(fact.source)
-        query(client, trace.parts_statement(settings, catalog, table, "1, 2"))
-        query(client, trace.raw_statement(settings, catalog, fact, "1, 2", list(fact.formulas(table))))
+        query(client, trace_statements.parts_statement(settings, catalog, table, "1, 2"))
+        query(
+            client,
+            trace_statements.raw_statement(settings, catalog, fact, "1, 2", list(fact.formulas(table))),
+        )
     assert not platform.warehouse.refused()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows.cli import pages
+from flows.cli import batch_pages, pages
 from ingestion import bigquery, ledger
 from ingestion.errors import PermanentError
 from ingestion.report import Progress
@@ -101,7 +101,7 @@ def test_the_row_is_loaded_without_the_value_which_is_kept_with_its_key(rates: W
 def test_the_status_shows_what_stands_and_what_each_batch_set_apart(
     rates: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pages.show_batch(rates.load())
+    batch_pages.show_batch(rates.load())
     assert "4 values do not fit BigQuery" in capsys.readouterr().out
     rates.load()
     found = status(rates.settings, rates.catalog)

@@ -8,7 +8,8 @@ from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import EventMapping, HubMapping
 from questions.audit import verify
-from questions.trace import made_of, trace
+from questions.trace import trace
+from questions.trace_total import made_of
 from tests.marts.business import Business
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]

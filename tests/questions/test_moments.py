@@ -1,5 +1,6 @@
 """What people may write for a moment, and which load it means."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,7 +29,7 @@ def test_a_time_is_utc_unless_it_has_a_zone_and_a_day_is_its_end(text: str, mean
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "batch 2", ""])
 def test_what_is_no_moment_is_refused_with_what_is_one(text: str) -> None:
-    with pytest.raises(PermanentError, match=r"no moment.*batch:3"):
+    with pytest.raises(PermanentError, match=r"not a valid time.*batch:3"):
         moment(text, LOADS)
 
 
@@ -46,8 +47,26 @@ def test_a_batch_is_the_time_of_its_load() -> None:
 
 @pytest.mark.parametrize("text", ["2026-01-01T05:59", "batch:9"])
 def test_where_nothing_was_known_the_loads_are_named(text: str) -> None:
-    with pytest.raises(PermanentError, match=r"batch 1 at 2026-01-01 06:00:00, .*\.\.\., batch 8 at"):
+    with pytest.raises(PermanentError, match=r"batch:1 at 2026-01-01 06:00:00, .*\.\.\., batch:8 at"):
         moment(text, LOADS)
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("2013-06-30", "batch:1, read at business time 2013-06-30 18:00:00"),
+        ("2013-07-01", "batch:2, read at business time 2013-07-01 18:00:00"),
+        ("2013-07-31T12:00", "batch:3, read at business time 2013-07-02 18:00:00"),
+        ("1999-01-01", "batch:1, read at business time 2013-06-30 18:00:00"),
+    ],
+)
+def test_a_business_date_is_answered_by_load_time_and_the_batch_of_that_date(text: str, offered: str) -> None:
+    clock = datetime(2013, 6, 30, 18)
+    known = [replace(load, applied_dts=clock + timedelta(days=load.batch_id - 1)) for load in LOADS[:3]]
+    with pytest.raises(PermanentError, match="load time") as refused:
+        moment(text, known)
+    assert offered in str(refused.value)
+    assert "first batch was loaded at 2026-01-01 06:00:00 UTC" in str(refused.value)
 
 
 def test_the_literal_keeps_every_microsecond() -> None:

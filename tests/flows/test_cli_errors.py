@@ -1,0 +1,290 @@
+"""What commands say when they cannot do what is asked: at once, in plain words, or as JSON."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from flows.cli import main
+from flows.cli.at_work import check_no_run
+from flows.cli.json_errors import wants_json
+from flows.prefect_api import start_serving_api
+from ingestion.bigquery import connect
+from ingestion.lease import hold
+from ingestion.settings import Settings
+from metadata.errors import WwiError
+from sandbox import postgres, warehouse
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def wwi(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process."""
+
+    def run(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        printed = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment that names an empty home and nothing else."""
+    for name in [name for name in os.environ if name.startswith("WWI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WWI_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def empty(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An environment that names running services which hold nothing."""
+    monkeypatch.setenv("WWI_HOME", str(settings.home))
+    monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
+    monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
+    return settings
+
+
+WITH_JSON = [
+    ["status"],
+    ["reconcile"],
+    ["cost"],
+    ["trace", "fct_sale", "1"],
+    ["query", "select 1"],
+    ["dashboard"],
+    ["docs"],
+    ["history", "customer", "1"],
+    ["asof", "batch:1", "fct_sale"],
+    ["audit", "verify"],
+    ["erase", "person", "1"],
+    ["ingest"],
+    ["build"],
+    ["build", "--dry-run"],
+    ["rebuild"],
+    ["run"],
+]
+
+
+@pytest.mark.parametrize("command", WITH_JSON, ids=" ".join)
+def test_an_error_is_json_where_json_is_asked_for(command: list[str], wwi: Run, nothing_runs: Path) -> None:
+    shown = wwi(*command, "--json")
+    assert shown.code == 1
+    error = json.loads(shown.out)["error"]
+    assert "wwi warehouse up" in error["message"]
+    assert (error["exit_code"], error["is_transient"]) == (1, False)
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["status", "--json", "--batchs", "1"], "--batches"),
+        (["status", "--json", "--batches", "0"], "--batches"),
+        (["trace", "--json"], "FACT"),
+        (["trace", "--json", "fct_sale"], "KEY"),
+        (["statsu", "--json"], "status"),
+        (["query", "--format", "json"], "SQL"),
+        (["asof", "--format=json", "batch:1"], "TABLE"),
+        (["ingest", "--json", "--from", "yesterday"], "yesterday"),
+        (["ingest", "--json", "--to", "2013-01-01"], "--from"),
+        (["rebuild", "--json", "--force", "--no-swap"], "--no-swap"),
+    ],
+)
+def test_a_wrong_command_line_is_json_too(
+    command: list[str], said: str, wwi: Run, nothing_runs: Path
+) -> None:
+    shown = wwi(*command)
+    assert shown.code == 2
+    error = json.loads(shown.out)["error"]
+    assert said.lower() in error["message"].lower()
+    assert error["exit_code"] == 2
+
+
+def test_json_is_asked_for_by_the_options_of_the_command_alone() -> None:
+    assert wants_json(["query", "select 1", "--format", "json"])
+    assert wants_json(["status", "--json"])
+    assert not wants_json(["query", "--format", "csv", "json"])
+    assert not wants_json(["asof", "batch:1", "--", "--json"])
+    assert not wants_json(["source", "psql", "--json"])
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["ingest", "--from", "2999-01-01"], "is in the future"),
+        (["ingest", "--from", "2013-02-01", "--to", "2013-01-31"], "is before --from"),
+        (["ingest", "--to", "2013-01-31"], "--to needs --from"),
+        (["ingest", "--from", "2013-02-30"], "2013-02-30"),
+        (["ingest", "--table", "application.countries", "--from", "2013-01-01"], "business day"),
+        (["build", "--select", " "], "--select is empty"),
+        (["build", "--select", "--full-refresh"], "not an option of dbt"),
+        (["trace", "fct_sale", "1", "--where", "true"], "KEY"),
+        (["trace", "fct_sale", "--where", "true"], "--measure"),
+        (["trace", "fct_sale", "one"], "key"),
+        (["query", "select 1", "--limit", "-1"], "--limit"),
+        (["query", "select 1", "--format", "xml"], "xml"),
+        (["cost", "--days", "0"], "--days"),
+        (["serve", "--port", "0"], "--port"),
+        (["serve", "--port", "70000"], "--port"),
+        (["erase", "person", "1", "--yes"], "--reason"),
+        (["asof", "batch:1", "fct_sale", "--diff", "batch:2", "--columns", "a"], "--diff"),
+        (["statuss"], "status"),
+        (["status", "--jsn"], "--json"),
+        (["source", "simulat"], "simulate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_nonsense_value_is_a_usage_error(
+    command: list[str], said: str, wwi: Run, nothing_runs: Path
+) -> None:
+    shown = wwi(*command)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["ingest", "--table", "sales.custmers"], "Did you mean 'sales.customers'?"),
+        (["trace", "fct_sal", "1"], "Did you mean 'fct_sale'?"),
+        (["trace", "fct_sale", "1", "--measure", "quantty"], "Did you mean 'quantity'?"),
+        (["trace", "fct_sale", "--measure", "quantty", "--where", "true"], "Did you mean 'quantity'?"),
+        (
+            ["trace", "fct_sale", "--measure", "quantity", "--where", "sale_ky = 1"],
+            "Did you mean 'sale_key'?",
+        ),
+        (["trace", "fct_sale", "--measure", "quantity", "--where", "1=1) or (1=1"], "not a condition"),
+        (["trace", "fct_sale", "--measure", "quantity", "--where", "true; drop table x"], "syntax error"),
+        (["history", "custmer", "1"], "Did you mean 'customer'?"),
+        (["history", "customer", "one"], "whole number"),
+        (["asof", "batch:1", "fct_sal"], "Did you mean 'fct_sale'?"),
+        (["functions", "dim_custmer"], "Did you mean 'dim_customer'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_misspelt_name_is_answered_by_the_nearest_before_any_service_is_asked(
+    command: list[str], said: str, wwi: Run, nothing_runs: Path
+) -> None:
+    shown = wwi(*command)
+    assert (shown.code, shown.out) == (1, "")
+    assert said in shown.err
+
+
+def test_a_run_says_that_both_services_are_down_before_prefect_starts(wwi: Run, nothing_runs: Path) -> None:
+    shown = wwi("run")
+    assert (shown.code, shown.out) == (1, "")
+    assert "wwi source up" in shown.err
+    assert "wwi warehouse up" in shown.err
+    assert not (nothing_runs / "prefect").exists()
+
+
+def test_serve_refuses_a_port_that_is_taken(nothing_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(WwiError, match=f"port {port} .* is taken.*--port {port + 1}"):
+            start_serving_api(Settings(_env_file=None), port)
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.services
+class TestOnEmptyServices:
+    """Services that run and hold nothing."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["cost"],
+            ["trace", "fct_sale", "1"],
+            ["trace", "fct_sale", "--measure", "quantity", "--where", "true"],
+            ["functions"],
+            ["build"],
+            ["build", "--full-refresh"],
+            ["build", "--select", "marts"],
+            ["reconcile"],
+            ["history", "customer", "1"],
+            ["asof", "2013-06-30", "fct_sale"],
+            ["asof", "batch:1", "fct_sale", "--diff", "batch:2"],
+            ["dashboard"],
+            ["docs"],
+            ["audit", "verify"],
+            ["rebuild"],
+            ["erase", "person", "1"],
+        ],
+        ids=" ".join,
+    )
+    def test_a_question_to_an_empty_warehouse_says_what_to_run(
+        self, command: list[str], wwi: Run, empty: Settings
+    ) -> None:
+        shown = wwi(*command)
+        assert (shown.code, shown.out) == (1, "")
+        assert "wwi run" in shown.err
+        assert "Traceback" not in shown.err
+
+    def test_a_query_of_a_layer_that_is_not_built_says_what_to_run(self, wwi: Run, empty: Settings) -> None:
+        shown = wwi("query", f"select * from {empty.dataset('marts')}.fct_sale")
+        assert (shown.code, shown.out) == (1, "")
+        assert "wwi run" in shown.err
+
+    @pytest.mark.parametrize("command", ["run", "ingest"])
+    def test_a_source_without_tables_is_named_before_anything_starts(
+        self, command: str, wwi: Run, empty: Settings
+    ) -> None:
+        shown = wwi(command)
+        assert (shown.code, shown.out) == (1, "")
+        assert "the source is empty" in shown.err
+        assert "wwi source simulate" in shown.err
+        assert len(shown.err.splitlines()) < 5
+        assert not (empty.home / "prefect").exists()
+
+    def test_a_source_with_tables_and_without_rows_is_empty_too(
+        self, wwi: Run, empty: Settings, source_dsn: str
+    ) -> None:
+        with psycopg.connect(source_dsn, autocommit=True) as admin:
+            admin.execute("create schema application")
+            admin.execute("create table application.countries (country_id int primary key)")
+        shown = wwi("run")
+        assert shown.code == 1
+        assert "the source is empty" in shown.err
+        assert "has a row" in shown.err
+
+    @pytest.mark.local("a real project is not stopped")
+    @pytest.mark.parametrize("service", ["source", "warehouse"])
+    def test_a_service_is_not_stopped_while_a_run_uses_it(
+        self, service: str, wwi: Run, empty: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("WWI_SOURCE_DSN")
+        local = empty.model_copy(update={"source_dsn": None})
+        check_no_run(local, service, force=False)
+        with hold(connect(empty), empty, "ingest"):
+            for command in ("down", "reset"):
+                shown = wwi(service, command)
+                assert (shown.code, shown.out) == (1, "")
+                assert f"process {os.getpid()}" in shown.err
+                assert "--force" in shown.err
+            check_no_run(local, service, force=True)
+        assert postgres.up(empty)["pid"]
+        assert warehouse.answers(empty.resolve_warehouse_url(), empty.project)
