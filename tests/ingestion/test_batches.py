@@ -260,3 +260,26 @@ def test_composite_keys_are_compared_as_a_whole(shop: World) -> None:
     shop.source.execute("delete from shop.visits where visit_id = 7 and account_id = 1")
     assert world.load().tables[1].rows_deleted == 1
     assert [(row["visit_id"], row["account_id"]) for row in world.latest("shop.visits")] == [(7, 2), (8, 2)]
+
+
+def test_a_full_batch_tells_rows_that_were_read_from_rows_that_differ(shop: World) -> None:
+    first = shop.load()
+    assert [table.changed for table in first.tables] == [3, 2]
+    assert not any(table.is_read_again for table in first.tables)
+
+    again = shop.load(full=True).tables[0]
+    assert (again.rows_read, again.changed, again.is_read_again) == (3, 0, True)
+
+    shop.source.execute("delete from shop.accounts where account_id = 3")
+    name = next(c.name for c in shop.catalog.table("shop.accounts").columns if c.kind == "text")
+    shop.source.execute(f"update shop.accounts set {name} = 'another' where account_id = 1".encode())
+    changed = shop.load(full=True).tables[0]
+    assert (changed.rows_read, changed.changed, changed.rows_deleted) == (2, 1, 1)
+    loads = shop.ask(
+        "select rows_changed from {audit}.table_loads where table_name = 'shop.accounts' order by 1"
+    )
+    assert [row["rows_changed"] for row in loads] == [None, 0, 1]
+
+    shop.source.execute(f"update shop.accounts set {name} = 'a third' where account_id = 1".encode())
+    incremental = shop.load().tables[0]
+    assert (incremental.rows_read, incremental.changed, incremental.is_read_again) == (1, 1, False)
