@@ -6,6 +6,7 @@ of it.
 """
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,13 +71,18 @@ def _client(settings: Settings) -> bigquery.Client:
             default_query_job_config=bigquery.QueryJobConfig(
                 maximum_bytes_billed=settings.maximum_bytes_billed
             ),
-            client_options={"api_endpoint": settings.bigquery_endpoint},
+            client_options={"api_endpoint": settings.bigquery_endpoint or _google_endpoint()},
         )
     except GoogleAuthError as error:
         raise PermanentError(
             f"no credentials for BigQuery project {settings.project}: {error}. Run "
             "`gcloud auth application-default login` or set GOOGLE_APPLICATION_CREDENTIALS."
         ) from error
+
+
+def _google_endpoint() -> str | None:
+    """Google's own address where BIGQUERY_EMULATOR_HOST would send a load to somebody's emulator."""
+    return "https://bigquery.googleapis.com" if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
 
 
 def _credentials(settings: Settings) -> Credentials | None:
@@ -99,7 +105,7 @@ def connection_variables(settings: Settings) -> dict[str, str]:
         "WWI_DATASET_PREFIX": settings.dataset_prefix,
         "WWI_BIGQUERY_LOCATION": settings.bigquery_location,
         "WWI_BIGQUERY_PROJECT": settings.project,
-        "WWI_BIGQUERY_ENDPOINT": settings.bigquery_endpoint or "",
+        "WWI_BIGQUERY_ENDPOINT": settings.bigquery_endpoint or _google_endpoint() or "",
         "WWI_QUERY_TIMEOUT_S": str(settings.query_timeout_s),
         "WWI_MAXIMUM_BYTES_BILLED": str(settings.maximum_bytes_billed),
         "WWI_IMPERSONATE_SERVICE_ACCOUNT": settings.impersonate_service_account or "",

@@ -62,8 +62,10 @@ def wrong_values(error: ValidationError) -> str:
 
 
 def absolute_path(path: Path) -> Path:
-    """Return the path with ~ replaced and from the root. Raises ValueError where there is no such home."""
+    """Return the path from the root, with ~ replaced. Raises ValueError when that is impossible."""
     try:
-        return path.expanduser().absolute()
+        absolute = path.expanduser().absolute()
+        absolute.resolve()
     except RuntimeError as error:
-        raise ValueError(f"should name an existing user after ~: {error}") from error
+        raise ValueError(f"should be a usable path: {error}") from error
+    return absolute

@@ -135,7 +135,9 @@ def _folder(settings: Settings) -> Path:
 def _environment(folder: Path) -> dict[str, str]:
     uploads = folder / "uploads"
     uploads.mkdir(exist_ok=True)
-    return {**os.environ, "BQEMU_UPLOAD_STAGING_DIR": str(uploads)}
+    # settings of another emulator must not change ours
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("BQEMU_")}
+    return {**inherited, "BQEMU_UPLOAD_STAGING_DIR": str(uploads)}
 
 
 def install_extensions() -> None:

@@ -43,7 +43,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 def print_json(value: object) -> None:
     """Print dataclasses, dicts and lists as JSON. Decimals become strings: a float would lose digits."""
-    print(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    print(json.dumps(value, default=_plain, indent=2, ensure_ascii=ascii_only))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

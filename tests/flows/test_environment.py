@@ -136,6 +136,10 @@ def test_a_build_is_the_same_whatever_is_set_for_other_dbt_projects(
     assert (report.models_passed, report.tests_passed, report.skipped) == (2, 1, 0)
     table = f"{settings.dataset('marts')}.two"
     assert query(connect(settings), f"select count(*) as n from {table}")[0]["n"] == 2
+    builds = f"{settings.dataset('audit')}.builds"
+    (build,) = query(connect(settings), f"select packages, packages_origin from {builds}")
+    assert build["packages_origin"] == "offline"
+    assert json.loads(build["packages"])["automate_dv"] == "0.11.5+offline"
     assert {name: os.environ.get(name) for name in FOREIGN_DBT} == FOREIGN_DBT
     assert {path.name for path in foreign_folder.iterdir()} == set(FOREIGN_FILES)
 

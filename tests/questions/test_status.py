@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flows.cli.pages import show_status
 from ingestion.bigquery import connect, execute
 from ingestion.layout import ensure_layout
 from ingestion.settings import Settings
@@ -108,3 +109,23 @@ def test_a_void_batch_neither_waits_nor_is_open() -> None:
     void = BatchState(2, "void", NOW, None, None, 0, 0, 0, False, "lost")
     found = Status(NOW, (void,), ())
     assert (found.waiting, found.open, found.loaded_to) == ((), (), None)
+
+
+@pytest.mark.services
+def test_a_vault_that_the_stand_ins_built_is_called_that(
+    loaded: Settings, catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(at: str, version: str) -> None:
+        columns = "invocation_id, started_at, status, code_version, dataset_prefix, packages"
+        values = f"'{at}', timestamp '{at}', 'passed', '1', 'wwi', '{{\"automate_dv\": \"{version}\"}}'"
+        execute(
+            connect(loaded), f"insert into {loaded.dataset('audit')}.builds ({columns}) values ({values})"
+        )
+
+    build("2026-01-04 01:00:00", "0.11.5+offline")
+    found = status(loaded, catalog, now=NOW)
+    assert found.offline_packages == ("automate_dv 0.11.5+offline",)
+    show_status(found)
+    assert "stand-ins of vault/offline (automate_dv 0.11.5+offline)" in capsys.readouterr().out
+    build("2026-01-04 02:00:00", "0.11.5")
+    assert status(loaded, catalog, now=NOW).offline_packages == ()
