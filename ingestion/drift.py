@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.errors import PermanentError
+from ingestion.relation_kinds import kind_problem
+from ingestion.structure import Structure
 from ingestion.typemap import ColumnType, column_type, normalise
 from metadata.errors import did_you_mean
 from metadata.postgres_types import AS_TEXT
@@ -23,13 +25,14 @@ class LiveTable:
     """A table as it is in the source.
 
     `primary_key`: as declared there, None where it is not. `has_key`: a unique index guards exactly the key
-    of the metadata.
+    of the metadata, for all rows. `structure`: what its values depend on.
     """
 
     columns: Mapping[str, LiveColumn]
     xmin_readable: bool
     primary_key: frozenset[str] | None
     has_key: bool
+    structure: Structure
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def check_drift(drift: Drift) -> None:
 
 
 def _table_problems(table: Table, live: LiveTable) -> list[str]:
+    problem = kind_problem(live.structure)
+    if problem:
+        return [problem]
     problems = []
     if live.primary_key not in {None, frozenset(table.primary_key)}:
         problems.append(

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ingestion import daily, key_sets, rejected, source_sql, spool
 from ingestion.csv_arrow import Block, read_block
 from ingestion.errors import PermanentError
+from ingestion.identity import Identity
 from ingestion.parallel import read_ahead
 from ingestion.parquet import GroupWriter, open_writer
 from ingestion.plan import Previous, Window
@@ -47,6 +48,7 @@ class TableTask:
     previous: Previous | None
     count: TableCount
     has_key: bool
+    identity: Identity
     batch_id: int
     load_dts: datetime
     lookups: tuple[Lookup, ...] = ()
@@ -185,7 +187,9 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
     if task.window.mode == "full":
         return _Keys(upserts, before)
     now = upserts.with_name(f"{table.raw_name}.keys.parquet")
-    if not task.all_keys and previous.rows + key_sets.count_missing(upserts, before) == task.count.rows:
+    # where nothing guards the key, a repeated one can hide that another is gone
+    trusted = task.has_key and not task.all_keys
+    if trusted and previous.rows + key_sets.count_missing(upserts, before) == task.count.rows:
         key_sets.write_union(before, upserts, now)
         return _Keys(now, None)
     columns = tuple(table.column(name) for name in table.primary_key)
@@ -285,6 +289,7 @@ def _report(task: TableTask, started_at: datetime) -> spool.TableSpool:
         source_rows=task.count.rows,
         controls=dict(task.count.controls),
         columns={column.name: column.type for column in task.table.loaded_columns},
+        identity=task.identity,
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )

@@ -17,7 +17,7 @@ from typing import Any
 
 from google.cloud.bigquery import Client, PolicyTagList, SchemaField
 
-from ingestion import bigquery, chain
+from ingestion import bigquery, chain, identity
 from ingestion.bigquery import Parameter, TableLayout
 from ingestion.load_jobs import LoadJob
 from ingestion.new_columns import SchemaChange
@@ -49,7 +49,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "bytes INT64, "
         "checksum STRING, job_id STRING, status STRING, error STRING, started_at TIMESTAMP, "
         "finished_at TIMESTAMP, days INT64, columns STRING, bytes_written INT64, slot_ms INT64, "
-        "rejected INT64, content STRING",
+        "rejected INT64, content STRING, identity STRING",
     ),
     "control_totals": (
         "What a source table held as a whole in a batch's snapshot: its rows, and the sum of each measure.",
@@ -223,6 +223,7 @@ def read_state(client: Client, settings: Settings) -> LedgerState:
                 int(row["source_rows"]),
                 ended_from_text(row["ended_xids"]),
                 json.loads(row["columns"]) if row["columns"] else None,
+                identity.from_text(row["identity"]),
             )
             for row in previous
         },
@@ -316,6 +317,7 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
             **_work(jobs.get(table.table)),
             "status": "loaded" if table.file else "unchanged",
             "columns": json.dumps(table.columns),
+            "identity": table.identity.to_text() if table.identity else None,
             "content": contents.get(table.table),
         }
         for table in manifest.tables
@@ -449,7 +451,7 @@ where batch_id = {batch_id}
 _PREVIOUS = """
 select
     loads.table_name, batches.batch_id, batches.load_dts, batches.source_system, batches.snapshot,
-    batches.ended_xids, loads.columns,
+    batches.ended_xids, loads.columns, loads.identity,
     totals.value as source_rows
 from {table_loads} as loads
 inner join {batches} as batches

@@ -5,13 +5,14 @@ is lost before somebody has described the column; until then nothing says that i
 policy tag of personal columns. WWI_LOAD_NEW_COLUMNS=false leaves such columns in the source.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from ingestion.drift import LiveColumn, LiveTable
 from ingestion.errors import PermanentError
+from ingestion.plan import Previous
 from ingestion.typemap import column_type, normalise
 from metadata import naming
 from metadata.spec import Column, Table
@@ -34,6 +35,22 @@ class SchemaChange:
         """`shop.visits.remark (text): new column, loaded`."""
         why = f": {self.reason}" if self.reason else ""
         return f"{self.table}.{self.column} ({self.type}): {self.change}{why}"
+
+
+def all_with_new_columns(
+    tables: Sequence[Table], live: Mapping[str, LiveTable], previous: Mapping[str, Previous], *, load: bool
+) -> tuple[tuple[Table, ...], tuple[SchemaChange, ...]]:
+    """Apply `with_new_columns` to each of the tables; `previous`: what the last batches loaded, by table."""
+    whole: list[Table] = []
+    changes: list[SchemaChange] = []
+    for table in tables:
+        before = previous.get(table.qualified)
+        wider, found = with_new_columns(
+            table, live[table.qualified], before.columns if before else None, load=load
+        )
+        whole.append(wider)
+        changes += found
+    return tuple(whole), tuple(changes)
 
 
 def with_new_columns(

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
+from ingestion.identity import Identity, reasons
+
 Mode = Literal["full", "incremental"]
 Days = tuple[date, date]
 
@@ -51,7 +53,7 @@ class Previous:
 
     `columns`: those that it loaded, name -> Postgres type; None when the ledger does not tell.
     `ended`: the transactions from the snapshot's xmin on whose rows it saw, by their low 32 bits as in a
-    row's xmin; None when they were too many to note.
+    row's xmin; None when they were too many to note. `identity`: None when an older release wrote it.
     """
 
     batch_id: int
@@ -61,6 +63,7 @@ class Previous:
     rows: int
     ended: frozenset[int] | None = frozenset()
     columns: Mapping[str, str] | None = None
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True)
@@ -92,15 +95,15 @@ class Window:
 
 
 def plan_window(
-    previous: Previous | None, now: Snapshot, source_system: str, columns: Iterable[str], *, full: bool
+    previous: Previous | None, now: Snapshot, source_system: str, identity: Identity, *, full: bool
 ) -> Window:
-    """Return the window to read next; a full one whenever transaction ids do not tell what to read.
+    """Return the window to read next; a full one whenever transaction ids do not show all that changed.
 
-    `columns`: those to load. Rule: the module's docstring.
+    Rule: the module's docstring, and ingestion/identity.py for changes that no transaction id shows.
     """
     if previous is None:
         return Window("full", "first load")
-    why_all = "asked for" if full else _why_all(previous, now, source_system, columns)
+    why_all = "asked for" if full else _why_all(previous, now, source_system, identity)
     if why_all:
         return Window("full", why_all)
     reason = CHANGED_ROWS
@@ -111,7 +114,7 @@ def plan_window(
     )
 
 
-def _why_all(previous: Previous, now: Snapshot, source_system: str, columns: Iterable[str]) -> str | None:
+def _why_all(previous: Previous, now: Snapshot, source_system: str, identity: Identity) -> str | None:
     """Why the whole table must be read; None when the changed rows will do."""
     if previous.source_system != source_system:
         return f"another source: {source_system} instead of {previous.source_system}"
@@ -119,10 +122,11 @@ def _why_all(previous: Previous, now: Snapshot, source_system: str, columns: Ite
         return "the source is behind the previous batch: it was restored or failed over"
     if now.xmax - previous.snapshot.xmin >= COMPARABLE_TRANSACTIONS:
         return "too many transactions since the previous batch"
-    if previous.columns is not None and (new := [name for name in columns if name not in previous.columns]):
+    known = previous.columns
+    if known is not None and (new := [name for name in identity.columns if name not in known]):
         # a column comes with values in rows that nobody wrote: its default, or what it held all along
         return f"new columns: {', '.join(new)}"
-    return None
+    return reasons(previous.identity, identity, previous.snapshot.xmax)
 
 
 def unfinished_range(now: Snapshot) -> Xids | None:

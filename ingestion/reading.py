@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from ingestion import bigquery, daily, key_cache, ledger, postgres, rejected, source_catalog, spool
+from ingestion.alterations import check_same, unaltered
 from ingestion.drift import Drift, LiveTable, check_drift, find_drift
-from ingestion.errors import PermanentError, TransientError
+from ingestion.errors import PermanentError
 from ingestion.extract import TableTask, extract_table
+from ingestion.identity import identity_of
 from ingestion.ledger import Batch, LedgerState
-from ingestion.new_columns import SchemaChange, with_new_columns
+from ingestion.new_columns import SchemaChange, all_with_new_columns
 from ingestion.parallel import in_parallel
 from ingestion.plan import Window, ended_to_text, has_shrunk, plan_window, unfinished_range
 from ingestion.postgres import Picture, TableCount, ToCount
@@ -23,14 +24,18 @@ from ingestion.report import Progress
 from ingestion.row_security import check_row_security
 from ingestion.run import Run
 from ingestion.source_login import Connection
-from ingestion.spool import LedgerFile, Manifest, TableSpool
+from ingestion.spool import Manifest, TableSpool
 from metadata.spec import Table
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The source held still: its tables as they are, the picture, and connections that see it."""
+    """The source held still: its tables as they are, the picture, and connections that see it.
 
+    `coordinator`: holds the locks; unlike the readers it sees what changes meanwhile.
+    """
+
+    coordinator: Connection
     tables: tuple[Table, ...]
     live: Mapping[str, LiveTable]
     drift: Drift
@@ -68,7 +73,9 @@ def read_batch(run: Run, state: LedgerState) -> Found:
         run.tell(Progress(stage="opened", total=len(tasks)))
         try:
             _make_room(run, state, source.tables)
-            manifest = _fill_spool(run, state, source, batch, tasks)
+            since = source.picture.snapshot.xmax
+            with unaltered(source.coordinator, source.tables, source.live, since):
+                manifest = _fill_spool(run, state, source, batch, tasks)
         except Exception as error:
             ledger.give_up(run.client, run.settings, batch.batch_id, str(error))
             raise
@@ -114,33 +121,15 @@ def _open_source(run: Run, state: LedgerState) -> Iterator[_Source]:
             raise PermanentError("the source has none of the chosen tables, all of which are optional.")
         check_row_security(coordinator, present)
         picture = postgres.open_picture(coordinator, present)
-        if source_catalog.live_tables(coordinator, run.tables) != live:
-            raise TransientError("the source's tables were altered in this very moment. Run again.")
+        check_same(live, source_catalog.live_tables(coordinator, run.tables))
         readers = [
             stack.enter_context(_closing(postgres.open_reader(run.settings, picture)))
             for _ in range(run.settings.readers)
         ]
-        tables, changes = _with_new_columns(run, state, present, live)
-        yield _Source(tables, live, drift, changes, picture, tuple(readers))
-
-
-def _with_new_columns(
-    run: Run, state: LedgerState, present: Sequence[Table], live: Mapping[str, LiveTable]
-) -> tuple[tuple[Table, ...], tuple[SchemaChange, ...]]:
-    """Return the tables as they are to be loaded, and what becomes of columns that the metadata lack."""
-    tables: list[Table] = []
-    changes: list[SchemaChange] = []
-    for table in present:
-        previous = state.previous.get(table.qualified)
-        whole, found = with_new_columns(
-            table,
-            live[table.qualified],
-            previous.columns if previous else None,
-            load=run.settings.load_new_columns,
+        tables, changes = all_with_new_columns(
+            present, live, state.previous, load=run.settings.load_new_columns
         )
-        tables.append(whole)
-        changes += found
-    return tuple(tables), tuple(changes)
+        yield _Source(coordinator, tables, live, drift, changes, picture, tuple(readers))
 
 
 def _make_room(run: Run, state: LedgerState, tables: Sequence[Table]) -> None:
@@ -178,12 +167,15 @@ def _new_batch(state: LedgerState, picture: Picture) -> Batch:
 
 def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[TableTask]:
     """Choose each table's window and count it; the largest come first, so that readers end together."""
+    identities = {
+        table.qualified: identity_of(source.live[table.qualified].structure, table) for table in source.tables
+    }
     windows = {
         table.qualified: plan_window(
             state.previous.get(table.qualified),
             source.picture.snapshot,
             source.picture.source_system,
-            [column.name for column in table.loaded_columns],
+            identities[table.qualified],
             full=run.full,
         ).with_days(run.days if table.day else None)
         for table in source.tables
@@ -198,6 +190,7 @@ def _plan(run: Run, state: LedgerState, source: _Source, batch: Batch) -> list[T
                 previous=state.previous.get(table.qualified),
                 count=counts[table.qualified],
                 has_key=source.live[table.qualified].has_key,
+                identity=identities[table.qualified],
                 batch_id=batch.batch_id,
                 load_dts=batch.load_dts,
                 lookups=run.catalog.lookups(table),
@@ -267,26 +260,19 @@ def _fill_spool(
     tables = in_parallel(source.readers, tasks, extract, on_done=tell, stop=postgres.break_off)
     if not run.allow_shrink:
         check_shrink({table.table: table.rows_deleted for table in tables}, state)
+    days = sorted(each.days_file for each in tables if each.days_file)
+    values = sorted(each.rejected_file for each in tables if each.rejected_file)
     manifest = Manifest(
         batch_id=batch.batch_id,
         load_dts=batch.load_dts,
         applied_dts=batch.applied_dts,
         source_system=batch.source_system,
         tables=tuple(sorted(tables, key=lambda table: table.table)),
-        daily=_ledger_file(daily.join(folder, sorted(each.days_file for each in tables if each.days_file))),
-        rejected=_ledger_file(
-            rejected.join(folder, sorted(each.rejected_file for each in tables if each.rejected_file))
-        ),
+        daily=spool.ledger_file(daily.join(folder, days)),
+        rejected=spool.ledger_file(rejected.join(folder, values)),
     )
     spool.write_manifest(folder, manifest)
     return manifest
-
-
-def _ledger_file(joined: tuple[Path, int] | None) -> LedgerFile | None:
-    if joined is None:
-        return None
-    path, rows = joined
-    return LedgerFile(file=path.name, rows=rows, sha256=spool.checksum(path))
 
 
 def _lost(task: TableTask) -> int:

@@ -6,6 +6,7 @@ import psycopg
 
 from ingestion.drift import LiveColumn, LiveTable
 from ingestion.source_errors import translated
+from ingestion.source_structure import read_structures
 from metadata.spec import Table
 
 
@@ -13,9 +14,11 @@ def live_tables(
     connection: psycopg.Connection[tuple[object, ...]], tables: Sequence[Table]
 ) -> dict[str, LiveTable]:
     """Return what the source knows of these tables, by qualified name; a table that it lacks is left out."""
+    names = [table.qualified for table in tables]
     with translated("reading the source's catalog"):
-        columns = connection.execute(_LIVE_COLUMNS, [[table.qualified for table in tables]]).fetchall()
-        keys = connection.execute(_LIVE_KEYS, [[table.qualified for table in tables]]).fetchall()
+        columns = connection.execute(_LIVE_COLUMNS, [names]).fetchall()
+        keys = connection.execute(_LIVE_KEYS, [names]).fetchall()
+        structures = read_structures(connection, names)
     unique = {
         (str(table), frozenset(map(str, key))): bool(is_primary)
         for table, is_primary, key in keys
@@ -31,9 +34,11 @@ def live_tables(
             columns={column: live for column, live in live_columns.items() if column != "xmin"},
             xmin_readable="xmin" in live_columns and live_columns["xmin"].readable,
             primary_key=primary.get(name),
-            has_key=(name, key_of[name]) in unique,
+            has_key=(name, key_of[name]) in unique and not structures[name].inherits,
+            structure=structures[name],
         )
         for name, live_columns in found.items()
+        if name in structures
     }
 
 
@@ -83,6 +88,7 @@ where
 order by c.oid, a.attnum
 """
 
+# a `not null` that is not validated (Postgres 18) leaves the nulls that were there
 _LIVE_KEYS = """
 select n.nspname || '.' || c.relname, i.indisprimary, array_agg(a.attname::text)
 from pg_catalog.pg_index as i
@@ -92,7 +98,14 @@ inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = any
 where
     n.nspname || '.' || c.relname = any(%s)
     and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
-group by n.nspname, c.relname, i.indexrelid, i.indisprimary
-having bool_and(a.attnotnull)
+group by n.nspname, c.relname, i.indexrelid, i.indrelid, i.indkey, i.indisprimary
+having
+    bool_and(a.attnotnull)
+    and not exists (
+        select from pg_catalog.pg_constraint as k
+        where
+            k.conrelid = i.indrelid and k.contype = 'n' and not k.convalidated
+            and k.conkey[1] = any(i.indkey)
+    )
 order by i.indisprimary
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ingestion.identity import Identity
 from ingestion.plan import Mode
 from ingestion.settings import Settings
 
@@ -26,7 +27,7 @@ class TableSpool(BaseModel):
     again that differ from raw, None where each row changed. `previous_load_dts`: of the batch that it was
     compared with. `columns`: those that are loaded, name -> Postgres type. `days`: how many days its
     control totals were taken of; None when they were not. `rejected`: values that BigQuery cannot hold, each
-    null in `file` and kept in `rejected_file`.
+    null in `file` and kept in `rejected_file`. `identity`: None in a spool that an older release left.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class TableSpool(BaseModel):
     sha256: str | None = None
     controls: dict[str, Decimal]
     columns: dict[str, str]
+    identity: Identity | None = None
     days: int | None = None
     days_file: str | None = None
     rejected: int = 0
@@ -112,6 +114,14 @@ def checksum(path: Path) -> str:
     """sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def ledger_file(joined: tuple[Path, int] | None) -> LedgerFile | None:
+    """Describe a file for the ledger, given its path and its number of rows; None without one."""
+    if joined is None:
+        return None
+    path, rows = joined
+    return LedgerFile(file=path.name, rows=rows, sha256=checksum(path))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

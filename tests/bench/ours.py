@@ -13,6 +13,7 @@ from typing import NoReturn
 from ingestion import postgres
 from ingestion.batch import run_batch
 from ingestion.extract import TableTask, extract_table
+from ingestion.identity import Identity
 from ingestion.plan import Window
 from ingestion.postgres import TableCount
 from ingestion.settings import Settings
@@ -30,6 +31,7 @@ def to_parquet(settings: Settings, folder: Path) -> None:
             previous=None,
             count=TableCount(rows=ROWS, changed=ROWS, controls={}),
             has_key=True,
+            identity=Identity(database="", relation=0, columns={}),
             batch_id=1,
             load_dts=datetime.now(UTC),
         )

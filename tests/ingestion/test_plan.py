@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.identity import ColumnIdentity, Identity
 from ingestion.plan import (
     COMPARABLE_TRANSACTIONS,
     MAX_ENDED,
@@ -23,6 +24,9 @@ from ingestion.plan import (
 )
 
 NOW = Snapshot.parse("1000:1005:1001,1003")
+IDENTITY = Identity(
+    database="oid 5", relation=17, columns={"a": ColumnIdentity(number=1, type=23, type_name="integer")}
+)
 BEFORE = Previous(
     7,
     datetime(2026, 1, 1, tzinfo=UTC),
@@ -31,18 +35,18 @@ BEFORE = Previous(
     50,
     frozenset({901, 907}),
     {"a": "integer"},
+    IDENTITY,
 )
-COLUMNS = ["a"]
 
 
 def test_changed_rows_are_those_since_the_oldest_transaction_then_running() -> None:
-    assert plan_window(BEFORE, NOW, "one/1/wwi", COLUMNS, full=False) == Window(
+    assert plan_window(BEFORE, NOW, "one/1/wwi", IDENTITY, full=False) == Window(
         "incremental", "changed rows", Xids(900, 1005, frozenset({901, 907}))
     )
 
 
 def test_too_many_ended_transactions_are_read_again_and_the_reason_says_so() -> None:
-    window = plan_window(replace(BEFORE, ended=None), NOW, "one/1/wwi", COLUMNS, full=False)
+    window = plan_window(replace(BEFORE, ended=None), NOW, "one/1/wwi", IDENTITY, full=False)
     assert window.xids == Xids(900, 1005)
     assert window.reason == f"changed rows, and some again: {TOO_MANY_ENDED}"
 
@@ -72,7 +76,9 @@ def test_nothing_is_unfinished_when_no_transaction_is_open() -> None:
 def test_everything_is_read_when_transactions_cannot_be_compared(
     previous: Previous | None, system: str, full: bool, reason: str
 ) -> None:
-    window = plan_window(previous, NOW, system, [*COLUMNS, "b"], full=full)
+    column = ColumnIdentity(number=2, type=23, type_name="integer")
+    identity = IDENTITY.model_copy(update={"columns": {**IDENTITY.columns, "b": column}})
+    window = plan_window(previous, NOW, system, identity, full=full)
     assert (window.mode, window.xids) == ("full", None)
     assert reason in window.reason
 
@@ -81,7 +87,7 @@ def test_everything_is_read_when_transactions_cannot_be_compared(
 def test_half_the_circle_of_transaction_ids_is_the_limit(xmin: int, distance: int) -> None:
     previous = replace(BEFORE, snapshot=Snapshot(f"{xmin}:{xmin}:", xmin, xmin))
     now = Snapshot(f"{xmin + distance}:{xmin + distance}:", xmin + distance, xmin + distance)
-    mode = plan_window(previous, now, BEFORE.source_system, COLUMNS, full=False).mode
+    mode = plan_window(previous, now, BEFORE.source_system, IDENTITY, full=False).mode
     assert mode == ("incremental" if distance < COMPARABLE_TRANSACTIONS else "full")
 
 
