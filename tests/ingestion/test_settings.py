@@ -158,3 +158,13 @@ def test_every_setting_is_in_the_example(project_root: Path) -> None:
     example = (project_root / ".env.example").read_text()
     for name in Settings.model_fields:
         assert f"WWI_{name.upper()}=" in example
+
+
+def test_a_load_to_bigquery_does_not_end_up_in_an_emulator(
+    person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")
+    assert connect(project())._connection.API_BASE_URL == "https://bigquery.googleapis.com"
+    assert connection_variables(project())["WWI_BIGQUERY_ENDPOINT"] == "https://bigquery.googleapis.com"
+    private = project(bigquery_endpoint="https://bigquery-private.p.googleapis.com")
+    assert connect(private)._connection.API_BASE_URL == "https://bigquery-private.p.googleapis.com"
