@@ -9,10 +9,13 @@ from collections import Counter
 
 import psycopg
 from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 from ingestion.errors import PermanentError
 
 HOST = re.compile(r"(/[^@]*|@[^@]+|[\w.:%-]*)")  # a folder of sockets, an abstract socket, a name or address
+# a user of other characters may have the password in it, for want of the colon between them
+USER = re.compile(rb"[\w.@-]*")
 # one parameter of the form key = value, where libpq has already accepted the whole
 KEY = re.compile(r"\s*([^\s=]+)\s*=\s*(?:'(?:\\.|[^'\\])*'|(?:\\.|[^\s\\])*)", re.DOTALL)
 HOW_TO_WRITE = (
@@ -35,6 +38,15 @@ def parse(dsn: str) -> dict[str, bytes]:
     if problem:
         raise PermanentError(f"the source's DSN cannot be read: {problem}. {HOW_TO_WRITE}")
     return parts
+
+
+def without_password(dsn: str) -> str:
+    """Return the DSN as key = value pairs, less its passwords. Raises PermanentError as `parse` does."""
+    secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
+    parts = parse(dsn)
+    if not USER.fullmatch(parts.get("user", b"")):
+        secret.add("user")
+    return make_conninfo("", **{key: value.decode() for key, value in parts.items() if key not in secret})
 
 
 def _ambiguity(dsn: str) -> str | None:

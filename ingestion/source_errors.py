@@ -29,6 +29,7 @@ TRANSIENT_STATES = frozenset(
         "72000",  # snapshot too old
     }
 )
+SESSION_ENDED = {"57P01", "57P02", "57P03"}
 RUN_AGAIN = "Run again later."
 ROW_SECURITY = "row security"
 FIXES = {
@@ -84,8 +85,8 @@ def _cancelled(what: str, error: psycopg.Error, limit_s: int, seconds: float) ->
 
 def _ours(what: str, error: psycopg.Error) -> Exception:
     state = error.sqlstate or ""
-    if not state and isinstance(error, CONNECTION_LOST):
-        return TransientError(f"{what}: the connection to the source was lost. Run again when it is back.")
+    if state in SESSION_ENDED or (not state and isinstance(error, CONNECTION_LOST)):
+        return TransientError(f"{what}: the source was lost ({brief(error)}). Run again when it is back.")
     if is_transient(state):
         return TransientError(f"{what}: {brief(error)} (SQLSTATE {state}). {FIXES.get(state, RUN_AGAIN)}")
     if state in NO_UTF8:

@@ -19,6 +19,7 @@ from psycopg.pq import ConnStatus, PollingStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
 from ingestion.errors import PermanentError, TransientError
+from ingestion.source_dsn import USER
 from ingestion.source_errors import is_transient
 
 CONNECT_TIMEOUT_S = 10
@@ -31,7 +32,6 @@ DEFAULTS = {
     "keepalives_count": b"3",
 }
 REFUSED = re.compile(rb'\tErrorResponse\t(?: [SV] "[^"]*")* C "([0-9A-Z]{5})"')
-WORD = re.compile(rb"[\w.@-]*")
 FIXES = {
     "28": "Check WWI_SOURCE_DSN (user, password), and pg_hba.conf of the server.",
     "3D": "Check WWI_SOURCE_DSN (database).",
@@ -169,10 +169,10 @@ def _error(pgconn: PGconn, refusal: _Refusal, conninfo: bytes) -> Exception:
 def _secrets(pgconn: PGconn) -> list[str]:
     """Passwords in use, also those of the environment, the service file and the password file.
 
-    A user that is no word is one, too: the colon before the password may be missing.
+    So is a user with characters that a user rarely has, see source_dsn.
     """
     values = [option.val for option in pgconn.info if option.dispchar == b"*"] + [pgconn.password]
-    if not WORD.fullmatch(pgconn.user):
+    if not USER.fullmatch(pgconn.user):
         values.append(pgconn.user)
     return [value.decode(errors="replace") for value in values if value]
 

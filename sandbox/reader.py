@@ -3,12 +3,14 @@
 import psycopg
 
 from ingestion.postgres import reader_grants
+from ingestion.source_errors import LOCK_TIMEOUT_S
 from metadata.spec import Catalog
 
 
 def grant_reader(admin_dsn: str, catalog: Catalog) -> None:
     """Give the reading login its rights on the tables of `catalog` that exist. Safe to repeat."""
     with psycopg.connect(admin_dsn, connect_timeout=10) as connection:
+        connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
         rows = connection.execute("select schemaname || '.' || tablename from pg_tables").fetchall()
         present = {name for (name,) in rows}
         tables = tuple(table for table in catalog.tables if table.qualified in present)

@@ -49,10 +49,13 @@ def reset(force: Force = False) -> None:
 def dsn(
     admin: Annotated[bool, typer.Option("--admin", help="The owner's, not the reading login's.")] = False,
 ) -> None:
-    """Print the DSN that is read: WWI_SOURCE_DSN, else that of the running local source."""
+    """Print the DSN that is read: WWI_SOURCE_DSN without its password, else that of the local source."""
     settings = options.settings()
     if not admin:
-        print(settings.resolve_source_dsn())
+        from ingestion.source_dsn import without_password
+
+        given = settings.source_dsn
+        print(settings.resolve_source_dsn() if given is None else without_password(given))
         return
     from sandbox import postgres
 

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import psycopg
 from psycopg import sql
 
+from ingestion.source_errors import LOCK_TIMEOUT_S
 from metadata.load import load_catalog
 from metadata.spec import Catalog, Table
 from sandbox.schema import create_schema, ordered_tables
@@ -113,6 +114,8 @@ def _open(connection: psycopg.Connection, parameters: Parameters, start: date) -
     """Return the business as the database holds it, after seeding an empty database."""
     catalog = load_catalog()
     connection.execute(f"set statement_timeout = '{STATEMENT_TIMEOUT}'".encode())
+    # nobody waits behind a table that the simulator waits for
+    connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
     connection.execute("set synchronous_commit = off")
     memory.lock(connection)
     with connection.transaction():

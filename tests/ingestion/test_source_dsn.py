@@ -73,6 +73,17 @@ def test_no_part_of_a_password_is_told(template: str, between: str, caplog: pyte
     assert TAIL not in text
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_part_of_a_password_is_printed_by_wwi_source_dsn(template: str) -> None:
+    for between in BETWEEN:
+        try:
+            shown = source_dsn.without_password(template.format(f"{HEAD}{between}{TAIL}"))
+        except PermanentError as error:
+            shown = str(error)
+        assert HEAD not in shown
+        assert TAIL not in shown
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_a_password_that_is_percent_encoded_is_read_as_it_is(password: str) -> None:
     parts = source_dsn.parse(f"postgresql://me:{quote(password, safe='')}@host.example:5433/wwi")
@@ -99,6 +110,14 @@ def test_usual_ways_to_write_a_dsn_are_accepted(dsn: str) -> None:
     assert source_dsn.parse(dsn) == {
         key: str(value).encode() for key, value in conninfo_to_dict(dsn.strip()).items()
     }
+
+
+def test_a_given_dsn_is_printed_without_its_passwords() -> None:
+    dsn = f"postgresql://me:{HEAD}@one:1,two:2/wwi?sslpassword={TAIL}&sslmode=require"
+    shown = source_dsn.without_password(dsn)
+    assert conninfo_to_dict(shown) == {
+        "user": "me", "host": "one,two", "port": "1,2", "dbname": "wwi", "sslmode": "require",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("port", ["x1", "99999", "0", "-1", "1,x"])

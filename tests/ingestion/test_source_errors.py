@@ -135,7 +135,7 @@ def test_every_error_of_a_statement_is_told_by_its_sqlstate(source_dsn: str, kin
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         for state in STATES[kind].split():
             raising = f"do $$ begin raise exception 'ошибка' using errcode = '{state}'; end $$"
-            with pytest.raises(kind, match="reading it: ошибка"), translated("reading it"):
+            with pytest.raises(kind, match=r"reading it: .*ошибка"), translated("reading it"):
                 source.execute(raising.encode())
 
 
