@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from flows import dbt, scope
 from ingestion.batch import run_batch
@@ -15,7 +16,7 @@ from metadata.reconciliation import load_reconciliation
 from questions.reconcile import reconcile
 from sandbox.simulator import Extensions, simulate
 from tests import forgotten
-from tests.marts import copies, planted
+from tests.marts import copies, planted, renamed
 
 START = date(2016, 1, 4)  # the sensors report by then
 DAYS = 25  # over the first payments to suppliers and a stocktake
@@ -107,11 +108,15 @@ where vehicle_temperature_id = (select min(vehicle_temperature_id) from warehous
 
 @dataclass(frozen=True)
 class Told:
-    """What one load left: rows and states of GONE, and totals of marts that are not those of the source."""
+    """What one load left: rows and states of GONE, and totals of marts that are not those of the source.
+
+    `members`: what the dimensions were to show then, by name and id, asked of the source.
+    """
 
     shown: list[dict[str, Any]]
     states: list[list[bool]]
     differences: list[str]
+    members: dict[str, dict[int, dict[str, Any]]]
 
 
 class Business:
@@ -139,8 +144,15 @@ class Business:
                 [self.shown(gone) for gone in GONE],
                 [self.states(gone) for gone in GONE],
                 self.differences(),
+                {dimension: self.members(sql) for dimension, sql in renamed.SHOWN.items()},
             )
         )
+
+    def members(self, sql: str) -> dict[int, dict[str, Any]]:
+        """The members of a dimension at the source: {id: attributes}."""
+        with psycopg.connect(self.dsn, connect_timeout=10, row_factory=dict_row) as connection:
+            rows = connection.execute(sql.encode()).fetchall()
+        return {next(iter(row.values())): row for row in rows}
 
     def source(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements on the source in one transaction and return the rows of the last, if it has any."""
@@ -191,10 +203,12 @@ class Business:
             *(f"delete from {table} where {where}" for table, where in wheres.items()),
             *(statement for statement in CORRECTED.split(";") if statement.strip()),
             planted.GO_AWAY,
+            renamed.RENAMED,
         )
         self.load()
         self.source(
             *(f"insert into {table} select * from kept.{table.partition('.')[2]}" for table in wheres),
             planted.COME_BACK,
+            renamed.RENAMED_AGAIN,
         )
         self.load()

@@ -93,7 +93,7 @@ def test_a_person_that_the_source_still_names_is_not_erased(business: Business) 
 
 
 def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: Business) -> None:
-    """Raw, vault, marts and rejected values, also where no name is expected; keys and figures stay."""
+    """Raw, vault, marts and rejected values, also where no name is expected; members and figures stay."""
     settings, catalog, person = business.settings, business.catalog, business.forgotten
     audit = settings.dataset("audit")
     execute(
@@ -105,8 +105,8 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
     figures = (
         "select (select sum(profit) from {m}.fct_sale) as profit, (select count(*) from {v}.hub_person) as n"
     )
-    keys = "select distinct customer_key from {m}.dim_customer order by 1"
-    before = business.ask(figures), business.ask(keys)
+    members = "select distinct wwi_customer_id from {m}.dim_customer order by 1"
+    before = business.ask(figures), business.ask(members)
     for step, left in STEPS.items():
         kill_after(business, step)
         assert holding(business) == left, step
@@ -121,7 +121,7 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
     assert done.left
     assert [place for place in done.left if not place.startswith("marts.kept_")] == []
     assert holding(business) == ()
-    assert (business.ask(figures), business.ask(keys)) == before
+    assert (business.ask(figures), business.ask(members)) == before
     (rejected,) = query(business.client, f"select value from {audit}.rejected_values where batch_id = 999")
     assert rejected["value"] == "for [erased], infinity"
     (remark,) = business.ask(

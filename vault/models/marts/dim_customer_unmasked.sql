@@ -16,17 +16,16 @@ person_names as (
     {{ spans(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
 ),
 
-states as (
+customers as (
     select
         hub.customer_id as wwi_customer_id,
         coalesce(personal.customer_name, 'N/A') as customer,
-        -- read as of the version; being renamed starts no version of those who refer to them
-        coalesce(bill_to.customer_name, 'N/A') as bill_to_customer,
         coalesce(category.customer_category_name, 'N/A') as category,
         coalesce(buying_group.buying_group_name, 'N/A') as buying_group,
-        coalesce(contact.full_name, 'N/A') as primary_contact,
         coalesce(personal.delivery_postal_code, 'N/A') as postal_code,
         coalesce(status.is_deleted, false) as is_deleted,
+        accounts.bill_to_customer_hk,
+        accounts.primary_contact_person_hk,
         pit.load_dts
     from {{ ref('pit_customer') }} as pit
     inner join {{ ref('hub_customer') }} as hub
@@ -51,14 +50,19 @@ states as (
         on
             pit.customer_hk = accounts.customer_hk
             and pit.account_load_dts = accounts.load_dts
-    left join customer_names as bill_to
-        on
-            accounts.bill_to_customer_hk = bill_to.customer_hk
-            and {{ known_at('bill_to', 'pit.load_dts') }}
-    left join person_names as contact
-        on
-            accounts.primary_contact_person_hk = contact.person_hk
-            and {{ known_at('contact', 'pit.load_dts') }}
+),
+
+states as (
+    {{ with_names('customers', 'wwi_customer_id', {
+        'bill_to_customer': {
+            'of': 'customer_names', 'key': 'customer_hk', 'name': 'customer_name',
+            'by': 'bill_to_customer_hk'
+        },
+        'primary_contact': {
+            'of': 'person_names', 'key': 'person_hk', 'name': 'full_name',
+            'by': 'primary_contact_person_hk'
+        }
+    }) }}
 ),
 
 versions as (

@@ -11,14 +11,10 @@ package_types as (
     {{ spans(ref('ref_package_type'), 'package_type_id', ['package_type_name']) }}
 ),
 
-states as (
+items as (
     select
         hub.stock_item_id as wwi_stock_item_id,
         coalesce(details.stock_item_name, 'N/A') as stock_item,
-        -- read as of the version; renaming a colour or a package starts no version of the item
-        coalesce(color.color_name, 'N/A') as color,
-        coalesce(unit_package.package_type_name, 'N/A') as selling_package,
-        coalesce(outer_package.package_type_name, 'N/A') as buying_package,
         coalesce(details.brand, 'N/A') as brand,
         coalesce(details.size, 'N/A') as size,
         coalesce(details.lead_time_days, 0) as lead_time_days,
@@ -31,6 +27,9 @@ states as (
         coalesce(details.typical_weight_per_unit, 0) as typical_weight_per_unit,
         details.photo,
         coalesce(status.is_deleted, false) as is_deleted,
+        details.color_id,
+        details.unit_package_id,
+        details.outer_package_id,
         pit.load_dts
     from {{ ref('pit_stock_item') }} as pit
     inner join {{ ref('hub_stock_item') }} as hub
@@ -47,18 +46,22 @@ states as (
         on
             pit.stock_item_hk = status.stock_item_hk
             and pit.status_load_dts = status.load_dts
-    left join colors as color
-        on
-            details.color_id = color.color_id
-            and {{ known_at('color', 'pit.load_dts') }}
-    left join package_types as unit_package
-        on
-            details.unit_package_id = unit_package.package_type_id
-            and {{ known_at('unit_package', 'pit.load_dts') }}
-    left join package_types as outer_package
-        on
-            details.outer_package_id = outer_package.package_type_id
-            and {{ known_at('outer_package', 'pit.load_dts') }}
+),
+
+states as (
+    {{ with_names('items', 'wwi_stock_item_id', {
+        'color': {
+            'of': 'colors', 'key': 'color_id', 'name': 'color_name', 'by': 'color_id'
+        },
+        'selling_package': {
+            'of': 'package_types', 'key': 'package_type_id', 'name': 'package_type_name',
+            'by': 'unit_package_id'
+        },
+        'buying_package': {
+            'of': 'package_types', 'key': 'package_type_id', 'name': 'package_type_name',
+            'by': 'outer_package_id'
+        }
+    }) }}
 ),
 
 versions as (

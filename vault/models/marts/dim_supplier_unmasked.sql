@@ -10,17 +10,16 @@ person_names as (
     {{ spans(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
 ),
 
-states as (
+suppliers as (
     select
         hub.supplier_id as wwi_supplier_id,
         coalesce(details.supplier_name, 'N/A') as supplier,
         coalesce(category.supplier_category_name, 'N/A') as category,
-        -- read as of the version; being renamed starts no version of the supplier
-        coalesce(contact.full_name, 'N/A') as primary_contact,
         details.supplier_reference,
         coalesce(details.payment_days, 0) as payment_days,
         coalesce(details.delivery_postal_code, 'N/A') as postal_code,
         coalesce(status.is_deleted, false) as is_deleted,
+        accounts.primary_contact_person_hk,
         pit.load_dts
     from {{ ref('pit_supplier') }} as pit
     inner join {{ ref('hub_supplier') }} as hub
@@ -41,10 +40,15 @@ states as (
         on
             pit.supplier_hk = accounts.supplier_hk
             and pit.account_load_dts = accounts.load_dts
-    left join person_names as contact
-        on
-            accounts.primary_contact_person_hk = contact.person_hk
-            and {{ known_at('contact', 'pit.load_dts') }}
+),
+
+states as (
+    {{ with_names('suppliers', 'wwi_supplier_id', {
+        'primary_contact': {
+            'of': 'person_names', 'key': 'person_hk', 'name': 'full_name',
+            'by': 'primary_contact_person_hk'
+        }
+    }) }}
 ),
 
 versions as (
