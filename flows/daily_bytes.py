@@ -78,7 +78,7 @@ def partitionings(nodes: Sequence[Any]) -> dict[str, Partitioning | None]:
     for node in nodes:
         by = node.config.get("partition_by")
         step = by["range"]["interval"] if by and "range" in by else None
-        found[f"{node.schema}.{node.alias}"] = Partitioning(by["field"], step) if by else None
+        found[f"{node.schema}.{node.alias}"] = Partitioning(by["field"].strip("`"), step) if by else None
     return found
 
 

@@ -133,13 +133,14 @@ class Task:
 
     def erased(self, table: Table, name: str) -> str:
         """SQL: what a column holds after the erasure, in every row of the table."""
+        text = naming.quoted(name)
         if table != personal.person_table(self.catalog):
-            found = personal.holds_value(self.settings, name, self.values)
-            return f"if({found}, {personal.without_values(self.settings, name)}, {name})"
+            found = personal.holds_value(self.settings, text, self.values)
+            return f"if({found}, {personal.without_values(self.settings, text)}, {text})"
         column = table.column(name)
         instead = "null" if column.nullable else f"'{ERASED}'"
-        own = f"{table.primary_key[0]} = {self.key} and change_type = 'upsert'"
-        return f"if({own} and {personal.is_open(column)}, {instead}, {name})"
+        own = f"{naming.quoted(table.primary_key[0])} = {self.key} and change_type = 'upsert'"
+        return f"if({own} and {personal.is_open(column)}, {instead}, {text})"
 
 
 def _at_source(catalog: Catalog, own: Table, key: int, held: Sequence[Held]) -> list[str]:
@@ -147,16 +148,20 @@ def _at_source(catalog: Catalog, own: Table, key: int, held: Sequence[Held]) -> 
     found = []
     for each in held:
         if each.newest and not each.is_own:
-            column = catalog.table(each.table).primary_key[0]
+            table = catalog.table(each.table)
+            key_column, column = map(naming.quoted_in_source, (table.primary_key[0], each.column))
             listed = ", ".join(map(str, each.newest))
-            found.append(f"update {each.table} set {each.column} = '{ERASED}' where {column} in ({listed});")
+            found.append(
+                f"update {table.in_source} set {column} = '{ERASED}' where {key_column} in ({listed});"
+            )
     if any(each.newest and each.is_own for each in held):
         values = ", ".join(
-            f"{column.name} = {'null' if column.nullable else repr(ERASED)}"
+            f"{naming.quoted_in_source(column.name)} = {'null' if column.nullable else repr(ERASED)}"
             for column in own.columns
             if column.sensitivity != "none"
         )
-        found.append(f"update {own.qualified} set {values} where {own.primary_key[0]} = {key};")
+        key_column = naming.quoted_in_source(own.primary_key[0])
+        found.append(f"update {own.in_source} set {values} where {key_column} = {key};")
     return found
 
 
@@ -232,10 +237,10 @@ def updates(task: Task) -> list[str]:
         table = task.catalog.table(name)
         changed = ", ".join(f"`{column}` = {task.erased(table, column)}" for column in columns)
         if table == personal.person_table(task.catalog):
-            where = f"{table.primary_key[0]} = {task.key}"
+            where = f"{naming.quoted(table.primary_key[0])} = {task.key}"
         else:
             where = " or ".join(
-                personal.holds_value(task.settings, column, task.values) for column in columns
+                personal.holds_value(task.settings, naming.quoted(column), task.values) for column in columns
             )
         raw = chain.raw_table(task.settings, name)
         statements.append(f"update {raw} set {changed} where {where}")

@@ -7,6 +7,7 @@ from ingestion.errors import PermanentError
 from ingestion.relation_kinds import kind_problem
 from ingestion.structure import Structure
 from ingestion.typemap import ColumnType, column_type, normalise
+from metadata import naming
 from metadata.errors import did_you_mean
 from metadata.postgres_types import AS_TEXT
 from metadata.spec import Table
@@ -112,7 +113,7 @@ def _privilege_problems(table: Table, live: LiveTable) -> list[str]:
         return []
     return [
         f"{table.qualified}: the login may not read {', '.join(names)}. As its owner run: "
-        f"grant select ({', '.join(names)}) on {table.qualified} to <login>;"
+        f"grant select ({', '.join(map(naming.quoted_in_source, names))}) on {table.in_source} to <login>;"
     ]
 
 

@@ -14,7 +14,7 @@ from ingestion.drift import LiveColumn, LiveTable
 from ingestion.errors import PermanentError
 from ingestion.plan import Previous
 from ingestion.typemap import column_type, normalise
-from metadata import naming
+from metadata import naming, words
 from metadata.spec import Column, Table
 
 DESCRIPTION = "New in the source, and not described in the metadata yet."
@@ -89,8 +89,8 @@ def _obstacle(name: str, column: LiveColumn, *, load: bool) -> str | None:
         return "WWI_LOAD_NEW_COLUMNS is false"
     if not column.readable:
         return "the login may not read it"
-    if name in naming.RESERVED_COLUMNS:
-        return "ingestion and vault have columns of that name"
+    if name in naming.RESERVED_COLUMNS | words.UNQUOTABLE:
+        return "ingestion, vault or SQL mean something else by that name"
     try:
         column_type(column.type)
         _column(name, normalise(column.type))

@@ -1,13 +1,15 @@
 """Do the tables and hubs fit together? Every rule that one file alone cannot break is here."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from metadata import naming
+from metadata import naming, words
 from metadata.errors import Mistake, did_you_mean
 from metadata.spec import Catalog, Column, EventMapping, HubMapping, ReferenceMapping, Satellite, Table
 
 HUBS_FILE = "hubs.yml"
+_BARE_WORD = re.compile(r"(?<![\"\w.])([a-z]\w*)(?![\"\w.])")
 
 
 def table_file(table: Table) -> str:
@@ -59,14 +61,29 @@ def _keys(table: Table) -> Iterator[Mistake]:
         if column.name in naming.RESERVED_COLUMNS:
             mend = "Ingestion and the vault add a column of that name; load the table under another one."
             yield Mistake(file, f"columns.{column.name}", "the name is reserved", mend)
+        if column.name in words.UNQUOTABLE:
+            mend = "Give the column another name in the source, or leave it out here."
+            problem = "SQL takes the name for something else, and AutomateDV does not quote it"
+            yield Mistake(file, f"columns.{column.name}", problem, mend)
         if column.measure and column.kind not in {"integer", "numeric"}:
             # the sum of floats depends on the order in which they are added
             mend = "Only exact numbers add up to the same in every layer: remove `measure`."
             yield Mistake(file, f"columns.{column.name}", f"a measure of type {column.type}", mend)
+    yield from _unquoted(table)
     measures = {column.name for column in table.columns if column.measure}
     for name in sorted(measures & set(table.computed_controls)):
         mend = "Every measure is a control already; remove this one or rename it."
         yield Mistake(file, f"computed_controls.{name}", "a measure has the same name", mend)
+
+
+def _unquoted(table: Table) -> Iterator[Mistake]:
+    """A control that names a column without quotes whose name is a word of SQL."""
+    risky = (words.WORDS_OF_SQL - words.WORDS_OF_EXPRESSIONS) & set(table.column_names)
+    for control, text in table.computed_controls.items():
+        for word in sorted(risky & set(_BARE_WORD.findall(text))):
+            problem = f"'{word}' is a word of SQL, so it does not name the column"
+            mend = f'Write it in double quotes: "{word}".'
+            yield Mistake(table_file(table), f"computed_controls.{control}", problem, mend)
 
 
 def _foreign_keys(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:

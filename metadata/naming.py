@@ -4,6 +4,8 @@ One pattern per kind of object, singular nouns, lower snake case. Two underscore
 from where it comes from or which topic it holds.
 """
 
+from metadata.words import WORDS_OF_SQL
+
 SOURCE_SYSTEM = "wwi"
 RAW_SOURCE = "wwi_raw"
 AUDIT_SOURCE = "wwi_audit"
@@ -107,3 +109,13 @@ def stage_hashdiff(model: str) -> str:
 def encoded(hashed: str) -> str:
     """`customer_hk_text`: the lossless text that a hash in the stage is made of."""
     return f"{hashed}_text"
+
+
+def quoted_in_source(name: str) -> str:
+    """The name of a column, table or schema as Postgres's SQL writes it."""
+    return f'"{name}"' if name in WORDS_OF_SQL else name
+
+
+def quoted(column: str) -> str:
+    """The column's name as the warehouse's SQL writes it: in backticks when it is a word of SQL."""
+    return f"`{column}`" if column in WORDS_OF_SQL else column

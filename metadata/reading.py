@@ -19,6 +19,11 @@ _MENDS = {
     "references": "Write schema.table.column, e.g. sales.customers.customer_id.",
     "sensitivity": "Choose none, personal or secret.",
 }
+_STYLES = {
+    "string_pattern_mismatch": "Use lower snake case, e.g. stock_item.",
+    "string_too_long": "Use 63 characters at most, as Postgres does.",
+    "string_type": "Write it as a text, in quotes where YAML takes it for something else: 'null', 'on'.",
+}
 _PARTS: dict[str, type[Spec]] = {
     "columns": Column,
     "satellites": Satellite,
@@ -29,9 +34,15 @@ _PARTS: dict[str, type[Spec]] = {
 }
 
 
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+
+
 # libyaml is some ten times faster than plain Python, and every command reads the metadata
 class _UniqueKeyLoader(yaml.CSafeLoader):
-    """A safe loader that remembers keys written twice; plain YAML lets the last one win silently."""
+    """A safe loader that remembers keys written twice; plain YAML lets the last one win silently.
+
+    A key is always a text: `on` and `null` are names of columns here, not a boolean and nothing.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -39,6 +50,9 @@ class _UniqueKeyLoader(yaml.CSafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                key.tag = _TEXT
         self.doubled += [
             (key.value, key.start_mark.line + 1)
             for index, (key, _) in enumerate(node.value)
@@ -112,7 +126,7 @@ def _mend(detail: ErrorDetails, spec: type[Spec]) -> str:
     field = _field(detail)
     if detail["type"] == "extra_forbidden":
         return did_you_mean(str(detail["loc"][-1]), _known_keys(detail["loc"], spec))
-    style = "Use lower snake case, e.g. stock_item." if detail["type"] == "string_pattern_mismatch" else ""
+    style = _STYLES.get(detail["type"], "")
     return _MENDS.get(field) or style or "See the classes in metadata/spec.py for what belongs here."
 
 

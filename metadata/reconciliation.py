@@ -30,7 +30,7 @@ from pydantic import Field, ValidationError
 from metadata.errors import MetadataError, Mistake, did_you_mean
 from metadata.load import METADATA_DIR
 from metadata.reading import explain, read_yaml
-from metadata.spec import Catalog, SnakeName, Spec, Table
+from metadata.spec import Catalog, SnakeName, Spec, Table, in_warehouse_quotes
 
 FILE = "reconciliation.yml"
 
@@ -58,10 +58,11 @@ class Fact(Spec):
         return f"{self.name.removeprefix('fct_')}_key"
 
     def formulas(self, table: Table) -> dict[str, str]:
-        """{column of the mart: how it is made of the source's columns}, in SQL as the metadata write it."""
-        written = {column.name: column.name for column in table.columns if column.measure}
+        """{column of the mart: how it is made of the source's columns}, in the warehouse's SQL."""
+        written = {column.name: f'"{column.name}"' for column in table.columns if column.measure}
         written |= table.computed_controls
-        return {column: written[name] for name, column in self.measures.items()} | self.carried
+        found = {column: written[name] for name, column in self.measures.items()} | self.carried
+        return {column: in_warehouse_quotes(text) for column, text in found.items()}
 
     @property
     def label(self) -> str:

@@ -57,6 +57,8 @@ def _templates(*kinds: str) -> list[jinja2.Template]:
     found = environment()
     found.globals["raw_source"] = naming.RAW_SOURCE
     found.filters["names"] = lambda names: json.dumps(list(names))
+    found.filters["sql"] = naming.quoted
+    found.filters["columns"] = lambda names: json.dumps([naming.quoted(name) for name in names])
     found.filters["one_or_many"] = lambda names: json.dumps(names[0] if len(names) == 1 else names)
     found.filters["header"] = lambda sources: header(sources, "--")
     return [found.get_template(f"{kind}.sql.j2") for kind in kinds]

@@ -17,7 +17,8 @@ from metadata.postgres_types import Kind
 
 Sensitivity = Literal["none", "personal", "secret"]
 
-SnakeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+# Postgres keeps 63 bytes of a name; what the generator adds to it then fits into BigQuery's 300
+SnakeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63)]
 Names = Annotated[tuple[SnakeName, ...], Field(strict=False)]
 Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9][^\n]*\.$")]
 Reference = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")]
@@ -29,6 +30,15 @@ PostgresType = Annotated[str, Field(pattern=postgres_types.PATTERN)]
 # `order_id.order_date` in a control: the foreign key, and the column of the row that it refers to
 _PATH = re.compile(r"\b([a-z]\w*)\.([a-z]\w*)\b")
 LOOKED_UP = "__"
+
+
+# a name in double quotes, as a control has it; to BigQuery that would be a text
+_QUOTED = re.compile(r'"([a-z]\w*)"')
+
+
+def in_warehouse_quotes(expression: str) -> str:
+    """Write an expression over columns of the source in the warehouse's SQL: `"order"` as in backticks."""
+    return _QUOTED.sub(lambda found: naming.quoted(found[1]), expression)
 
 
 class Spec(BaseModel):
@@ -188,8 +198,9 @@ class Table(Spec):
 
     Its control totals are the sums of its measures and of `computed_controls`, {name: SQL}; `control_day` is
     the business date by which they are compared. Both name columns of the table's own or, as
-    `order_id.order_date`, one of the row that a foreign key refers to. Load the table once with
-    `wwi ingest --full` after changing either.
+    `order_id.order_date`, one of the row that a foreign key refers to. A column whose name is a word of SQL
+    stands in double quotes in the SQL of a control. Load the table once with `wwi ingest --full` after
+    changing either.
     """
 
     schema_name: SnakeName
@@ -208,6 +219,11 @@ class Table(Spec):
     def qualified(self) -> str:
         """`sales.customers`."""
         return f"{self.schema_name}.{self.name}"
+
+    @property
+    def in_source(self) -> str:
+        """`sales.customers` as Postgres's SQL writes it, in statements for people."""
+        return f"{naming.quoted_in_source(self.schema_name)}.{naming.quoted_in_source(self.name)}"
 
     @property
     def raw_name(self) -> str:
@@ -249,16 +265,21 @@ class Table(Spec):
 
     @property
     def controls(self) -> dict[str, str]:
-        """Name -> SQL whose sum over the whole table must be the same in every layer.
+        """Name -> SQL for Postgres, whose sum over the whole table must be the same in every layer.
 
-        The SQL is valid on Postgres and on BigQuery: every measure, then the computed controls. A column
-        that is looked up in another table has the name that `Lookup` gives it.
+        Every measure, then the computed controls. A column that is looked up in another table has the name
+        that `Lookup` gives it.
         """
-        measures = {column.name: column.name for column in self.columns if column.measure}
+        measures = {column.name: f'"{column.name}"' for column in self.columns if column.measure}
         computed = {
             name: _PATH.sub(rf"\1{LOOKED_UP}\2", text) for name, text in self.computed_controls.items()
         }
         return measures | computed
+
+    @property
+    def warehouse_controls(self) -> dict[str, str]:
+        """The controls in the warehouse's SQL, which differs in the quotes around names of columns."""
+        return {name: in_warehouse_quotes(text) for name, text in self.controls.items()}
 
     @property
     def day(self) -> str | None:

@@ -116,12 +116,12 @@ def as_of(  # noqa: PLR0913 - what, as of when, and how much of it
     check_mart(models, mart)
     parts = [
         "with " + ",\n\n".join(ctes(settings, models, mart, until)),
-        f"\nselect {', '.join(columns)}\nfrom known_{mart}",
+        f"\nselect {', '.join(map(naming.quoted, columns))}\nfrom known_{mart}",
     ]
     if where:
         parts.append(f"where (\n{where}\n)")
     if order_by:
-        parts.append(f"order by {', '.join(order_by)}")
+        parts.append(f"order by {', '.join(map(naming.quoted, order_by))}")
     if limit is not None:
         parts.append(f"limit {limit:d}")
     return "\n".join(parts)

@@ -72,13 +72,13 @@ class _Parts:
         chosen = [name for name in columns if name in wanted]
         rows = self._latest(model, chosen) if is_versioned else self._name(model)
         self._joins.append(f"{rows} as parent")
-        self._from |= {name: f"parent.{name}" for name in chosen}
+        self._from |= {name: f"parent.{naming.quoted(name)}" for name in chosen}
 
     def satellite(self, model: str, columns: Collection[str], wanted: Collection[str]) -> None:
         """Join the newest record of a satellite."""
         chosen = [name for name in columns if name in wanted]
         self._inner(self._latest(model, chosen), model, f"parent.{self._key} = {model}.{self._key}")
-        self._from |= {name: f"{model}.{name}" for name in chosen}
+        self._from |= {name: f"{model}.{naming.quoted(name)}" for name in chosen}
 
     def relationship(self, link: str, columns: Collection[str], wanted: Collection[str]) -> None:
         """Join the row of the link that is in force, and the hubs of its columns that are wanted."""
@@ -98,13 +98,16 @@ class _Parts:
         alias, hash_key = f"hub_of_{column}", naming.hash_key(naming.role(column))
         rows, hub_key = self._name(naming.hub(target.hub)), naming.hash_key(target.hub)
         self._joins.append(f"left join {rows} as {alias} on link.{hash_key} = {alias}.{hub_key}")
-        self._from[column] = f"{alias}.{key}"
+        self._from[column] = f"{alias}.{naming.quoted(key)}"
 
     def sql(self, status: str, wanted: Collection[str]) -> str:
         """Return the whole SELECT: rows that the source has not deleted."""
         rows = self._latest(status, [naming.IS_DELETED])
         self._inner(rows, "status", f"parent.{self._key} = status.{self._key}")
-        listed = ", ".join(f"{self._from[name]} as {name}" for name in wanted) or f"parent.{self._key}"
+        listed = (
+            ", ".join(f"{self._from[name]} as {naming.quoted(name)}" for name in wanted)
+            or f"parent.{self._key}"
+        )
         joins = "\n".join(self._joins)
         return f"select {listed}\nfrom {joins}\nwhere not status.{naming.IS_DELETED}"
 
@@ -112,7 +115,7 @@ class _Parts:
         self._joins.append(f"inner join {rows} as {alias} on {condition}")
 
     def _latest(self, model: str, columns: Collection[str]) -> str:
-        listed = "".join(f", {name}" for name in columns)
+        listed = "".join(f", {naming.quoted(name)}" for name in columns)
         until = "true" if self._as_of is None else f"{naming.LOAD_DTS} <= {timestamp_literal(self._as_of)}"
         return (
             f"(select {self._key}{listed} from {self._name(model)} where {until} qualify {newest(self._key)})"
@@ -124,4 +127,5 @@ class _Parts:
 
 def newest(*key: str) -> str:
     """Condition: the record that came last for the key; all of them when several came together."""
-    return f"rank() over (partition by {', '.join(key)} order by {naming.LOAD_DTS} desc) = 1"
+    listed = ", ".join(map(naming.quoted, key))
+    return f"rank() over (partition by {listed} order by {naming.LOAD_DTS} desc) = 1"

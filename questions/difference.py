@@ -144,7 +144,7 @@ def statement(  # noqa: PLR0913 - see difference
         kept = f"\nwhere (\n{where}\n)" if where else ""
         parts.append(f"{prefix}rows as (\nselect *\nfrom {prefix}{mart.name}{kept}\n)")
     both = ",\n    ".join(
-        f"earlier.{name} as {BEFORE}{name}, later.{name} as {AFTER}{name}, "
+        f"earlier.{naming.quoted(name)} as {BEFORE}{name}, later.{naming.quoted(name)} as {AFTER}{name}, "
         f"{_differs(name)} as {CHANGED}{name}"
         for name in names
     )
@@ -156,7 +156,7 @@ select
     {both}
 from {BEFORE}rows as earlier
 full outer join {AFTER}rows as later
-    on earlier.{key} = later.{key}
+    on earlier.{naming.quoted(key)} = later.{naming.quoted(key)}
 where
     {different}
 )"""
@@ -197,13 +197,15 @@ from (
 def _side(section: str, prefix: str, names: Sequence[str], measures: Sequence[str]) -> str:
     """The rows and totals of one moment."""
     counts = "not is_deleted" if naming.IS_DELETED in names else "true"
-    listed = ", ".join(["count(*) as row_count", *(f"{_sum(name, counts)} as {name}" for name in measures)])
+    sums = (f"{_sum(naming.quoted(name), counts)} as {naming.quoted(name)}" for name in measures)
+    listed = ", ".join(["count(*) as row_count", *sums])
     return f"""select '{section}' as section, to_json_string(one_row) as payload
 from (select {listed} from {prefix}rows) as one_row"""
 
 
 def _differs(name: str) -> str:
-    return f"(earlier.{name} is distinct from later.{name})"
+    column = naming.quoted(name)
+    return f"(earlier.{column} is distinct from later.{column})"
 
 
 def _kind(key: str, names: Sequence[str]) -> str:
@@ -213,6 +215,7 @@ def _kind(key: str, names: Sequence[str]) -> str:
             " when later.is_deleted and not earlier.is_deleted then 'deleted'"
             " when earlier.is_deleted and not later.is_deleted then 'returned'"
         )
+    key = naming.quoted(key)
     return (
         f"case when earlier.{key} is null then 'added' when later.{key} is null then 'removed'{marks} "
         "else 'changed' end"

@@ -203,7 +203,7 @@ def statement(
     return f"""with asked as (
     select {hash_key}
     from {_name(settings, naming.hub(entity))}
-    where {key} = @key
+    where {naming.quoted(key)} = @key
 ),
 
 told as (
@@ -230,7 +230,9 @@ def _select(catalog: Catalog, entity: str, part: Part, settings: Settings, *, pe
         listed = [
             column
             for name in part.columns
-            for column in ([f"part.{name}"] if name not in masked else _masked(part, name, hash_key))
+            for column in (
+                [f"part.{naming.quoted(name)}"] if name not in masked else _masked(part, name, hash_key)
+            )
         ]
     columns = ",\n            ".join([f"part.{naming.LOAD_DTS}", f"part.{naming.RECORD_SOURCE}", *listed])
     return f"""    select
@@ -249,11 +251,12 @@ def _select(catalog: Catalog, entity: str, part: Part, settings: Settings, *, pe
 def _masked(part: Part, name: str, hash_key: str) -> list[str]:
     """A personal column as everybody may see it, and whether it is another than in the record before."""
     is_text = part.table.column(name).kind == "text"
-    shown = f"substr(part.{name}, 1, 1) || '***'" if is_text else "'***'"
-    before = f"lag(part.{name}) over (partition by part.{hash_key} order by part.load_dts)"
+    column = naming.quoted(name)
+    shown = f"substr(part.{column}, 1, 1) || '***'" if is_text else "'***'"
+    before = f"lag(part.{column}) over (partition by part.{hash_key} order by part.load_dts)"
     return [
-        f"if(part.{name} is null, null, {shown}) as {name}",
-        f"part.{name} is distinct from {before} as {CHANGED}{name}",
+        f"if(part.{column} is null, null, {shown}) as {column}",
+        f"part.{column} is distinct from {before} as {CHANGED}{name}",
     ]
 
 
@@ -272,7 +275,7 @@ def _ends(catalog: Catalog, part: Part, settings: Settings) -> tuple[list[str], 
         role, alias = naming.hash_key(naming.role(column)), f"hub_of_{column}"
         hub = f"left join {_name(settings, naming.hub(target.hub))} as {alias}"
         joins.append(f"{hub} on link.{role} = {alias}.{naming.hash_key(target.hub)}")
-        listed.append(f"{alias}.{key} as {column}")
+        listed.append(f"{alias}.{naming.quoted(key)} as {naming.quoted(column)}")
     return listed, "".join(f"\n        {join}" for join in joins)
 
 
@@ -345,11 +348,11 @@ def _event(is_known: bool, was_deleted: bool, is_deleted: bool) -> str:
 
 
 def _no_such_key(client: bigquery.Client, settings: Settings, catalog: Catalog, entity: str, key: str) -> str:
-    (name,) = catalog.hub(entity).business_key
+    column = naming.quoted(*catalog.hub(entity).business_key)
     hub = naming.hub(entity)
     (row,) = query(
         client,
-        f"select count(*) as n, min({name}) as first_key, max({name}) as last_key "
+        f"select count(*) as n, min({column}) as first_key, max({column}) as last_key "
         f"from {_name(settings, hub)}",
         timeout_s=settings.query_timeout_s,
     )

@@ -76,12 +76,13 @@ def vault_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals |
 def mart_totals(fact: Fact, settings: Settings) -> Totals:
     """The rows of a fact whose source rows still exist."""
     conditions = [f"not {naming.IS_DELETED}", *([f"({fact.where})"] if fact.where else [])]
-    day = f"cast({fact.day} as date)" if fact.day else NO_DAY
+    day = f"cast({naming.quoted(fact.day)} as date)" if fact.day else NO_DAY
     rows = (
         f"select *, {day} as {DAY} from `{_dataset(settings, 'marts')}.{fact.name}` "
         f"where {' and '.join(conditions)}"
     )
-    return Totals(fact.label, fact.source, fact.measures, rows, fact.day is not None, fact.name)
+    measures = {control: naming.quoted(column) for control, column in fact.measures.items()}
+    return Totals(fact.label, fact.source, measures, rows, fact.day is not None, fact.name)
 
 
 def statement(selects: Sequence[Totals], taken: Mapping[str, DaysTaken], settings: Settings) -> str:
@@ -170,23 +171,23 @@ where load_dts = {load_dts} and batch_id = {when.batch_id} and table_name in ({t
 
 
 def _totals(table: Table, rows: str) -> Totals:
-    day = f"cast({table.day} as date)" if table.day else NO_DAY
+    day = f"cast({naming.quoted(table.day)} as date)" if table.day else NO_DAY
     dated = f"select *, {day} as {DAY} from ({rows})"
-    return Totals(table.qualified, table.qualified, table.controls, dated, table.day is not None)
+    return Totals(table.qualified, table.qualified, table.warehouse_controls, dated, table.day is not None)
 
 
 def looked_up(rows: str, lookup: Lookup, found: str) -> str:
     """Add the columns that are looked up in the rows of another table."""
     (key,) = lookup.table.primary_key
-    names = ", ".join(f"{name} as {lookup.name(name)}" for name in lookup.columns)
+    names = ", ".join(f"{naming.quoted(name)} as {lookup.name(name)}" for name in lookup.columns)
     return f"""select line.*, found.* except (found_key)
     from ({rows}) as line
-    left join (select {key} as found_key, {names} from ({found})) as found
-        on line.{lookup.through} = found.found_key"""
+    left join (select {naming.quoted(key)} as found_key, {names} from ({found})) as found
+        on line.{naming.quoted(lookup.through)} = found.found_key"""
 
 
 def _raw_rows(table: Table, columns: frozenset[str] | set[str], settings: Settings) -> str:
-    listed = ", ".join(sorted(columns | set(table.primary_key)))
+    listed = ", ".join(map(naming.quoted, sorted(columns | set(table.primary_key))))
     return f"""
         select {listed} from (
             select {listed}, {naming.CHANGE_TYPE}

@@ -19,6 +19,7 @@ from ingestion.chain import raw_table
 from ingestion.erasures import ERASED
 from ingestion.settings import Layer, Settings
 from ingestion.typemap import column_type
+from metadata import naming
 from metadata.errors import WwiError
 from metadata.spec import Catalog, Column, HubMapping, Table
 
@@ -94,7 +95,7 @@ def values_of(client: Client, settings: Settings, table: Table, key: int) -> Ite
     person's own row and not looked for elsewhere. Texts that an interrupted erasure kept are taken up. Raises
     WwiError when raw knows no such person, or another person's erasure was interrupted.
     """
-    (column_key,) = table.primary_key
+    column_key = naming.quoted(*table.primary_key)
     raw, kept = raw_table(settings, table.qualified), ledger.table_name(settings, VALUES)
     (count,) = query(
         client,
@@ -124,14 +125,16 @@ def _left_over(client: Client, settings: Settings) -> int | None:
 
 
 def _keep(client: Client, settings: Settings, table: Table, key: int) -> None:
-    (column_key,) = table.primary_key
+    column_key = naming.quoted(*table.primary_key)
     raw, kept = raw_table(settings, table.qualified), ledger.table_name(settings, VALUES)
     columns = personal_texts(table)
     own = "\n        union distinct\n        ".join(
-        f"select {column.name} as value from {raw} where {column_key} = {key}" for column in columns
+        f"select {naming.quoted(column.name)} as value from {raw} where {column_key} = {key}"
+        for column in columns
     )
     others = "\n        union distinct\n        ".join(
-        f"select {column.name} as value from {raw} where {column_key} != {key}" for column in columns
+        f"select {naming.quoted(column.name)} as value from {raw} where {column_key} != {key}"
+        for column in columns
     )
     execute(
         client,
@@ -182,9 +185,10 @@ def held(client: Client, settings: Settings, catalog: Catalog, key: int, values:
 
 def is_open(column: Column) -> str:
     """SQL: the column of a person's own row still says something."""
+    name = naming.quoted(column.name)
     if _is_text(column):
-        return f"({column.name} is not null and {column.name} not in ('', '{ERASED}'))"
-    return f"{column.name} is not null"
+        return f"({name} is not null and {name} not in ('', '{ERASED}'))"
+    return f"{name} is not null"
 
 
 def holds_value(settings: Settings, text: str, values: int) -> str:
@@ -220,23 +224,26 @@ def _pattern(settings: Settings) -> str:
 
 
 def _own(settings: Settings, table: Table, column: Column, key: int) -> str:
-    (column_key,) = table.primary_key
+    column_key = naming.quoted(*table.primary_key)
     return _counted(settings, table, column.name, f"{column_key} = {key}", is_open(column))
 
 
 def _others(settings: Settings, table: Table, column: Column, values: int) -> str:
-    return _counted(settings, table, column.name, "true", holds_value(settings, column.name, values))
+    return _counted(
+        settings, table, column.name, "true", holds_value(settings, naming.quoted(column.name), values)
+    )
 
 
 def _counted(settings: Settings, table: Table, column: str, chosen: str, condition: str) -> str:
     """Rows of a raw table with the condition, of void batches too, and the keys whose newest row has it."""
-    key = table.primary_key[0]
+    key = naming.quoted(table.primary_key[0])
+    whole_key = ", ".join(map(naming.quoted, table.primary_key))
     return f"""select
     '{table.qualified}' as table_name, '{column}' as column_name, count(*) as n,
     string_agg(if(age = 1, cast({key} as string), null), ',') as newest
 from (
     select *, row_number() over (
-        partition by {", ".join(table.primary_key)} order by is_completed desc, load_dts desc
+        partition by {whole_key} order by is_completed desc, load_dts desc
     ) as age
     from (
         select *, batch_id in ({ledger.completed(settings)}) as is_completed

@@ -16,6 +16,7 @@ from google.cloud import bigquery
 from ingestion.bigquery import Partitioning, Row, partitioning, query
 from ingestion.errors import PermanentError
 from ingestion.settings import Layer, Settings
+from metadata import naming
 from questions.bytes_billed import Partition, TableStatistics
 from questions.scans import Value
 
@@ -107,7 +108,8 @@ def _varying(types: Mapping[str, str]) -> list[str]:
 def _question(table_id: str, types: Mapping[str, str], by: Partitioning | None, known: History | None) -> str:
     """The query for rows and sizes of each partition."""
     sizes = [f"sum({_length(c, types[c])}) as size_{number}" for number, c in enumerate(_varying(types))]
-    group = "0" if by is None else f"div({by.column}, {by.step})" if by.step else by.column
+    column = naming.quoted(by.column) if by else ""
+    group = "0" if by is None else f"div({column}, {by.step})" if by.step else column
     told = _of_loads(by, known) if known else ()
     return f"""
         select {", ".join([f"{group} as part", "count(*) as n", *told, *sizes])}
@@ -139,11 +141,12 @@ def _of_loads(by: Partitioning | None, known: History) -> tuple[str, ...]:
     added = f"countif({later}) as added"
     if by is None or by.step is None:
         return (added,)
+    column = naming.quoted(by.column)
     return (
         added,
-        f"count(distinct {by.column}) as ids",
-        f"max({by.column}) as last_id",
-        f"max(if({later}, null, {by.column})) as first_last_id",
+        f"count(distinct {column}) as ids",
+        f"max({column}) as last_id",
+        f"max(if({later}, null, {column})) as first_last_id",
     )
 
 
@@ -170,7 +173,8 @@ def _width(column: str, kind: str) -> float | None:
     return HASH_WIDTH if column.endswith(("_hk", "hashdiff")) else WIDTHS.get(kind)
 
 
-def _length(column: str, kind: str) -> str:
+def _length(name: str, kind: str) -> str:
+    column = naming.quoted(name)
     return (
         f"byte_length({column})" if kind in ("STRING", "BYTES") else f"byte_length(to_json_string({column}))"
     )

@@ -27,7 +27,7 @@ from questions.loaded import require_batches
 from questions.trace_statements import FORMULA, parts_statement, raw_statement, table_name
 
 Row = dict[str, Any]
-WORD = re.compile(r"\b[a-z]\w*(?:\.[a-z]\w*)?\b")
+WORD = re.compile(r"`?\b[a-z]\w*(?:\.[a-z]\w*)?\b`?")
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _filled(formula: str, values: Row) -> str:
     """The formula with each column replaced by its value."""
 
     def value(found: re.Match[str]) -> str:
-        name = found[0].replace(".", LOOKED_UP)
+        name = found[0].strip("`").replace(".", LOOKED_UP)
         if name not in values:
             return found[0]
         told = values[name]

@@ -30,14 +30,14 @@ def raw_statement(
     (key,) = table.primary_key
     open_columns = [column.name for column in table.loaded_columns if not column.is_personal]
     needed = sorted({*open_columns, *table.control_columns, *table.primary_key})
-    rows = _last(settings, table, needed, f"and {key} in ({source_keys})")
+    rows = _last(settings, table, needed, f"and {naming.quoted(key)} in ({source_keys})")
     for lookup in catalog.lookups(table):
         names = sorted({*lookup.columns, *lookup.table.primary_key})
         rows = looked_up(rows, lookup, _last(settings, lookup.table, names))
     formulas = fact.formulas(table)
     computed = "".join(f",\n    {_joined(formulas[measure])} as {FORMULA}{measure}" for measure in measures)
     return f"""select
-    one_row.{key} as source_key, one_row.batch_id, one_row.load_dts,
+    one_row.{naming.quoted(key)} as source_key, one_row.batch_id, one_row.load_dts,
     to_json_string(one_row) as row_json{computed}
 from ({rows}) as one_row"""
 
@@ -48,8 +48,8 @@ def _joined(formula: str) -> str:
 
 
 def _last(settings: Settings, table: Table, columns: Sequence[str], condition: str = "") -> str:
-    listed = ", ".join(columns)
-    key = ", ".join(table.primary_key)
+    listed = ", ".join(map(naming.quoted, columns))
+    key = ", ".join(map(naming.quoted, table.primary_key))
     return f"""select {listed}, batch_id, load_dts
         from {raw_table(settings, table.qualified)}
         where change_type = 'upsert' and batch_id in ({ledger.completed(settings)}) {condition}
@@ -61,7 +61,7 @@ def parts_statement(settings: Settings, catalog: Catalog, table: Table, source_k
     mapping = table.vault
     assert isinstance(mapping, HubMapping | EventMapping), f"{table.qualified} is no fact's source"
     vault = _Vault(settings, naming.hash_key(mapping.concept))
-    (key,) = table.primary_key
+    key = naming.quoted(*table.primary_key)
     names = [naming.satellite(mapping.concept, satellite.topic) for satellite in mapping.satellites]
     selects = [vault.newest("point in time", name, layer="business_vault") for name in points_in_time(names)]
     if isinstance(mapping, EventMapping):

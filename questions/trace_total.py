@@ -9,6 +9,7 @@ from typing import Any
 from ingestion.bigquery import connect, query
 from ingestion.settings import Settings
 from ingestion.statements import one_condition
+from metadata import naming
 from metadata.marts import load_marts
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog
@@ -59,7 +60,7 @@ def made_of(  # noqa: PLR0913, PLR0917 - a sum, and where everything stands
         mart = table_name(settings, "marts", fact.name)
         rows += query(
             client,
-            f"select {fact.key} as row_key, {measure} as value, lineage_key, is_deleted "
+            f"select {fact.key} as row_key, {naming.quoted(measure)} as value, lineage_key, is_deleted "
             f"from {mart} where {chosen}",
             timeout_s=settings.query_timeout_s,
         )

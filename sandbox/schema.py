@@ -18,6 +18,7 @@ from graphlib import TopologicalSorter
 
 import psycopg
 
+from metadata.naming import quoted_in_source
 from metadata.spec import Catalog, Table
 
 
@@ -30,7 +31,7 @@ def create_schema(connection: psycopg.Connection, catalog: Catalog) -> None:
 def schema_statements(catalog: Catalog) -> Iterator[str]:
     """Yield the DDL of all tables, in an order in which it can be run; each statement can be repeated."""
     for schema in sorted({table.schema_name for table in catalog.tables}):
-        yield f"create schema if not exists {schema}"
+        yield f"create schema if not exists {quoted_in_source(schema)}"
     for table in ordered_tables(catalog):
         yield _create_table(table)
 
@@ -54,17 +55,19 @@ def ordered_tables(catalog: Catalog) -> tuple[Table, ...]:
 
 def _create_table(table: Table) -> str:
     parts = [
-        f"{column.name} {column.type}" + (f" default {column.default}" if column.default else "")
+        f"{quoted_in_source(column.name)} {column.type}"
+        + (f" default {column.default}" if column.default else "")
         for column in table.columns
     ]
     if table.declares_primary_key:
-        parts.append(f"constraint pk_{table.name} primary key ({', '.join(table.primary_key)})")
+        key = ", ".join(map(quoted_in_source, table.primary_key))
+        parts.append(f"constraint pk_{table.name} primary key ({key})")
     for column, target in table.foreign_keys.items():
         if column not in table.undeclared_foreign_keys:
-            target_table, _, target_column = target.rpartition(".")
+            schema, name, key = map(quoted_in_source, target.split("."))
             parts.append(
-                f"constraint fk_{table.name}_{column} foreign key ({column}) "
-                f"references {target_table} ({target_column})"
+                f"constraint fk_{table.name}_{column} foreign key ({quoted_in_source(column)}) "
+                f"references {schema}.{name} ({key})"
             )
     body = ",\n    ".join(parts)
-    return f"create table if not exists {table.qualified} (\n    {body}\n)"
+    return f"create table if not exists {table.in_source} (\n    {body}\n)"

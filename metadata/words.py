@@ -1,0 +1,33 @@
+"""Words that SQL does not take for the name of a column unless they stand in quotes."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# what GoogleSQL reserves, then what Postgres and the local engine reserve besides
+WORDS_OF_SQL = _words("""
+    all and any array as asc at between by case cast collate collation contains create cross cube current
+    default define desc distinct else end enum escape except exclude exists extract false fetch following for
+    from full group grouping groups hash having if ignore in inner intersect interval into is join lateral
+    left like limit lookup merge natural new no not null nulls of on or order outer over partition preceding
+    proto qualify range recursive respect right rollup rows select set some struct tablesample then to treat
+    true unbounded union unnest using when where window with within
+
+    analyse analyze anti asof asymmetric authorization binary both check column concurrently constraint
+    deferrable describe do foreign freeze glob grant ilike initially isnull lambda leading localtime
+    localtimestamp map notnull offset only overlaps pivot placing positional primary references returning semi
+    show similar summarize symmetric table trailing try unique unpivot user values variadic verbose
+""")
+
+# AutomateDV's stage can be made to quote words of letters only (vault/macros/stage.sql), so not these
+UNQUOTABLE = _words("""
+    assert_rows_modified current_catalog current_date current_datetime current_role current_schema
+    current_time current_timestamp current_user graph_table match_recognize session_user try_cast
+""")
+
+# what the SQL of a control may say without meaning a column of that name
+WORDS_OF_EXPRESSIONS = _words("""
+    all and any as between by case cast distinct else end exists extract false for from if in interval is like
+    not null of or over partition similar then to true when
+""")

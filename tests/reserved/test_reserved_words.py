@@ -1,0 +1,160 @@
+"""Tables and columns named by words of SQL, from the source through the vault to what is asked of it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from flows import dbt
+from ingestion.batch import run_batch
+from ingestion.bigquery import connect, query
+from ingestion.report import BatchReport
+from ingestion.settings import Settings
+from metadata import generate
+from metadata.load import load_catalog
+from metadata.pages import catalogue
+from metadata.spec import Catalog
+from questions.audit import verify
+from questions.history import history
+from questions.reconcile import reconcile
+from sandbox.schema import schema_statements
+from tests.own_platform import own_platform
+from tests.vault.conftest import VAULT, make_project
+from tests.vault.delivery import compare, loads
+
+METADATA = Path(__file__).parent / "metadata"
+ORIGINALS = os.environ.get("WWI_DBT_PACKAGES")
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(1200)]
+
+FIRST = """
+insert into "order"."user" values
+    (1, 'Ulm', 1.5, 7, 'Ann', '2013-01-01', true, '\\x00', '2013-01-01 07:00'),
+    (2, null, null, 2, null, '2013-01-02', null, null, null);
+insert into "order"."select" values ('a', 1, 2, 0.125), ('b', null, 1, 2);
+insert into "order"."values" values (1, 'one'), (2, null);
+insert into "order"."partition" values (1, 1, 'left', '2013-01-01 08:00', 'x', 3, 'Bo');
+"""
+SECOND = """
+update "order"."user" set "from" = 'Bonn', "end" = 'Anna' where "order" = 1;
+update "order"."select" set "to" = 2 where "group" = 'a';
+delete from "order"."select" where "group" = 'b';
+update "order"."values" set "then" = 'two' where "when" = 2;
+insert into "order"."partition" values (2, 2, 'right', '2013-01-02 08:00', null, 4, null);
+alter table "order"."user" add column "having" text default 'new', add column "Mixed Case" text,
+    add column "50%" text, add column "a""b" text, add column "ü" text, add column "current_date" text;
+"""
+
+
+class Platform:
+    """The tables in source, raw and vault, after two loads."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, project: Path) -> None:
+        assert settings.source_dsn
+        self.settings, self.catalog, self.project = settings, catalog, project
+        self.client = connect(settings)
+        self.reports: list[BatchReport] = []
+
+    def load(self, statements: str) -> None:
+        """Change the source, load and build."""
+        assert self.settings.source_dsn
+        with psycopg.connect(self.settings.source_dsn, connect_timeout=10) as source:
+            source.execute(statements.encode())
+        self.reports.append(run_batch(self.settings, self.catalog))
+        dbt.build(self.settings, vault_dir=self.project)
+
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """Ask the warehouse; {r} and {v} stand for raw and raw vault."""
+        names = {"r": self.settings.dataset("raw"), "v": self.settings.dataset("raw_vault")}
+        return query(self.client, sql.format(**names))
+
+
+@pytest.fixture(scope="module")
+def words() -> Catalog:
+    """The metadata of the tables."""
+    return load_catalog(METADATA)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(VAULT / "offline", id="offline"),
+        pytest.param(
+            Path(ORIGINALS or ""),
+            id="originals",
+            marks=pytest.mark.skipif(not ORIGINALS, reason="set WWI_DBT_PACKAGES to the original packages"),
+        ),
+    ],
+)
+def platform(
+    request: pytest.FixtureRequest,
+    services: Settings,
+    words: Catalog,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("words")
+    generate.write(folder / "models", generate.generated_files(words))
+    project = make_project(folder / "project", folder / "models", request.param)
+    shutil.copytree(VAULT / "tests", project / "tests")
+    home = folder / "home"
+    home.mkdir()
+    with own_platform(services, home) as settings:
+        found = Platform(settings, words, project)
+        found.load(";\n".join(schema_statements(words)) + ";" + FIRST)
+        found.load(SECOND)
+        yield found
+
+
+def test_every_table_comes_back_from_the_vault_as_of_every_load(platform: Platform) -> None:
+    times = loads(platform.client, platform.settings)
+    found = {
+        (table.qualified, number): compare(platform.client, platform.settings, platform.catalog, table, time)
+        for table in platform.catalog.tables
+        for number, time in enumerate(times, start=1)
+    }
+    assert [key for key, each in found.items() if not each.is_equal] == []
+    assert found["order.select", 1].rebuilt == 2
+    assert found["order.select", 2].rebuilt == 1
+
+
+def test_all_totals_are_compared_and_equal(platform: Platform) -> None:
+    found = reconcile(platform.settings, platform.catalog, ())
+    assert found.differences == ()
+    totals = {(each.table, each.control, each.layer): each.source for each in found.comparisons}
+    assert totals["order.user", "hash", "vault"] == Decimal("1.5")
+    assert totals["order.user", "hash_times_limit", "vault"] == Decimal("11.5")
+    assert totals["order.select", "array", "raw"] == Decimal("0.125")
+    assert totals["order.partition", "offset", "vault"] == 7
+    assert {each.days for each in found.comparisons if each.table == "order.select"} == {1}
+
+
+def test_history_and_the_hash_chain_read_them(platform: Platform) -> None:
+    (_, changed) = history(platform.settings, platform.catalog, "user", "1", personal=True).versions
+    assert {each.column: each.after for each in changed.changes} == {"from": "Bonn", "end": "Anna"}
+    masked = history(platform.settings, platform.catalog, "user", "1").versions[-1]
+    assert [each.after for each in masked.changes if each.column == "end"] == ["A***"]
+    links = history(platform.settings, platform.catalog, "select", "a").versions[-1]
+    assert [(each.column, each.before, each.after) for each in links.changes] == [("to", 1, 2)]
+    assert verify(platform.settings, platform.catalog).findings == ()
+
+
+def test_a_new_column_is_loaded_by_its_word_and_others_are_named(platform: Platform) -> None:
+    """What has no name that the warehouse takes stays in the source, and the load says so."""
+    changes = {each.column: each.change for each in platform.reports[-1].schema_changes}
+    assert changes == {
+        "having": "new column, loaded",
+        **dict.fromkeys(["Mixed Case", "50%", 'a"b', "ü", "current_date"], "new column, not loaded"),
+    }
+    rows = platform.ask("select distinct `having` as new from {r}.order__user where batch_id = 2")
+    assert rows == [{"new": "new"}]
+
+
+def test_the_pages_name_them(words: Catalog) -> None:
+    text = "\n".join(catalogue(words, ()))
+    assert "### order.user" in text
+    assert "| `end` | text | Who sees it. **Personal.** | `sat_user__then.end` |" in text
