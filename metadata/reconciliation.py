@@ -29,6 +29,7 @@ from pydantic import Field, ValidationError
 
 from metadata.errors import MetadataError, Mistake, did_you_mean
 from metadata.load import METADATA_DIR
+from metadata.naming import quoted_in_source
 from metadata.reading import explain, read_yaml
 from metadata.spec import Catalog, SnakeName, Spec, Table, in_warehouse_quotes
 
@@ -59,7 +60,7 @@ class Fact(Spec):
 
     def formulas(self, table: Table) -> dict[str, str]:
         """{column of the mart: how it is made of the source's columns}, in the warehouse's SQL."""
-        written = {column.name: f'"{column.name}"' for column in table.columns if column.measure}
+        written = {each.name: quoted_in_source(each.name) for each in table.columns if each.measure}
         written |= table.computed_controls
         found = {column: written[name] for name, column in self.measures.items()} | self.carried
         return {column: in_warehouse_quotes(text) for column, text in found.items()}

@@ -270,7 +270,7 @@ class Table(Spec):
         Every measure, then the computed controls. A column that is looked up in another table has the name
         that `Lookup` gives it.
         """
-        measures = {column.name: f'"{column.name}"' for column in self.columns if column.measure}
+        measures = {each.name: naming.quoted_in_source(each.name) for each in self.columns if each.measure}
         computed = {
             name: _PATH.sub(rf"\1{LOOKED_UP}\2", text) for name, text in self.computed_controls.items()
         }
