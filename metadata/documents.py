@@ -8,6 +8,7 @@ Kinds of test, as few queries as can say which rule broke, since every query cos
 A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,6 +65,10 @@ def yaml_files(plan: Plan) -> dict[str, str]:
     return {path: _dump(content) for path, content in files.items()}
 
 
+# what begins Jinja; dbt renders descriptions
+_JINJA = re.compile(r"\{[{%#]")
+
+
 class _Dumper(yaml.SafeDumper):
     """Lists indented below their key, and every value written out."""
 
@@ -76,9 +81,27 @@ class _Dumper(yaml.SafeDumper):
 
 def _dump(content: Entry) -> str:
     body = yaml.dump(
-        {"version": 2, **content}, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
+        {"version": 2, **_with_plain_descriptions(content)},
+        Dumper=_Dumper,
+        sort_keys=False,
+        width=100,
+        allow_unicode=True,
     )
     return f"{header(_SOURCES, '#')}\n\n{body}"
+
+
+def _with_plain_descriptions(value: Any) -> Any:
+    """Write every description, at any depth, so that dbt renders it to the same text again."""
+    if isinstance(value, list):
+        return [_with_plain_descriptions(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _JINJA.sub(lambda found: f"{{{{ '{found[0]}' }}}}", each)
+        if key == "description" and isinstance(each, str)
+        else _with_plain_descriptions(each)
+        for key, each in value.items()
+    }
 
 
 def _column(field: Field, tests: Iterable[str | Entry] = ()) -> Entry:

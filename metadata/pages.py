@@ -7,6 +7,7 @@ docs/star.md        facts and the dimensions they refer to
 Diagrams are Mermaid, which GitHub draws.
 """
 
+import html
 from collections.abc import Iterable, Iterator, Sequence
 
 from metadata import naming
@@ -40,6 +41,11 @@ def _page(sources: str, parts: Iterable[str]) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _prose(text: str) -> str:
+    """A description as Markdown shows it: no part of it is HTML."""
+    return html.escape(text, quote=False)
 
 
 def _area_of(schema: str) -> str:
@@ -87,7 +93,7 @@ def _source_table(table: Table) -> Iterator[str]:
     if table.optional:
         facts.append("Not every source has it.")
     yield f"### {table.qualified}"
-    yield f"{table.description} {' '.join(facts)}"
+    yield f"{_prose(table.description)} {' '.join(facts)}"
     yield _table(
         ("column", "type", "what it is", "home"),
         (
@@ -105,7 +111,7 @@ def _source_table(table: Table) -> Iterator[str]:
 def _described(column: Column) -> str:
     sensitive = "" if column.sensitivity == "none" else f" **{column.sensitivity.capitalize()}.**"
     refers = f" Refers to {_code(column.references)}." if column.references else ""
-    return f"{column.description}{refers}{sensitive}"
+    return f"{_prose(column.description)}{refers}{sensitive}"
 
 
 def _home(table: Table, column: Column) -> str:
@@ -137,7 +143,7 @@ def _personal(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
     yield _table(
         ("mart", "column", "what it is"),
         (
-            (_code(mart.name), _code(column.name), column.description)
+            (_code(mart.name), _code(column.name), _prose(column.description))
             for mart in marts
             for column in mart.columns
             if column.is_personal
@@ -149,7 +155,7 @@ def _secret(catalog: Catalog) -> Iterator[str]:
     yield "## Secret data"
     yield "These columns are never read: the login of the platform has no right to them."
     yield "\n".join(
-        f"- {_code(f'{table.qualified}.{column.name}')}: {column.description}"
+        f"- {_code(f'{table.qualified}.{column.name}')}: {_prose(column.description)}"
         for table in catalog.tables
         for column in table.columns
         if column.sensitivity == "secret"
@@ -198,7 +204,11 @@ def _area(catalog: Catalog, models: Plan, tables: Sequence[Table]) -> Iterator[s
         yield _table(
             ("code list", "source", "what it holds"),
             (
-                (_code(naming.reference(table.vault.reference)), _code(table.qualified), table.description)
+                (
+                    _code(naming.reference(table.vault.reference)),
+                    _code(table.qualified),
+                    _prose(table.description),
+                )
                 for table in codes
                 if isinstance(table.vault, ReferenceMapping)
             ),
@@ -269,11 +279,11 @@ def star(marts: Sequence[Mart]) -> Iterator[str]:
     )
     yield _table(
         ("dimension", "what it holds"),
-        ((_code(mart.name), _first_sentence(mart.description)) for mart in used),
+        ((_code(mart.name), _prose(_first_sentence(mart.description))) for mart in used),
     )
     for fact in facts:
         yield f"## {fact.name}"
-        yield fact.description
+        yield _prose(fact.description)
         yield "\n".join(["```mermaid", "erDiagram", *_entities(fact), "```"])
 
 

@@ -14,16 +14,17 @@ WORDS_OF_SQL = _words("""
     proto qualify range recursive respect right rollup rows select set some struct tablesample then to treat
     true unbounded union unnest using when where window with within
 
-    analyse analyze anti asof asymmetric authorization binary both check column concurrently constraint
-    deferrable describe do foreign freeze glob grant ilike initially isnull lambda leading localtime
-    localtimestamp map notnull offset only overlaps pivot placing positional primary references returning semi
-    show similar summarize symmetric table trailing try unique unpivot user values variadic verbose
+    alter analyse analyze anti asof asymmetric authorization binary both check column concurrently constraint
+    declare deferrable describe do drop force foreign freeze glob grant ilike initially insert isnull lambda
+    leading localtime localtimestamp map notnull offset only out overlaps pivot placing positional primary
+    references returning revoke rollback semi show similar summarize symmetric table trailing try unique
+    unpivot user values variadic verbose
 """)
 
 # AutomateDV's stage can be made to quote words of letters only (vault/macros/stage.sql), so not these
 UNQUOTABLE = _words("""
     assert_rows_modified current_catalog current_date current_datetime current_role current_schema
-    current_time current_timestamp current_user graph_table match_recognize session_user try_cast
+    current_time current_timestamp current_user graph_table match_recognize session_user system_user try_cast
 """)
 
 # what the SQL of a control may say without meaning a column of that name

@@ -184,8 +184,8 @@ def _role_label(label: str, base: str, role: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as an AML string."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    """The text as an AML string, on one line."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${").replace("\n", " ")
     return f"'{escaped}'"
 
 

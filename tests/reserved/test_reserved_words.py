@@ -1,5 +1,9 @@
-"""Tables and columns named by words of SQL, from the source through the vault to what is asked of it."""
+"""Tables and columns named by words of SQL, from the source through the vault to what is asked of it.
 
+Some are described by all that might mean something to YAML, Jinja, SQL, Markdown or HTML.
+"""
+
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -154,7 +158,23 @@ def test_a_new_column_is_loaded_by_its_word_and_others_are_named(platform: Platf
     assert rows == [{"new": "new"}]
 
 
-def test_the_pages_name_them(words: Catalog) -> None:
+def test_dbt_gives_every_description_back_as_it_was_written(platform: Platform) -> None:
+    (file,) = platform.settings.home.rglob("manifest.json")
+    manifest = json.loads(file.read_text())
+    nodes = {node["name"]: node for node in [*manifest["nodes"].values(), *manifest["sources"].values()]}
+    odd = platform.catalog.hub("user").description
+    assert odd.startswith("Odd {{ x }} {% raw %}")
+    assert nodes["hub_user"]["description"] == odd
+    assert nodes["order__user"]["description"] == odd
+    assert nodes["link_join"]["description"] == odd
+    for model in ("order__user", "stg_wwi__user", "sat_user__case"):
+        assert nodes[model]["columns"]["from"]["description"] == odd
+
+
+def test_the_pages_name_them_and_hold_no_html_of_a_description(words: Catalog) -> None:
     text = "\n".join(catalogue(words, ()))
     assert "### order.user" in text
     assert "| `end` | text | Who sees it. **Personal.** | `sat_user__then.end` |" in text
+    assert "<i>" not in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| `from` |")]
+    assert "a \\| b &lt;i&gt;&amp;amp;&lt;/i&gt; 'q'" in row

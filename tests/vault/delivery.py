@@ -64,7 +64,8 @@ select
 
 
 def _delivered(settings: Settings, table: Table, load: datetime) -> str:
-    columns = ", ".join(column.name for column in table.loaded_columns)
+    columns = ", ".join(f"`{column.name}`" for column in table.loaded_columns)
+    key = ", ".join(f"`{name}`" for name in table.primary_key)
     until = f"timestamp '{load.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
     return f"""select {columns} from (
     select {columns}, change_type
@@ -75,6 +76,6 @@ def _delivered(settings: Settings, table: Table, load: datetime) -> str:
             select batch_id from `{settings.project}.{settings.dataset("audit")}.batches`
             where status = 'completed'
         )
-    qualify row_number() over (partition by {", ".join(table.primary_key)} order by load_dts desc) = 1
+    qualify row_number() over (partition by {key} order by load_dts desc) = 1
 )
 where change_type = 'upsert'"""

@@ -1,0 +1,135 @@
+"""Google's analyzer takes every statement over tables and columns that are named by words of SQL."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from ingestion import chain
+from ingestion.bigquery import connect, ensure_dataset, execute, query
+from ingestion.layout import ensure_layout
+from ingestion.settings import Settings
+from metadata import generate, naming
+from metadata.load import load_catalog
+from metadata.words import UNQUOTABLE, WORDS_OF_SQL
+from questions import audit, history, rejected
+from questions.delivery import rebuilt
+from questions.layers import raw_totals, vault_totals
+from questions.layers import statement as totals
+from tests.googlesql.analyzer import Analyzer, RefusedError, column
+from tests.googlesql.conftest import PROJECT, Typed
+from tests.googlesql.warehouse import Warehouse, serving
+from tests.vault.conftest import VAULT, make_project
+from tests.vault.delivery import statement
+
+METADATA = Path(__file__).parent / "metadata"
+ORIGINALS = os.environ.get("WWI_DBT_PACKAGES")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+@pytest.fixture(params=["offline", "originals"])
+def packages(request: pytest.FixtureRequest) -> Path:
+    """The folder of a set of packages."""
+    if request.param == "offline":
+        return VAULT / "offline"
+    if not ORIGINALS:
+        pytest.skip("set WWI_DBT_PACKAGES to the folder of the original packages")
+    return Path(ORIGINALS)
+
+
+@pytest.fixture
+def client_and_project(packages: Path, tmp_path: Path) -> Iterator[tuple[bigquery.Client, Typed]]:
+    """The warehouse with the raw tables and a pending batch, and the project of the generated models."""
+    words = load_catalog(METADATA)
+    generate.write(tmp_path / "models", generate.generated_files(words))
+    project = make_project(tmp_path / "project", tmp_path / "models", packages)
+    warehouse = Warehouse(PROJECT)
+    warehouse.rows["batch_id", "load_time"] = [("1", "2026-01-01 00:00:00.000000")]
+    warehouse.rows["batch_id", "raw_table", "has_rows"] = [("1", "order__user", "true")]
+    warehouse.rows["first_number", "last_number"] = [("1", "10")]
+    with serving(warehouse) as url:
+        client = bigquery.Client(
+            project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": url}
+        )
+        ensure_layout(client, Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None), words)
+        yield client, Typed(warehouse, url, tmp_path, project)
+
+
+def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Client, Typed]) -> None:
+    client, typed = client_and_project
+    words = load_catalog(METADATA)
+    settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
+    for build in (typed.dbt("run"), typed.dbt("run")):
+        assert (build.code, typed.warehouse.refused()) == (0, []), build.output[-3000:]
+    asked = [rebuilt(words, table, settings) for table in words.tables]
+    asked += [statement(settings, words, table, NOW) for table in words.tables]
+    asked += [audit.located_statement(settings, words, table, 1, NOW) for table in words.tables]
+    raw = [raw_totals(words, table, settings) for table in words.tables]
+    vault = [each for table in words.tables if (each := vault_totals(words, table, settings))]
+    asked += [totals(raw, {}, settings), totals(vault, {}, settings)]
+    for table in words.tables:
+        columns = tuple(each.name for each in table.loaded_columns)
+        asked.append(chain.contents_statement(settings, [chain.Delivery(table.qualified, columns, (1,))]))
+        asked.append(rejected._standing(settings, table))
+    for sql in asked:
+        client.query_and_wait(sql)
+    for entity, key in (("user", 1), ("select", "a")):
+        parts = history.parts_of(words, entity)
+        for personal in (False, True):
+            sql = history.statement(words, entity, parts, settings, personal=personal)
+            kind = "INT64" if isinstance(key, int) else "STRING"
+            config = bigquery.QueryJobConfig(
+                query_parameters=[bigquery.ScalarQueryParameter("key", kind, key)]
+            )
+            client.query_and_wait(sql, job_config=config)
+    assert typed.warehouse.refused() == []
+
+
+def every_place(table: str, words: Iterable[str]) -> str:
+    """A query that has each of the words bare, as a column in the places where our SQL has one."""
+    listed, prefixed = ", ".join(words), ", ".join(f"line.{word}" for word in words)
+    return (
+        f"select {prefixed} from (select {listed} from {table} "
+        f"qualify row_number() over (partition by {listed} order by {listed}) = 1) as line"
+    )
+
+
+@pytest.mark.services
+def test_all_other_words_need_no_quotes(settings: Settings, source_dsn: str) -> None:
+    """Of all that Postgres knows as words, by Google's analyzer, the local engine and Postgres itself."""
+    with psycopg.connect(source_dsn, connect_timeout=10) as source:
+        sql = "select word, catcode in ('R', 'T') from pg_get_keywords() order by 1"
+        found = dict(source.execute(sql).fetchall())
+        assert [word for word, reserved in found.items() if reserved and not named(word)] == []
+        others = [word for word in found if not named(word)]
+        source.execute(f"create table words ({', '.join(f'{word} integer' for word in others)})".encode())
+        source.execute(f"select {', '.join(f'line.{word}' for word in others)} from words as line".encode())
+    assert len(others) > 200
+    analyzer = Analyzer()
+    analyzer.tables["p", "d", "t"] = tuple(column(word, "INT64") for word in others)
+    analyzer.analyze(every_place("p.d.t", others))
+    local = connect(settings)
+    ensure_dataset(local, settings, "raw")
+    table = f"{settings.dataset('raw')}.words"
+    execute(local, f"create table {table} ({', '.join(f'`{word}` int64' for word in others)})")
+    assert query(local, every_place(table, others)) == []
+
+
+def named(word: str) -> bool:
+    return word in WORDS_OF_SQL | UNQUOTABLE
+
+
+def test_the_analyzer_takes_every_word_in_quotes_and_not_these_bare() -> None:
+    analyzer = Analyzer()
+    analyzer.tables["p", "d", "t"] = tuple(column(word, "INT64") for word in sorted(WORDS_OF_SQL))
+    analyzer.analyze(every_place("p.d.t", sorted(map(naming.quoted, WORDS_OF_SQL))))
+    for word in ("order", "select", "group", "hash", "end", "qualify"):
+        with pytest.raises(RefusedError):
+            analyzer.analyze(f"select {word} from p.d.t")
