@@ -149,11 +149,10 @@ def test_history_and_the_hash_chain_read_them(platform: Platform) -> None:
 
 def test_a_new_column_is_loaded_by_its_word_and_others_are_named(platform: Platform) -> None:
     """What has no name that the warehouse takes stays in the source, and the load says so."""
-    changes = {each.column: each.change for each in platform.reports[-1].schema_changes}
-    assert changes == {
-        "having": "new column, loaded",
-        **dict.fromkeys(["Mixed Case", "50%", 'a"b', "ü", "current_date"], "new column, not loaded"),
-    }
+    changes = platform.reports[-1].schema_changes
+    assert changes[0] == "order.user.having (text): new column, loaded"
+    for change, name in zip(changes[1:], ("Mixed Case", "50%", 'a"b', "ü", "current_date"), strict=True):
+        assert change.startswith(f"order.user.{name} (text): new column, not loaded: ")
     rows = platform.ask("select distinct `having` as new from {r}.order__user where batch_id = 2")
     assert rows == [{"new": "new"}]
 
