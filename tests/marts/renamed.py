@@ -64,7 +64,9 @@ update application.countries set continent = 'Atlantis' where country_id = 182;
 update application.state_provinces set sales_territory = 'Far North' where state_province_id = 4;
 update sales.customer_categories set customer_category_name = 'Gift Shop' where customer_category_id = 5;
 update sales.buying_groups set buying_group_name = 'Wing Toys' where buying_group_id = 2;
-update sales.customers set customer_name = 'Twelve Ltd (Head Office)' where customer_id = 12;
+update sales.customers set customer_name = 'Renamed Ltd (Head Office)' where customer_id = (
+    select max(bill_to_customer_id) from sales.customers where buying_group_id = 2
+);
 update application.people set full_name = 'Ada Once' where person_id = (
     select max(primary_contact_person_id) from sales.customers
     join application.people on person_id = primary_contact_person_id
@@ -78,7 +80,7 @@ update application.people set full_name = 'Bea Supplies' where person_id = (
 );
 update purchasing.supplier_categories set supplier_category_name = 'Makers' where supplier_category_id = 2;
 update warehouse.colors set color_name = 'Ink' where color_id = 3;
-update warehouse.package_types set package_type_name = 'Piece' where package_type_id = 7;
+update warehouse.package_types set package_type_name = 'Parcel' where package_type_id = 9;
 update application.payment_methods set payment_method_name = 'Money' where payment_method_id = 1;
 update application.transaction_types set transaction_type_name = 'Invoice' where transaction_type_id = 1;
 insert into warehouse.colors select 901, 'Teal', 1;
