@@ -79,16 +79,12 @@ def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Clien
         asked.append(chain.contents_statement(settings, [chain.Delivery(table.qualified, columns, (1,))]))
         asked.append(rejected._standing(settings, table))
     for sql in asked:
-        client.query_and_wait(sql)
+        query(client, sql)
     for entity, key in (("user", 1), ("select", "a")):
         parts = history.parts_of(words, entity)
         for personal in (False, True):
             sql = history.statement(words, entity, parts, settings, personal=personal)
-            kind = "INT64" if isinstance(key, int) else "STRING"
-            config = bigquery.QueryJobConfig(
-                query_parameters=[bigquery.ScalarQueryParameter("key", kind, key)]
-            )
-            client.query_and_wait(sql, job_config=config)
+            query(client, sql, {"key": key})
     assert typed.warehouse.refused() == []
 
 
