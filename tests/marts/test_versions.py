@@ -52,7 +52,12 @@ def test_each_change_of_what_is_shown_starts_a_version_and_nothing_else_does(
         ("dim_stock_item", "wwi_stock_item_id", "color", "Black, Ink, Black"),
         ("dim_stock_item", "wwi_stock_item_id", "selling_package", "Packet, Parcel"),
         ("dim_customer_unmasked", "wwi_customer_id", "primary_contact", ", Ada Once, Ada Thrice"),
-        ("dim_customer_unmasked", "wwi_customer_id", "bill_to_customer", "(Head Office), Renamed Ltd (Head Office)"),
+        (
+            "dim_customer_unmasked",
+            "wwi_customer_id",
+            "bill_to_customer",
+            "(Head Office), Renamed Ltd (Head Office)",
+        ),
         ("dim_supplier_unmasked", "wwi_supplier_id", "primary_contact", ", Bea Supplies"),
     ],
 )
