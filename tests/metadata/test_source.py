@@ -1,4 +1,4 @@
-"""The committed metadata against what is known of the source."""
+"""The committed metadata against what is known of the source: its own tables, not added ones."""
 
 import re
 from collections import Counter
@@ -10,6 +10,15 @@ from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping
 
+PORT = {
+    "application": "cities countries delivery_methods payment_methods people state_provinces "
+    "system_parameters transaction_types",
+    "purchasing": "purchase_order_lines purchase_orders supplier_categories supplier_transactions suppliers",
+    "sales": "buying_groups customer_categories customer_transactions customers invoice_lines invoices "
+    "order_lines orders special_deals",
+    "warehouse": "colors package_types stock_groups stock_item_holdings stock_item_stock_groups "
+    "stock_item_transactions stock_items cold_room_temperatures vehicle_temperatures",
+}
 HUBS = {
     "city", "cold_room_temperature", "country", "customer", "customer_transaction", "invoice",
     "invoice_line", "order", "order_line", "person", "purchase_order", "purchase_order_line",
@@ -26,7 +35,12 @@ REFERENCES = {
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
-    return load_catalog()
+    """The metadata of the source's own tables."""
+    everything = load_catalog()
+    names = {f"{schema}.{name}" for schema, listed in PORT.items() for name in listed.split()}
+    assert names <= {table.qualified for table in everything.tables}
+    own = tuple(table for table in everything.tables if table.qualified in names)
+    return everything.model_copy(update={"tables": own})
 
 
 def test_the_port_has_29_tables_and_316_columns_in_four_schemas(catalog: Catalog) -> None:
@@ -94,7 +108,7 @@ def test_ledgers_and_lines_have_their_measures_as_controls(catalog: Catalog) -> 
 
 
 def test_every_table_is_mapped(catalog: Catalog) -> None:
-    assert {hub.name for hub in catalog.hubs} == HUBS | HUBS_OF_EVENTS
+    assert {hub.name for hub in catalog.hubs} >= HUBS | HUBS_OF_EVENTS
     mapped = [table.vault for table in catalog.tables]
     assert None not in mapped
     assert {mapping.event for mapping in mapped if isinstance(mapping, EventMapping)} == EVENTS
