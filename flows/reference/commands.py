@@ -37,7 +37,8 @@ def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _parts() -> Iterator[str]:
     yield (
         "`.venv/bin/wwi COMMAND`; `--help` says the same. Results go to stdout, progress to stderr; `--json` "
-        'is for scripts, and prints an error as `{"error": {"message", "exit_code", "is_transient"}}` on stdout. '
+        'is for scripts, and prints an error on stdout as `{"error": {"message", "exit_code", '
+        '"is_transient"}}`. '
         "Settings come from the environment: [settings](settings.md)."
     )
     yield markdown.table(("exit code", ""), CODES.items())
