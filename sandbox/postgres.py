@@ -36,6 +36,7 @@ from sandbox.services import (
 NAME = "source"
 DATABASE = "wwi"
 MAINTENANCE = "postgres"  # a database that is always there
+REPLACED = "wwi_replaced"  # what sandbox/restore.py has just replaced
 ADMIN = "postgres"
 READER = "wwi_reader"
 USUAL_PORT = 54320
@@ -96,7 +97,12 @@ def psql(settings: Settings, arguments: Sequence[str]) -> int:
 
     It has this process's terminal and as long as it wants. Returns its exit code.
     """
-    told = conninfo_to_dict(up(settings)["admin_dsn"])
+    environment = loopback.without_libpq(os.environ) | connection_variables(up(settings)["admin_dsn"])
+    return subprocess.run([binary("psql"), *arguments], env=environment, check=False).returncode
+
+
+def connection_variables(dsn: str) -> dict[str, str]:
+    """Return libpq's variables for a DSN: every user of the machine can read the arguments of a command."""
     names = {
         "host": "PGHOST",
         "port": "PGPORT",
@@ -104,11 +110,7 @@ def psql(settings: Settings, arguments: Sequence[str]) -> int:
         "password": "PGPASSWORD",
         "dbname": "PGDATABASE",
     }
-    # not as an argument, which every user of the machine can read
-    connection = {names[key]: str(value) for key, value in told.items() if key in names}
-    return subprocess.run(
-        [binary("psql"), *arguments], env=loopback.without_libpq(os.environ) | connection, check=False
-    ).returncode
+    return {names[key]: str(value) for key, value in conninfo_to_dict(dsn).items() if key in names}
 
 
 def reset(settings: Settings) -> None:
@@ -136,12 +138,12 @@ def _running(settings: Settings, data_dir: Path) -> Address | None:
 
 
 def _start(settings: Settings, data_dir: Path) -> Address:
-    password = _ensure_initialised(data_dir)
+    secret = _ensure_initialised(data_dir)
     # PostgreSQL would take any process that has this pid by now for its server
     (data_dir / PID_FILE).unlink(missing_ok=True)
     port = _start_server(data_dir)
     pid = int((data_dir / PID_FILE).read_text().split()[0])
-    return _write_address(settings, data_dir, pid, port, password)
+    return _write_address(settings, data_dir, pid, port, secret)
 
 
 def _start_server(data_dir: Path) -> int:
@@ -168,8 +170,8 @@ def _data_dir(settings: Settings) -> Path:
     return (settings.home / "source" / "data").resolve()
 
 
-def _dsn(user: str, password: str, port: int, database: str) -> str:
-    return f"postgresql://{user}:{password}@127.0.0.1:{port}/{database}"
+def _dsn(user: str, secret: str, port: int, database: str) -> str:
+    return f"postgresql://{user}:{secret}@127.0.0.1:{port}/{database}"
 
 
 def _ensure_initialised(data_dir: Path) -> str:
@@ -216,28 +218,31 @@ def _server_pid(data_dir: Path) -> int | None:
     return None
 
 
-def _write_address(settings: Settings, data_dir: Path, pid: int, port: int, password: str) -> Address:
+def _write_address(settings: Settings, data_dir: Path, pid: int, port: int, secret: str) -> Address:
     return write_address(
         settings.home,
         NAME,
         pid,
         port=port,
         data_dir=str(data_dir),
-        admin_dsn=_dsn(ADMIN, password, port, DATABASE),
-        reader_dsn=_dsn(READER, password, port, DATABASE),
+        admin_dsn=_dsn(ADMIN, secret, port, DATABASE),
+        reader_dsn=_dsn(READER, secret, port, DATABASE),
     )
 
 
 def _ensure_database(address: Address) -> None:
     """Create the database and the reading login when they are missing."""
-    password = conninfo_to_dict(address["admin_dsn"])["password"]
     with loopback.connect(database_dsn(address, MAINTENANCE), autocommit=True) as admin:
-        if not admin.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
+        present = {name for (name,) in admin.execute("select datname from pg_database").fetchall()}
+        if DATABASE not in present and REPLACED in present:  # a restore was killed in the middle of its swap
+            rename = sql.SQL("alter database {} rename to {}")
+            admin.execute(rename.format(sql.Identifier(REPLACED), sql.Identifier(DATABASE)))
+        elif DATABASE not in present:
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
         if not admin.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
             admin.execute(
                 sql.SQL("create role {} login password {}").format(
-                    sql.Identifier(READER), sql.Literal(password)
+                    sql.Identifier(READER), sql.Literal(conninfo_to_dict(address["admin_dsn"])["password"])
                 )
             )
 

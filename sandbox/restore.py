@@ -1,84 +1,147 @@
-"""Put a dump of the Wide World Importers database in the place of the local source.
+"""Replace the local source by a dump of the Wide World Importers database.
 
-The dump is restored beside the running source and takes its place only when it holds the tables that the
-metadata describe. A dump of something else changes nothing.
+The dump is restored next to the running source, into a database of its own, and takes its place only when
+every row of the dump has arrived and it holds the tables that the metadata describe. Until then, and
+whatever fails or is killed, the present source stays as it is.
 """
 
+import logging
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
+from ingestion import loopback
 from ingestion.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres
-from sandbox.programs import binary
+from sandbox.dump import DumpContent, read_dump
+from sandbox.postgres import REPLACED, database_dsn
+from sandbox.programs import binary, client_environment
 from sandbox.reader import grant_reader
-from sandbox.services import ServiceError
+from sandbox.services import Address, ServiceError
+
+logger = logging.getLogger(__name__)
 
 SCRATCH = "wwi_restoring"
-REPLACED = "wwi_replaced"
-LIST_TIMEOUT_S = 60
 RESTORE_TIMEOUT_S = 1800
+SWAP_ATTEMPTS = 10
+LOCK = 0x77776972  # any number that no other program takes a lock on: "wwir"
+KEPT = "The present source was left as it is."
 
 
 def restore(settings: Settings, dump: Path, catalog: Catalog) -> int:
-    """Restore the custom-format `dump` as the local source and return the number of tables found in it.
+    """Restore `dump` as the local source and return the number of tables found in it.
 
-    Schemas whose names differ from the metadata only by upper and lower case are renamed. Starts the local
-    source when it is down. Raises ServiceError, and leaves the present source as it is, when the file is no
-    dump or lacks a table or column that the platform loads.
+    `dump`: a file or folder that pg_restore reads. Schemas whose names differ from the metadata only by upper
+    and lower case are renamed. Starts the local source when it is down. Raises ServiceError, and leaves the
+    present source as it is, when the dump is damaged, did not arrive as a whole, or lacks a table or column
+    that the platform loads.
     """
-    if not dump.is_file():
-        raise ServiceError(f"{dump}: no such file. Name a dump made by `pg_dump --format=custom`.")
-    _check_is_dump(dump)
+    content = read_dump(dump)
     address = postgres.up(settings)
-    server_dsn = address["admin_dsn"].rsplit("/", 1)[0]
-    with psycopg.connect(f"{server_dsn}/postgres", autocommit=True, connect_timeout=10) as server:
-        _drop(server, SCRATCH)
-        server.execute(sql.SQL("create database {}").format(sql.Identifier(SCRATCH)))
-        try:
-            complaints = _restore_into(f"{server_dsn}/{SCRATCH}", dump)
-            found = _check_content(f"{server_dsn}/{SCRATCH}", dump, catalog, complaints)
-        except BaseException:
-            _drop(server, SCRATCH)
-            raise
-        _take_place(server)
-    grant_reader(address["admin_dsn"], catalog)
+    try:
+        return _replace(address, dump, content, catalog)
+    except psycopg.Error as error:
+        raise ServiceError(f"{dump}: the local source failed during the restore: {error}. {KEPT}") from error
+
+
+def _replace(address: Address, dump: Path, content: DumpContent, catalog: Catalog) -> int:
+    scratch = database_dsn(address, SCRATCH)
+    with loopback.connect(database_dsn(address, postgres.MAINTENANCE), autocommit=True) as server:
+        _lock(server)
+        with _scratch_database(server):
+            complaints = _restore_into(scratch, dump)
+            _check_arrived(scratch, dump, content, catalog, complaints)
+            found = _check_content(scratch, dump, catalog, complaints)
+            grant_reader(scratch, catalog)
+            _swap(server)
+        _drop(server, REPLACED)
+    if complaints:
+        logger.warning("restored, but pg_restore could not do everything:\n%s", complaints)
     return found
 
 
-def _check_is_dump(dump: Path) -> None:
-    listed = subprocess.run(
-        [binary("pg_restore"), "--list", dump],
-        capture_output=True,
-        text=True,
-        timeout=LIST_TIMEOUT_S,
-        check=False,
-    )
-    if listed.returncode != 0:
-        raise ServiceError(
-            f"{dump}: pg_restore cannot read it ({listed.stderr.strip()}). "
-            "Make a dump with `pg_dump --format=custom`; a plain SQL file is fed to psql instead."
-        )
+def _lock(server: psycopg.Connection) -> None:
+    if server.execute("select pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
+        raise ServiceError("another `wwi source restore` is running. Wait for it to end.")
+
+
+@contextmanager
+def _scratch_database(server: psycopg.Connection) -> Iterator[None]:
+    """Have an empty database while the block runs; whatever the block leaves of it is dropped."""
+    _drop(server, SCRATCH)
+    _drop(server, REPLACED)  # left by a restore that was killed after the swap
+    server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(SCRATCH)))
+    try:
+        yield
+    finally:
+        _drop(server, SCRATCH)
 
 
 def _restore_into(dsn: str, dump: Path) -> str:
-    """Run pg_restore and return its complaints; what the database then holds decides whether they matter."""
-    done = subprocess.run(
-        [binary("pg_restore"), "--no-owner", "--no-privileges", "--jobs=2", f"--dbname={dsn}", dump],
-        capture_output=True,
-        text=True,
-        timeout=RESTORE_TIMEOUT_S,
-        check=False,
-    )
+    """Run pg_restore and return its complaints; what the database then holds decides whether they matter.
+
+    A missing role or extension is no reason to refuse a dump whose rows have all arrived.
+    """
+    try:
+        done = subprocess.run(
+            [
+                binary("pg_restore"), "--no-owner", "--no-privileges", "--jobs=2",
+                f"--dbname={SCRATCH}", dump.absolute(),
+            ],
+            capture_output=True, text=True, errors="replace", timeout=RESTORE_TIMEOUT_S, check=False,
+            env=client_environment() | postgres.connection_variables(dsn),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ServiceError(f"{dump}: the restore took more than {RESTORE_TIMEOUT_S} s. {KEPT}") from error
     return done.stderr.strip()
+
+
+def _check_arrived(dsn: str, dump: Path, content: DumpContent, catalog: Catalog, complaints: str) -> None:
+    """Compare rows and keys of the schemas that the platform loads with those of the dump."""
+    schemas = {table.schema_name for table in catalog.tables}
+    lost = []
+    with loopback.connect(dsn) as restored:
+        for (schema, table), rows in content.rows.items():
+            arrived = _count(restored, schema, table)
+            if schema.lower() in schemas and arrived != rows:
+                lost.append(f"{schema}.{table} has {arrived} of {rows} rows")
+        known = restored.execute(
+            "select n.nspname, r.relname, c.conname from pg_constraint as c "
+            "inner join pg_class as r on c.conrelid = r.oid "
+            "inner join pg_namespace as n on r.relnamespace = n.oid"
+        ).fetchall()
+    for schema, table, key in sorted(content.keys - set(known)):
+        if schema.lower() in schemas:
+            lost.append(f"{schema}.{table} lacks its key {key}")
+    if lost:
+        raise ServiceError(
+            f"{dump} was not restored completely: {shortened(lost)}.{_first(complaints)} {KEPT} "
+            "Fix the cause and try again."
+        )
+
+
+def _count(restored: psycopg.Connection, schema: str, table: str) -> int:
+    """Return the table's own rows, without those of its children; 0 when it does not exist."""
+    name = sql.Identifier(schema, table)
+    kind = restored.execute(
+        "select relkind from pg_class where oid = to_regclass(%s)", [name.as_string(None)]
+    )
+    row = kind.fetchone()
+    if row is None:
+        return 0
+    only = sql.SQL("" if row == ("p",) else "only ")  # a partitioned table has no rows of its own
+    counted = restored.execute(sql.SQL("select count(*) from {}{}").format(only, name)).fetchone()
+    return int(counted[0]) if counted else 0
 
 
 def _check_content(dsn: str, dump: Path, catalog: Catalog, complaints: str) -> int:
     """Compare the restored columns with the metadata and return the number of tables found."""
-    with psycopg.connect(dsn, connect_timeout=10) as restored:
+    with loopback.connect(dsn) as restored:
         _lower_schema_names(restored, {table.schema_name for table in catalog.tables})
         rows = restored.execute(
             "select table_schema || '.' || table_name, column_name from information_schema.columns"
@@ -94,13 +157,21 @@ def _check_content(dsn: str, dump: Path, catalog: Catalog, complaints: str) -> i
         if column not in columns.get(table.qualified, set())
     ]
     if missing:
-        shown = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
-        first_complaint = f" pg_restore said: {complaints.splitlines()[0]}" if complaints else ""
         raise ServiceError(
-            f"{dump} is not a dump of Wide World Importers: it lacks {shown}.{first_complaint} "
-            "The present source was left as it is."
+            f"{dump} is not a dump of Wide World Importers: it lacks {shortened(missing)}."
+            f"{_first(complaints)} {KEPT}"
         )
     return sum(table.qualified in columns for table in catalog.tables)
+
+
+def shortened(items: list[str], most: int = 8) -> str:
+    """Return the first items as one phrase."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def _first(complaints: str) -> str:
+    return f" pg_restore said: {complaints.splitlines()[0]}." if complaints else ""
 
 
 def _lower_schema_names(restored: psycopg.Connection, expected: set[str]) -> None:
@@ -114,18 +185,27 @@ def _lower_schema_names(restored: psycopg.Connection, expected: set[str]) -> Non
             )
 
 
-def _take_place(server: psycopg.Connection) -> None:
-    """Swap the restored database for the present one; the old one goes last, so a crash loses nothing."""
-    _drop(server, REPLACED)
-    server.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = any(%s) and pid <> pg_backend_pid()",
-        [[postgres.DATABASE, SCRATCH]],
-    )
+def _swap(server: psycopg.Connection) -> None:
+    """Let the restored database take the place of the present one, in one transaction."""
     rename = sql.SQL("alter database {} rename to {}")
-    server.execute(rename.format(sql.Identifier(postgres.DATABASE), sql.Identifier(REPLACED)))
-    server.execute(rename.format(sql.Identifier(SCRATCH), sql.Identifier(postgres.DATABASE)))
-    _drop(server, REPLACED)
+    for attempt in range(SWAP_ATTEMPTS):
+        server.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+            "where datname = any(%s) and pid <> pg_backend_pid()",
+            [[postgres.DATABASE, SCRATCH]],
+        )
+        try:
+            with server.transaction():
+                old, new = sql.Identifier(postgres.DATABASE), sql.Identifier(SCRATCH)
+                server.execute(rename.format(old, sql.Identifier(REPLACED)))
+                server.execute(rename.format(new, old))
+        except psycopg.errors.ObjectInUse:  # somebody has connected again
+            if attempt == SWAP_ATTEMPTS - 1:
+                raise ServiceError(
+                    f"the local source is in use, so it could not be replaced. {KEPT} End what uses it."
+                ) from None
+        else:
+            return
 
 
 def _drop(server: psycopg.Connection, database: str) -> None:

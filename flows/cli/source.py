@@ -125,9 +125,11 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A dump made by `pg_dump --format=custom`.")],
+    file: Annotated[
+        Path, typer.Argument(help="A dump made by `pg_dump`, in custom, tar or directory format.")
+    ],
 ) -> None:
-    """Put a dump of Wide World Importers in the place of the local source's data."""
+    """Replace the local source's data by a dump of Wide World Importers."""
     from metadata.load import load_catalog
     from sandbox.restore import restore as restore_dump
 

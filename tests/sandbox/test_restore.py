@@ -1,10 +1,12 @@
 """A dump takes the place of the source when it is one of ours, and changes nothing when it is not."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from ingestion.settings import Settings
 from metadata.spec import Catalog
@@ -78,3 +80,152 @@ def test_a_file_that_is_no_dump_is_refused(
         restore(services, file, catalog)
     with pytest.raises(ServiceError, match="no such file"):
         restore(services, tmp_path / "missing.dump", catalog)
+
+
+COLORS = 50_000
+
+
+@pytest.fixture(scope="module")
+def colours(settings: Settings, catalog: Catalog, source_dsn: str) -> str:
+    """The DSN of an own database with many colours, which do not compress well."""
+    with psycopg.connect(source_dsn) as connection:
+        for schema in {table.schema_name for table in catalog.tables}:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+        create_schema(connection, catalog)
+        connection.execute("set session_replication_role = replica")
+        connection.execute(
+            "insert into warehouse.colors select i, left(md5(i::text), 20), 1 "
+            f"from generate_series(1, {COLORS}) as i".encode()
+        )
+    return source_dsn
+
+
+@pytest.fixture
+def present(services: Settings) -> Iterator[str]:
+    """The DSN of the present source, with a table that shows whether it is still there."""
+    dsn = postgres.up(services)["admin_dsn"]
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table if not exists public.present (one integer)")
+    yield dsn
+    assert rows(dsn, "select count(*) from public.present") == [(0,)]
+    server = postgres.database_dsn(postgres.up(services), postgres.MAINTENANCE)
+    left = rows(server, "select datname from pg_database where datname in ('wwi_restoring', 'wwi_replaced')")
+    assert left == []
+
+
+@pytest.mark.parametrize("kept", [0.999, 0.9, 0.5, 0.3])
+def test_a_cut_off_dump_is_refused(  # noqa: PLR0913, PLR0917 - fixtures
+    services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path, kept: float
+) -> None:
+    dump = dump_of(colours, tmp_path / "cut.dump")
+    with dump.open("r+b") as file:
+        file.truncate(int(dump.stat().st_size * kept))
+    with pytest.raises(
+        ServiceError, match=r"pg_restore cannot read it .* The present source was left as it is"
+    ):
+        restore(services, dump, catalog)
+
+
+def test_a_folder_that_lacks_the_file_of_a_table_is_refused(
+    services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dump folder"
+    subprocess.run(
+        [postgres.binary("pg_dump"), "--format=directory", f"--file={folder}", colours],
+        check=True,
+        timeout=120,
+    )
+    max(folder.glob("*.dat.gz"), key=lambda path: path.stat().st_size).unlink()
+    with pytest.raises(ServiceError, match="pg_restore cannot read it"):
+        restore(services, folder, catalog)
+
+
+def test_a_dump_of_a_newer_version_is_refused(
+    services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
+) -> None:
+    dump = dump_of(colours, tmp_path / "newer.dump")
+    with dump.open("r+b") as file:
+        file.seek(len("PGDMP"))
+        file.write(bytes([1, 99]))
+    with pytest.raises(ServiceError, match=r"unsupported version .* make one with pg_dump 18 or older"):
+        restore(services, dump, catalog)
+
+
+def test_rows_that_do_not_arrive_are_named(
+    services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
+) -> None:
+    """A check that depends on what another session sees is one of many ways for COPY to fail at the end."""
+    with psycopg.connect(colours) as connection:
+        connection.execute(
+            "create function public.is_ok(integer) returns boolean language sql as 'select true'"
+        )
+        connection.execute("alter table warehouse.colors add constraint ok check (public.is_ok(color_id))")
+        connection.execute(
+            "create or replace function public.is_ok(integer) returns boolean language sql as 'select $1 < 7'"
+        )
+    try:
+        dump = dump_of(colours, tmp_path / "wwi.dump")
+    finally:
+        with psycopg.connect(colours) as connection:
+            connection.execute("drop function public.is_ok cascade")
+    with pytest.raises(ServiceError, match=rf"warehouse\.colors has 0 of {COLORS} rows\. pg_restore said: "):
+        restore(services, dump, catalog)
+
+
+def test_a_key_that_cannot_be_created_is_named(
+    services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
+) -> None:
+    key = rows(
+        colours,
+        "select conname from pg_constraint where contype = 'p' and conrelid = 'warehouse.colors'::regclass",
+    )[0][0]
+    dump = dump_of(colours, tmp_path / "wwi.dump")
+    data = dump.read_bytes()
+    assert data.count(b"PRIMARY KEY (color_id)") == 1
+    dump.write_bytes(data.replace(b"PRIMARY KEY (color_id)", b"PRIMARY KEY (colour_i)"))
+    with pytest.raises(ServiceError, match=rf"warehouse\.colors lacks its key {key}"):
+        restore(services, dump, catalog)
+
+
+def test_a_folder_and_missing_roles_and_extensions_are_no_hindrance(
+    services: Settings, catalog: Catalog, colours: str, tmp_path: Path
+) -> None:
+    server = colours.rsplit("/", 1)[0]
+    with psycopg.connect(colours, autocommit=True) as connection:
+        connection.execute("create role somebody")
+        connection.execute("create policy theirs on warehouse.colors to somebody using (true)")
+    folder = tmp_path / "dump"
+    subprocess.run(
+        [postgres.binary("pg_dump"), "--format=directory", f"--file={folder}", colours],
+        check=True,
+        timeout=120,
+    )
+    with psycopg.connect(colours, autocommit=True) as connection:
+        connection.execute("drop policy theirs on warehouse.colors")
+        connection.execute("drop role somebody")
+    restore(services, folder, catalog)
+    source = postgres.up(services)
+    assert rows(source["reader_dsn"], "select count(*) from warehouse.colors") == [(COLORS,)]
+    assert ("wwi_replaced",) not in rows(f"{server}/postgres", "select datname from pg_database")
+
+
+def test_a_swap_that_was_killed_halfway_is_undone(services: Settings) -> None:
+    """Only an earlier version could be killed between the two renames."""
+    address = postgres.up(services)
+    with psycopg.connect(address["admin_dsn"]) as connection:
+        connection.execute("create table public.survivor (one integer)")
+    with psycopg.connect(postgres.database_dsn(address, postgres.MAINTENANCE), autocommit=True) as server:
+        server.execute("alter database wwi rename to wwi_replaced")
+    assert rows(postgres.up(services)["admin_dsn"], "select count(*) from public.survivor") == [(0,)]
+
+
+def test_a_restore_that_was_killed_is_done_again(
+    services: Settings, catalog: Catalog, colours: str, tmp_path: Path
+) -> None:
+    dump = dump_of(colours, tmp_path / "wwi.dump")
+    for leftover in ("wwi_restoring", "wwi_replaced"):
+        with psycopg.connect(
+            postgres.database_dsn(postgres.up(services), postgres.MAINTENANCE), autocommit=True
+        ) as server:
+            server.execute(f"create database {leftover}".encode())
+        assert restore(services, dump, catalog) == len(catalog.tables)
