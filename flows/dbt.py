@@ -29,6 +29,7 @@ from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
 from ingestion.loopback import no_proxy
+from ingestion.private import keep_private
 from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.errors import did_you_mean
@@ -325,6 +326,7 @@ def _environment(settings: Settings, vault_dir: Path, raw_prefix: str | None = N
     """Let dbt read these settings, and nothing else, from the environment."""
     if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
         raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
+    keep_private(settings.home)
     refuse_offline(settings, vault_dir)
     with dbt_variables(dbt_environment(settings, raw_prefix)):
         yield

@@ -21,6 +21,7 @@ import certifi
 from flows.environment import import_prefect, set_prefect_variables
 from flows.external_prefect import check_access, check_alive
 from ingestion import loopback
+from ingestion.private import keep_private
 from ingestion.settings import Settings
 from metadata.errors import WwiError
 from sandbox.services import free_port, read_address, remove_address, write_address
@@ -134,6 +135,7 @@ def _no_wait() -> None:
 
 def _folder(settings: Settings) -> Path:
     """Return the folder of Prefect's state, made if it is missing."""
+    keep_private(settings.home)
     folder = settings.home / "prefect"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -4,6 +4,7 @@ A key is compared only with those that have the same hash, so a large set is tak
 other; and one comparison runs at a time, however many readers there are.
 """
 
+import glob
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain
@@ -19,6 +20,8 @@ from ingestion.parquet import open_writer
 MEMORY_LIMIT = "64MB"  # DuckDB takes twice that; a part of long keys needs half of it
 PART_ROWS = 2_000_000
 BATCH_ROWS = 100_000
+# DuckDB takes a path for a pattern, and `name=value` in it for a column
+FILE = "read_parquet(?, hive_partitioning = false)"
 
 _one_at_a_time = Lock()
 
@@ -41,7 +44,7 @@ def missing(keys: Path, other: Path, schema: pa.Schema) -> Generator[pa.RecordBa
     with _session(keys.parent) as session:
         for part in _parts(keys, other):
             query = f"{_difference(part)} order by {order}"
-            found = session.execute(query, [str(keys), str(other)]).to_arrow_reader(BATCH_ROWS)
+            found = session.execute(query, [_pattern(keys), _pattern(other)]).to_arrow_reader(BATCH_ROWS)
             for batch in found:
                 yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
 
@@ -64,7 +67,7 @@ def count_faulty(keys: Path, columns: tuple[str, ...]) -> int:
         sound = sum(
             _count(
                 session,
-                f"select count(*) from (select distinct * from read_parquet(?) where {whole} and {part})",
+                f"select count(*) from (select distinct * from {FILE} where {whole} and {part})",
                 [keys],
             )
             for part in _parts(keys)
@@ -73,7 +76,7 @@ def count_faulty(keys: Path, columns: tuple[str, ...]) -> int:
 
 
 def _difference(part: str) -> str:
-    return f"select * from read_parquet(?) where {part} except select * from read_parquet(?) where {part}"
+    return f"select * from {FILE} where {part} except select * from {FILE} where {part}"
 
 
 def _parts(*files: Path) -> list[str]:
@@ -85,7 +88,7 @@ def _parts(*files: Path) -> list[str]:
 
 
 def _count(session: duckdb.DuckDBPyConnection, query: str, files: Sequence[Path]) -> int:
-    row = session.execute(query, [str(file) for file in files]).fetchone()
+    row = session.execute(query, [_pattern(file) for file in files]).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -101,6 +104,12 @@ def _session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield session
         except duckdb.IOException as error:
             raise OSError(str(error)) from error  # a full disk is the same trouble, whoever meets it
+
+
+def _pattern(path: Path) -> str:
+    """Return the pattern that matches this path alone."""
+    text = str(path)
+    return glob.escape(text.replace("\\", "\\\\")) if glob.has_magic(text) else text
 
 
 def _quoted(path: Path) -> str:

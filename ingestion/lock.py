@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion.errors import PermanentError
+from ingestion.private import keep_private
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def run_lock(home: Path, name: str = "run") -> Iterator[None]:
 
     Raises PermanentError naming the process that holds it already.
     """
+    keep_private(home)
     home.mkdir(parents=True, exist_ok=True)
     path = home / f"{name}.lock"
     with path.open("a+") as file:

@@ -76,7 +76,9 @@ def in_column_order(path: Path, names: Sequence[str]) -> Path:
 
 def join_files(folder: Path, files: Sequence[str], schema: pa.Schema, name: str) -> tuple[Path, int] | None:
     """Put small files of one schema together as `name`; return the file and its rows, None for no row."""
-    whole = pa.concat_tables([schema.empty_table(), *(pq.read_table(folder / file) for file in files)])
+    # without partitioning: a folder named `key=value` is no column
+    parts = (pq.read_table(folder / file, partitioning=None) for file in files)
+    whole = pa.concat_tables([schema.empty_table(), *parts])
     if not whole.num_rows:
         return None
     pq.write_table(whole, folder / name, compression="zstd")

@@ -37,6 +37,7 @@ And it makes one answer true: the rows of a load job are those of its files, not
 
 import gc
 import json
+import os
 import sys
 from functools import lru_cache
 from threading import local
@@ -57,6 +58,7 @@ from sqlglot import exp
 from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
 
+from ingestion.private import UMASK
 from sandbox.information_schema import columns_as_json
 from sandbox.load_paths import plain_paths
 from sandbox.statement_threads import run_statements_beside
@@ -217,5 +219,6 @@ def spare() -> None:
 
 
 if __name__ == "__main__":
+    os.umask(UMASK)
     spare()
     main()

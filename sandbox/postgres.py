@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion import loopback
+from ingestion.private import keep_private
 from ingestion.settings import Settings
 from sandbox.programs import HERE, binary, run_as_server, server_user
 from sandbox.services import (
@@ -65,6 +66,7 @@ def up(settings: Settings) -> Address:
     Creates the database, the reading login and a password on first use. Raises ServiceError with the end of
     the server's log when it does not start, and when it runs but does not answer.
     """
+    keep_private(settings.home)
     data_dir = _data_dir(settings)
     address = _running(settings, data_dir) or _start(settings, data_dir)
     _ensure_database(address)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ingestion import loopback
+from ingestion.private import keep_private
 from ingestion.settings import Settings
 from sandbox.services import (
     PORT_ATTEMPTS,
@@ -45,6 +46,7 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
         running, lambda: answers(running["url"], running["project"]), "wwi warehouse down"
     ):
         return running
+    keep_private(settings.home)
     install_extensions()
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,7 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
             break  # nobody was quicker to take them, so other ports would not help
     raise ServiceError(
         f"the local warehouse did not start in {folder}:\n{_tail(log)}\n"
-        "Mend what the log names; `wwi warehouse reset` starts over with an empty warehouse."
+        "Fix what the log names; `wwi warehouse reset` starts over with an empty warehouse."
     )
 
 

@@ -12,6 +12,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 
 def settings() -> "Settings":
     """Return the settings of the environment and of .env; WwiError names every one that is wrong."""
+    from ingestion.private import keep_private  # noqa: PLC0415
     from ingestion.settings import Settings  # noqa: PLC0415 - pydantic, so that help stays quick
 
-    return Settings()
+    found = Settings()
+    keep_private(found.home)
+    return found
