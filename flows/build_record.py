@@ -18,8 +18,9 @@ from google.cloud.bigquery import Client
 
 from flows import packages
 from flows.scope import Plan
-from ingestion import builds
+from ingestion import builds, test_failures
 from ingestion.settings import PROJECT_ROOT, Settings
+from ingestion.test_failures import FailedTest, FailingRow
 from metadata.errors import WwiError
 
 logger = logging.getLogger(__name__)
@@ -76,20 +77,44 @@ def end(  # noqa: PLR0913 - a build and where it is noted
     *,
     raw_prefix: str | None = None,
     error: str | None = None,
-) -> None:
-    """Record what came of a build. Otherwise as `begin`."""
+) -> tuple[FailingRow, ...]:
+    """Record what came of a build; return the first rows that failed its data tests. Otherwise as `begin`."""
     nodes = [node_of(result) for result in results]
+    finished_at = datetime.now(UTC)
     build = replace(
         begun,
         invocation_id=_invocation_id(),
-        finished_at=datetime.now(UTC),
+        finished_at=finished_at,
         status="stopped" if error else "failed" if any(n.status in FAILED for n in nodes) else "passed",
         error=error[:MESSAGE_LENGTH] if error else None,
     )
+    ledger_of, failed = _noted_in(settings, raw_prefix), failed_tests(results)
     try:
-        builds.end(client, _noted_in(settings, raw_prefix), begun, build, nodes)
+        builds.end(client, ledger_of, begun, build, nodes)
+        if not failed:
+            return ()
+        test_failures.record(client, ledger_of, build.invocation_id, finished_at, failed)
+        return test_failures.of_build(client, ledger_of, build.invocation_id)
     except WwiError as failure:
         logger.warning("the build could not be noted in the ledger: %s", failure)
+        return ()
+
+
+def failed_tests(results: Sequence[Any]) -> list[FailedTest]:
+    """Return the data tests that found rows, with the SQL that finds them again."""
+    return [
+        FailedTest(result.node.name, _tested_table(result.node), result.node.compiled_code)
+        for result in results
+        if str(result.node.resource_type) == "test"
+        and getattr(result, "failures", None)
+        and getattr(result.node, "compiled_code", None)
+    ]
+
+
+def _tested_table(node: Any) -> str:
+    """The model that a test belongs to; of one that belongs to none, the first that it reads."""
+    read = getattr(node.depends_on, "nodes", None) or [""]
+    return str(getattr(node, "attached_node", None) or read[0]).rpartition(".")[2]
 
 
 def _noted_in(settings: Settings, raw_prefix: str | None) -> Settings:
@@ -99,8 +124,8 @@ def _noted_in(settings: Settings, raw_prefix: str | None) -> Settings:
 def node_of(result: Any) -> builds.Node:
     """Return what the ledger keeps of one of dbt's results.
 
-    The message is kept of what failed only: of the rest it says what the columns say. It is no data: a test
-    that fails tells how many rows, not which.
+    The message is kept of what failed only: of the rest it says what the columns say. It holds no values: the
+    rows that fail a test are in `test_failures`.
     """
     node, status = result.node, str(result.status)
     kind = str(node.resource_type)

@@ -33,6 +33,7 @@ from ingestion.private import keep_private
 from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.errors import did_you_mean
+from ingestion.test_failures import FailingRow
 from metadata.naming import RAW_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ REBUILD_TARGET = Path("dbt") / "rebuild"
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 SELDOM = (50_000, 20, 50)  # thresholds of the garbage collector, 700, 10 and 10 by default
 SHOWN_FAILURES = 5
+SHOWN_ROWS = 3
 MESSAGE_LENGTH = 300
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 NOISE = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ")
@@ -75,7 +77,8 @@ class NodeFailure:
 class BuildReport:
     """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of each layer.
 
-    `scope`: which part of the project it took, see flows/scope.py.
+    `scope`: which part of the project it took, see flows/scope.py. `warnings`: the first rows of each data
+    test that warned.
     """
 
     seconds: float
@@ -86,6 +89,7 @@ class BuildReport:
     failures: tuple[NodeFailure, ...] = ()
     layer_seconds: Mapping[str, float] = field(default_factory=dict)
     scope: Scope = "all"
+    warnings: tuple[FailingRow, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -212,8 +216,8 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
                 build_record.end(client, settings, begun, (), raw_prefix=raw_prefix, error=str(error))
                 raise
             lease.check()
-            build_record.end(client, settings, begun, results, raw_prefix=raw_prefix)
-    report = replace(summarise(results, time.monotonic() - started), scope=made.scope)
+            failing = build_record.end(client, settings, begun, results, raw_prefix=raw_prefix)
+    report = replace(summarise(results, time.monotonic() - started, failing), scope=made.scope)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds
     logger.info("build scope=%s models=%d tests=%d seconds=%.1f", made.scope, *counts)
@@ -271,8 +275,11 @@ def raise_if_failed(report: BuildReport) -> None:
         raise BuildInterruptedError(report) if lost else BuildFailedError(report)
 
 
-def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
-    """Turn dbt's node results into a report. `seconds` is the time of the whole invocation."""
+def summarise(results: Sequence[Any], seconds: float, failing: Sequence[FailingRow] = ()) -> BuildReport:
+    """Turn dbt's node results into a report.
+
+    `seconds`: of the whole invocation. `failing`: the rows that failed data tests.
+    """
     counts: Counter[str] = Counter()
     layers: dict[str, float] = defaultdict(float)
     failures = []
@@ -281,7 +288,7 @@ def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
         is_test = node.resource_type in ("test", "unit_test")
         layers["tests" if is_test else _layer(node)] += result.execution_time
         if status in ("error", "fail", "runtime error"):
-            message = shorten(result.message or status)
+            message = shorten(result.message or status) + _first_rows(node.name, failing)
             failures.append(NodeFailure(str(node.resource_type), node.name, message))
         elif status in ("pass", "success"):
             counts["tests" if is_test else "models" if node.resource_type == "model" else "others"] += 1
@@ -295,7 +302,15 @@ def summarise(results: Sequence[Any], seconds: float) -> BuildReport:
         skipped=counts["skipped"],
         failures=tuple(failures),
         layer_seconds=dict(layers),
+        warnings=tuple(row for row in failing if row.status == "warn"),
     )
+
+
+def _first_rows(test: str, failing: Sequence[FailingRow]) -> str:
+    """The first rows that failed a test, to go after its message."""
+    rows = [str(row) for row in failing if row.test == test]
+    more = "; ..." if len(rows) > SHOWN_ROWS else ""
+    return f". {'; '.join(rows[:SHOWN_ROWS])}{more}" if rows else ""
 
 
 def shorten(message: str) -> str:

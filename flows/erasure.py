@@ -26,6 +26,7 @@ from ingestion.lease import hold, interrupter
 from ingestion.lock import run_lock
 from ingestion.rejected import TABLE as REJECTED
 from ingestion.settings import Layer, Settings
+from ingestion.test_failures import TABLE as FAILURES
 from metadata import naming
 from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping, Table
 from questions import personal
@@ -77,7 +78,7 @@ def erase(  # noqa: PLR0913 - a person, and who wants what
     client = bigquery.connect(settings, "erase")
     with run_lock(settings.home), hold(client, settings, "erase", on_lost=interrupter()) as lease:
         rebuilds.refuse_open_swap(client, settings)
-        for name in (*erasures.TABLES, REJECTED, personal.VALUES):
+        for name in (*erasures.TABLES, REJECTED, FAILURES, personal.VALUES):
             bigquery.ensure_table(client, ledger.layout(settings, name))
         table = personal.person_table(catalog)
         with personal.values_of(client, settings, table, key) as values:
@@ -231,7 +232,7 @@ def _head(client: Client, settings: Settings) -> str | None:
 
 
 def updates(task: Task) -> list[str]:
-    """The statements that change raw, and the rejected values of the person or with a value of theirs."""
+    """The statements that change raw, rejected values, and failing rows that hold a value of the person."""
     statements = []
     for name, columns in task.columns().items():
         table = task.catalog.table(name)
@@ -246,7 +247,16 @@ def updates(task: Task) -> list[str]:
         statements.append(f"update {raw} set {changed} where {where}")
     chosen, value = _rejected(task)
     rejected = ledger.table_name(task.settings, REJECTED)
-    return [*statements, f"update {rejected} set value = {value} where {chosen}"]
+    failures = ledger.table_name(task.settings, FAILURES)
+    holds = " or ".join(
+        personal.holds_value(task.settings, f"coalesce({column}, '')", task.values)
+        for column in ("row_key", "value")
+    )
+    return [
+        *statements,
+        f"update {rejected} set value = {value} where {chosen}",
+        f"delete from {failures} where {holds}",
+    ]
 
 
 def _rejected(task: Task) -> tuple[str, str]:

@@ -68,6 +68,12 @@ class DailyReport:
                 (each.table, each.control, str(each.source), each.layer, f"{each.value}{days_text(each)}")
                 for each in self.reconciliation.differences
             ]))  # fmt: skip
+        if self.build.warnings:
+            parts.append("## Data quality\n\nThe first rows that warned; correct them at the source.")
+            parts.append(_table(("table", "key", "column", "value", "expected", "rows in all"), [
+                tuple(map(_cell, (e.table, e.key, e.column, e.value, e.expected, e.rows)))
+                for e in self.build.warnings
+            ]))  # fmt: skip
         return "\n\n".join(parts)
 
 
@@ -94,6 +100,11 @@ def rebuild_markdown(report: RebuildReport) -> tuple[str, str]:
         ]
         parts.append(_table(("layer", "table", "difference"), rows))
     return title, "\n\n".join(parts)
+
+
+def _cell(value: object) -> str:
+    """A value as a cell of a Markdown table."""
+    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -4,7 +4,9 @@ History is never let go: raw and vault keep every state, the ladder of snapshots
 by every build, and what the chain of batches is taken of stays as it is. What grows beside them:
 
 - `build_nodes` of the ledger, some hundred rows with each build. Failures stay; of what succeeded, the builds
-  of the last weeks and the last one of each month. What a build did as a whole stays in `builds`.
+  of the last weeks, the last one of each month, and the newest outcome of each node. What a build did as a
+  whole stays in `builds`.
+- `test_failures` of the ledger: the rows of builds of the last weeks stay, and those of the newest outcome.
 - the datasets of a rebuild that found a difference, left there to be looked at.
 
 Prefect's own history of runs is let go by its server (flows/prefect_api.py).
@@ -16,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery, ledger, rebuilds, side
+from ingestion import bigquery, ledger, rebuilds, side, test_failures
 from ingestion.errors import MissingInWarehouseError, PermanentError
 from ingestion.lease import hold, interrupter
 from ingestion.settings import Settings
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 RUNGS = ("daily", "weekly", "monthly", "yearly")
 SIDE_DAYS = 30
-NODE_DAYS = 35  # as long as a failure counts in `wwi status`
+NODE_DAYS = 35
 SUCCEEDED = ("success", "pass")
 
 
@@ -96,14 +98,39 @@ def _ladder(client: Client, settings: Settings) -> tuple[Rung, ...]:
 
 
 def _thin_nodes(client: Client, settings: Settings, before: datetime) -> int:
-    """Delete what succeeded in builds that ended before then, but for the last build of each month."""
+    """Delete old outcomes and the rows that failed old tests; return how many outcomes.
+
+    Old is what ended before then and is not the newest outcome, which `wwi status` shows. Of outcomes,
+    failures stay, and what the last build of each month did.
+    """
     month = "extract(year from finished_at) * 12 + extract(month from finished_at)"
+    is_old = f"finished_at < timestamp '{before.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00'"
+    newest = f"""
+        select concat(nodes.name, '|', nodes.invocation_id)
+        from {_nodes(settings)} as nodes
+        inner join {ledger.table_name(settings, "builds")} as builds
+            on nodes.invocation_id = builds.invocation_id
+        where nodes.status not in ('skipped', 'no-op')
+        qualify row_number() over (
+            partition by builds.dataset_prefix, nodes.kind, nodes.name order by nodes.finished_at desc
+        ) = 1
+    """
+    bigquery.ensure_table(client, ledger.layout(settings, test_failures.TABLE))
+    bigquery.execute(
+        client,
+        f"""
+        delete from {ledger.table_name(settings, test_failures.TABLE)}
+        where {is_old} and concat(test_name, '|', invocation_id) not in ({newest})
+        """,
+        timeout_s=settings.query_timeout_s,
+    )
     return bigquery.execute(
         client,
         f"""
         delete from {_nodes(settings)}
-        where finished_at < timestamp '{before.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00'
+        where {is_old}
             and status in ({", ".join(f"'{status}'" for status in SUCCEEDED)})
+            and concat(name, '|', invocation_id) not in ({newest})
             and invocation_id not in (
                 select invocation_id
                 from {ledger.table_name(settings, "builds")}

@@ -124,11 +124,23 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         "invocation_id STRING, kind STRING, name STRING, layer STRING, status STRING, rows_affected INT64, "
         "bytes_billed INT64, seconds FLOAT64, failing_rows INT64, message STRING, finished_at TIMESTAMP",
     ),
+    "test_failures": (
+        "The first rows that failed or warned in a data test of a build, see ingestion/test_failures.py; "
+        "`build_nodes` has their number.",
+        "invocation_id STRING, test_name STRING, table_name STRING, row_key STRING, column_name STRING, "
+        "value STRING, expected STRING, failing_rows INT64, finished_at TIMESTAMP",
+    ),
 }
 
 
 # Columns that can hold anything, also personal data.
-_PERSONAL = {("rejected_values", "key"), ("rejected_values", "value"), ("erasing", "value")}
+_PERSONAL = {
+    ("rejected_values", "key"),
+    ("rejected_values", "value"),
+    ("erasing", "value"),
+    ("test_failures", "row_key"),
+    ("test_failures", "value"),
+}
 
 # Tables whose rows a batch loads: the row of the batch has their content, see ingestion/chain.py. Their
 # columns are part of that: one that is added here must be left out of it.
@@ -138,6 +150,7 @@ CONTENTS = {"rejected_values": "rejected_content", "daily_totals": "daily_conten
 _PARTITIONS = {
     "daily_totals": ("load_dts", ("table_name",)),
     "build_nodes": ("finished_at", ("invocation_id",)),
+    "test_failures": ("finished_at", ("invocation_id",)),
 }
 
 

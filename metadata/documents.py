@@ -3,9 +3,11 @@
 Kinds of test, as few queries as can say which rule broke, since every query costs on every load:
     hub, link        integrity: hash key unique and not null; it holds every key of its satellites, and they
                      have one row per key and load
-    link             each hub key it points to is in that hub, the zero key left out
+    link             each hub key it points to is in that hub, the zero key left out: a warning, since the
+                     source may lack the other row; an error where the hub is loaded from the same rows. The
+                     test of its own hub covers its own key, which comes from the same rows
     code list        one row per key and load, also in its status
-A row of ours that breaks one stops the run. Only a reference that the source itself does not check warns.
+A row of ours that breaks one stops the run; whatever the source may lawfully hold only warns.
 """
 
 import re
@@ -24,6 +26,7 @@ from metadata.spec import Table
 
 Entry = dict[str, Any]
 Children = dict[str, list[SatelliteModel]]
+Reference = tuple[str, str, str]  # a column, the hub that must hold its values, and the key of the hub
 
 _SOURCES = (HUBS_FILE, SHARED_FILE, "tables/*/*.yml")
 
@@ -50,8 +53,8 @@ def yaml_files(plan: Plan) -> dict[str, str]:
         "raw_vault/hubs/_hubs.yml": {"models": [_hub(hub, children.get(hub.name, [])) for hub in plan.hubs]},
         "raw_vault/links/_links.yml": {
             "models": [
-                *(_link(link, children.get(link.name, [])) for link in plan.links),
-                *(_event(event, children.get(event.name, [])) for event in plan.events),
+                *(_link(link, children.get(link.name, []), plan) for link in plan.links),
+                *(_event(event, children.get(event.name, []), plan) for event in plan.events),
             ]
         },
     }
@@ -131,15 +134,48 @@ def _integrity(model: str, satellites: Iterable[SatelliteModel]) -> list[Entry]:
     return [{"integrity": {"name": f"{model}_is_whole", "arguments": {"satellites": hanging}}}]
 
 
-def _refers_to(references: Iterable[tuple[str, str, str]], **config: str) -> list[Entry]:
-    """The test that (column, model, field of the model) hold together, if there are any."""
+def _references(model: LinkModel | EventLinkModel, key: str, plan: Plan) -> list[Entry]:
+    """The tests that the hubs hold the keys that a link points to. `key`: of its row.
+
+    A hub that takes the key from the same rows must hold it. Others hold what their own table has delivered.
+    """
+    same_rows = {hub.name: hub.hash_key for hub in plan.hubs if model.stage in hub.stages}
+    structural, of_the_source = list[Reference](), list[Reference]()
+    for role in model.roles:
+        is_ours = same_rows.get(role.hub) == role.hash_key
+        (structural if is_ours else of_the_source).append((role.hash_key, role.hub, role.hub_key))
+    number = model.ranged_by.name if model.ranged_by else key
+    tests: list[Entry] = []
+    if structural:
+        tests.append({"refers_to": {"arguments": {"key": number, **_listed(structural)}}})
+    if of_the_source:
+        name, arguments = f"{model.name}_has_known_parents", _parents(model, key, number, of_the_source, plan)
+        tests.append({"known_parents": {"name": name, "arguments": arguments}})
+    return tests
+
+
+def _parents(
+    model: LinkModel | EventLinkModel, key: str, number: str, references: list[Reference], plan: Plan
+) -> Entry:
+    """The arguments of `known_parents`: a link holds hash keys, the satellite of an event the numbers."""
+    satellites = {each.stage: each for each in plan.satellites if each.parent == model.name}
+    status = next(each for each in plan.satellites if each.stage == f"{model.stage}__{naming.STATUS}")
+    arguments: Entry = {"key": key, "number": number, "status": f"ref('{status.name}')"}
+    if isinstance(model, LinkModel):
+        arguments["effectivity"] = f"ref('{satellites[model.stage].name}')"
+        return arguments | _listed(references)
+    hub_keys = {hub.name: hub.key[0].name for hub in plan.hubs}
+    columns = {role.hash_key: role.column.name for role in model.roles}
+    arguments["details"] = f"ref('{satellites[model.stage].name}')"
+    listed = _listed((columns[column], hub, hub_keys[hub]) for column, hub, _ in references)
+    return arguments | {"references": listed["references"]}
+
+
+def _listed(references: Iterable[Reference]) -> Entry:
     entries = [
         {"column": column, "to": f"ref('{model}')", "field": field} for column, model, field in references
     ]
-    if not entries:
-        return []
-    test: Entry = {"arguments": {"references": entries, "except": naming.ZERO_KEY_SQL}}
-    return [{"refers_to": {**test, "config": config} if config else test}]
+    return {"references": entries, "except": naming.ZERO_KEY_SQL}
 
 
 # sources
@@ -217,16 +253,13 @@ def _hub(model: HubModel, children: Iterable[SatelliteModel]) -> Entry:
     }
 
 
-def _link(model: LinkModel, children: Iterable[SatelliteModel]) -> Entry:
+def _link(model: LinkModel, children: Iterable[SatelliteModel], plan: Plan) -> Entry:
     hash_key = Field(model.hash_key, "Hash of all keys of the row.")
     driving = Field(model.driving_key, f"Key of {model.driving_hub}, whose row refers to the others.")
-    own = (model.driving_key, model.driving_hub, model.driving_key)
-    declared = [(role.hash_key, role.hub, role.hub_key) for role in model.roles if role.declared]
-    undeclared = [(role.hash_key, role.hub, role.hub_key) for role in model.roles if not role.declared]
     return {
         "name": model.name,
         "description": model.description,
-        "data_tests": [*_refers_to([own, *declared]), *_refers_to(undeclared, severity="warn")],
+        "data_tests": _references(model, model.driving_key, plan),
         "columns": [
             _column(hash_key, _integrity(model.name, children)),
             _column(driving),
@@ -236,13 +269,12 @@ def _link(model: LinkModel, children: Iterable[SatelliteModel]) -> Entry:
     }
 
 
-def _event(model: EventLinkModel, children: Iterable[SatelliteModel]) -> Entry:
+def _event(model: EventLinkModel, children: Iterable[SatelliteModel], plan: Plan) -> Entry:
     payload = (*model.payload, model.occurred)
-    references = [(role.hash_key, role.hub, role.hub_key) for role in model.roles]
     return {
         "name": model.name,
         "description": model.description,
-        "data_tests": _refers_to(references),
+        "data_tests": _references(model, model.hash_key, plan),
         "columns": [
             _column(Field(model.hash_key, "Hash of the key of the event."), _integrity(model.name, children)),
             *(_role(role) for role in model.roles),

@@ -77,13 +77,12 @@ class HubModel:
 
 @dataclass(frozen=True)
 class Role:
-    """One hub that a link points to; `declared` when the source itself checks the foreign key."""
+    """One hub that a link points to."""
 
     hash_key: str
     hub: str
     hub_key: str
     column: Column
-    declared: bool
 
 
 @dataclass(frozen=True)

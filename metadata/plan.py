@@ -195,13 +195,12 @@ def _role(table: Table, name: str, catalog: Catalog) -> Role:
         hub=naming.hub(hub),
         hub_key=naming.hash_key(hub),
         column=column,
-        declared=name not in table.undeclared_foreign_keys,
     )
 
 
 def _event(table: Table, mapping: EventMapping, catalog: Catalog) -> EventLinkModel:
     brought = [
-        Role(naming.hash_key(hub), naming.hub(hub), naming.hash_key(hub), table.column(name), declared=True)
+        Role(naming.hash_key(hub), naming.hub(hub), naming.hash_key(hub), table.column(name))
         for name, hub in mapping.brings.items()
     ]
     return EventLinkModel(

@@ -12,10 +12,10 @@ from ingestion import ledger
 from ingestion.bigquery import connect, query
 from ingestion.errors import MissingInWarehouseError
 from ingestion.settings import Settings
+from ingestion.test_failures import FailingRow
 from metadata.spec import Catalog
+from questions.data_quality import FailingNode, failing_nodes, failing_rows
 from questions.rejected import RejectedValues, standing
-
-FAILING_DAYS = 35
 
 
 @dataclass(frozen=True)
@@ -94,23 +94,12 @@ class BuildState:
 
 
 @dataclass(frozen=True)
-class FailingNode:
-    """A test or model whose newest outcome of the last days is no success. `rows`: that failed the test."""
-
-    kind: str
-    name: str
-    status: str
-    rows: int | None
-    finished_at: datetime
-    message: str | None
-
-
-@dataclass(frozen=True)
 class Status:
     """The state of the platform at `asked_at` (UTC). The newest batch comes first.
 
     `rejected`: what the source still holds and BigQuery cannot. `changes`: of columns not described yet.
-    `builds`: the newest first; `failing`: what did not succeed when it ran last.
+    `builds`: the newest first; `failing`: what did not succeed when it ran last; `failing_rows`: the first
+    rows of its data tests.
     """
 
     asked_at: datetime
@@ -122,6 +111,7 @@ class Status:
     changes: tuple[ColumnChange, ...] = ()
     builds: tuple[BuildState, ...] = ()
     failing: tuple[FailingNode, ...] = ()
+    failing_rows: tuple[FailingRow, ...] = ()
 
     @property
     def loaded_to(self) -> datetime | None:
@@ -142,6 +132,11 @@ class Status:
     def waiting(self) -> tuple[int, ...]:
         """Completed batches that no build has loaded into the vault."""
         return tuple(b.batch_id for b in self.batches if b.status == "completed" and not b.is_in_vault)
+
+    @property
+    def questionable(self) -> dict[tuple[str, str | None], int]:
+        """{(table, column): rows} of the data tests that warned or failed when they ran last."""
+        return {(row.table, row.column): row.rows for row in self.failing_rows}
 
     @property
     def open(self) -> tuple[int, ...]:
@@ -166,10 +161,13 @@ def status(settings: Settings, catalog: Catalog, *, batches: int = 10, now: date
     reconciled_at, differences = _last_reconciliation(client, settings)
     try:
         builds = _builds(client, settings, batches)
-        failing = _failing(client, settings)
+        failing = failing_nodes(client, settings)
     except MissingInWarehouseError:  # of an earlier release, and nothing was built since
         builds, failing = (), ()
-    return Status(asked_at, found, tables, reconciled_at, differences, rejected, changes, builds, failing)
+    rows = failing_rows(client, settings) if failing else ()
+    return Status(
+        asked_at, found, tables, reconciled_at, differences, rejected, changes, builds, failing, rows
+    )
 
 
 def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[BatchState, ...]:
@@ -318,46 +316,6 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
         """,
     )
     return tuple(BuildState(**{**row, "packages": json.loads(row["packages"])}) for row in rows)
-
-
-def _failing(client: bigquery.Client, settings: Settings) -> tuple[FailingNode, ...]:
-    """What did not succeed when it ran last; a rebuild beside the live datasets does not count."""
-    rows = _ask(
-        client,
-        settings,
-        f"""
-        with newest as (
-            select
-                nodes.kind,
-                nodes.name,
-                nodes.status,
-                nodes.failing_rows as `rows`,
-                nodes.finished_at,
-                nodes.message
-            from {ledger.table_name(settings, "build_nodes")} as nodes
-            inner join {ledger.table_name(settings, "builds")} as builds
-                on nodes.invocation_id = builds.invocation_id
-            where
-                nodes.finished_at >= timestamp_sub(current_timestamp(), interval {FAILING_DAYS} day)
-                and nodes.status not in ('skipped', 'no-op')
-                and builds.dataset_prefix = '{settings.dataset_prefix}'
-            qualify row_number() over (
-                partition by nodes.kind, nodes.name order by nodes.finished_at desc
-            ) = 1
-        )
-        select
-            kind,
-            name,
-            status,
-            `rows`,
-            finished_at,
-            message
-        from newest
-        where status not in ('success', 'pass')
-        order by kind, name
-        """,
-    )
-    return tuple(FailingNode(**row) for row in rows)
 
 
 def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[datetime | None, int]:

@@ -1,6 +1,7 @@
 """What people see of a batch, a daily load and the demo."""
 
 from flows.cli.output import print_table
+from flows.cli.pages import show_failing_rows
 from flows.demo import DemoLoad, DemoReport
 from flows.report import DailyReport
 from ingestion.report import BatchReport
@@ -30,6 +31,7 @@ def show_daily(report: DailyReport) -> None:
     print(report.title)
     rows = ((name, _tenths(seconds), outcome) for name, seconds, outcome in report.steps)
     print_table("", ("step", "seconds", "what came of it"), rows)
+    show_failing_rows(report.build.warnings)
 
 
 def show_demo(report: DemoReport) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from flows.cli.output import print_table
 from flows.dbt import BuildReport
 from flows.rebuild import RebuildReport
+from ingestion.test_failures import FailingRow
 from questions.cost import Cost
 from questions.daily_bytes import MB, ModelBytes
 from questions.reconcile import Comparison, Reconciliation, days_text, plain
@@ -25,6 +26,17 @@ def show_build(report: BuildReport) -> None:
         ("layer", "seconds of its nodes"),
         ((name, round(report.layer_seconds[name], 1)) for name in LAYERS if name in report.layer_seconds),
     )
+    show_failing_rows(report.warnings)
+
+
+def show_failing_rows(rows: Sequence[FailingRow]) -> None:
+    """Print the first rows that warned or failed in data tests, if there are any."""
+    if rows:
+        print_table(
+            "data quality: the first rows that failed a test; correct them at the source",
+            ("table", "key", "column", "value", "expected", "rows in all", ""),
+            ((r.table, r.key, r.column, r.value, r.expected, r.rows, r.status) for r in rows),
+        )
 
 
 def show_cost(cost: Cost) -> None:
@@ -230,6 +242,7 @@ def _show_builds(found: Status) -> None:
                 for e in found.failing
             ),
         )
+    show_failing_rows(found.failing_rows)
 
 
 def _listed(numbers: Iterable[int]) -> str:

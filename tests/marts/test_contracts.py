@@ -67,6 +67,28 @@ def test_versions_are_compared_in_every_attribute(name: str) -> None:
     assert _arguments(name, "versions_touch") == {"key": key, "member": member}
 
 
+@pytest.mark.parametrize("name", sorted(name for name in MODELS if name.startswith("fct_")))
+def test_a_value_that_the_source_may_lack_warns_and_is_no_constraint(name: str) -> None:
+    """Every column of a fact that has no constraint is null on purpose, or a test looks for its nulls."""
+    columns = MODELS[name]["columns"]
+    free = {column["name"] for column in columns if not column.get("constraints")}
+    judged = {
+        column
+        for column, ends in _arguments(name, "plausible")["values"].items()
+        if "is not null" in ([ends] if isinstance(ends, str) else ends)
+    }
+    documented = {column["name"] for column in columns if "null" in column["description"]}
+    assert free - judged <= documented
+    assert judged <= free
+
+
+def test_only_tests_of_plausibility_judge_values() -> None:
+    """A test of a range or an expression that is an error would let one odd value stop all loads."""
+    text = "".join(file.read_text() for file in MARTS.glob("_[fm]*.yml"))
+    text += (MARTS / "_dimensions.yml").read_text()
+    assert "dbt_utils." not in text
+
+
 def test_facts_add_up_to_columns_they_have() -> None:
     facts = load_reconciliation(load_catalog())
     assert {fact.name for fact in facts} == {name for name in MODELS if name.startswith("fct_")}

@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from flows.erasure import erase
-from ingestion.bigquery import execute, query
+from ingestion import ledger
+from ingestion.bigquery import ensure_table, execute, query
 from ingestion.errors import PermanentError
 from metadata.errors import WwiError
 from metadata.reconciliation import load_reconciliation
@@ -102,6 +103,13 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
         "values (999, 'sales.invoices', '{}', 'comments', concat('for ', @name, ', infinity'))",
         {"name": person.name},
     )
+    ensure_table(business.client, ledger.layout(settings, "test_failures"))
+    execute(
+        business.client,
+        f"insert into {audit}.test_failures (test_name, row_key, value) "
+        "values ('any', '1', concat('for ', @name)), ('any', '2', 'of nobody')",
+        {"name": person.name},
+    )
     figures = (
         "select (select sum(profit) from {m}.fct_sale) as profit, (select count(*) from {v}.hub_person) as n"
     )
@@ -124,6 +132,8 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
     assert (business.ask(figures), business.ask(members)) == before
     (rejected,) = query(business.client, f"select value from {audit}.rejected_values where batch_id = 999")
     assert rejected["value"] == "for [erased], infinity"
+    failures = query(business.client, f"select row_key from {audit}.test_failures where test_name = 'any'")
+    assert failures == [{"row_key": "2"}]
     (remark,) = business.ask(
         "select internal_comments as t from {v}.sat_order__personal as told "
         "inner join {v}.hub_order using (order_hk) "

@@ -16,3 +16,11 @@
         * numeric '0.01' as numeric(18, 2)
     )
 {%- endmacro %}
+
+{#-
+    Key of an entry of one of two ledgers, which share a sequence by habit, not by constraint: the sign, 1 or -1,
+    keeps them apart. Numbers from 0 down, which the source allows, are moved out of the way of the others.
+-#}
+{% macro ledger_key(number, sign) -%}
+    {{ sign }} * if({{ number }} > 0, {{ number }}, {{ 2 ** 32 }} - {{ number }})
+{%- endmacro %}

@@ -16,7 +16,7 @@ stock_items_now as (
         stock_item_key,
         wwi_stock_item_id
     from {{ ref('dim_stock_item') }}
-    where true
+    where stock_item_key != 0
     qualify max(valid_to) over (partition by wwi_stock_item_id) = valid_to
 ),
 

@@ -36,7 +36,7 @@ supplier_status as (
 
 entries as (
     select
-        bridge.customer_transaction_id as transaction_key,
+        {{ ledger_key('bridge.customer_transaction_id', 1) }} as transaction_key,
         bridge.customer_transaction_id,
         cast(null as int64) as supplier_transaction_id,
         -- a payment has no invoice: it is the payer's own
@@ -74,8 +74,7 @@ entries as (
         on bridge.customer_transaction_hk = status.customer_transaction_hk
     union all
     select
-        -- the ledgers share a sequence by habit, not by constraint: the sign keeps them apart
-        -bridge.supplier_transaction_id as transaction_key,
+        {{ ledger_key('bridge.supplier_transaction_id', -1) }} as transaction_key,
         cast(null as int64) as customer_transaction_id,
         bridge.supplier_transaction_id,
         cast(null as int64) as customer_id,

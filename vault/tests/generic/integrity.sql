@@ -6,27 +6,30 @@
 {% test integrity(model, column_name, satellites=[]) %}
 
     select
-        '{{ model.identifier }}' as relation,
-        'null or not unique' as problem,
-        {{ column_name }} as hash_key
+        {{ as_text(column_name) }} as row_key,
+        '{{ column_name }}' as column_name,
+        cast(count(*) as string) || ' rows' as value,
+        'unique and not null' as expected
     from {{ model }}
     group by {{ column_name }}
     having count(*) > 1 or {{ column_name }} is null
     {% for satellite in satellites %}
         union all
         select
-            '{{ satellite.to.identifier }}' as relation,
-            'several rows of one load' as problem,
-            {{ satellite.key }} as hash_key
+            {{ as_text(satellite.key) }} as row_key,
+            '{{ satellite.to.identifier }}.{{ satellite.key }}' as column_name,
+            cast(count(*) as string) || ' rows of ' || cast(load_dts as string) as value,
+            'one row per load' as expected
         from {{ satellite.to }}
         group by {{ satellite.key }}, load_dts
         having count(*) > 1
         {% if satellite.tells_parent %}
             union all
             select
-                '{{ satellite.to.identifier }}' as relation,
-                'unknown to {{ model.identifier }}' as problem,
-                satellite.{{ column_name }} as hash_key
+                {{ as_text('satellite.' ~ column_name) }} as row_key,
+                '{{ satellite.to.identifier }}.{{ column_name }}' as column_name,
+                {{ as_text('satellite.' ~ column_name) }} as value,
+                'in {{ model.identifier }}' as expected
             from {{ satellite.to }} as satellite
             left join {{ model }} as parent
                 on satellite.{{ column_name }} = parent.{{ column_name }}

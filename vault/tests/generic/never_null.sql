@@ -1,13 +1,14 @@
-{#- Fails with each of `columns` that holds nulls, and how many. -#}
-{% test never_null(model, columns) %}
+{#- Fails with the nulls in `columns`, none of which the source can cause. -#}
+{% test never_null(model, key, columns) %}
 
     {% for column in columns %}
         select
+            {{ as_text(key) }} as row_key,
             '{{ column }}' as column_name,
-            count(*) as null_rows
+            cast(null as string) as value,
+            'not null' as expected
         from {{ model }}
         where {{ column }} is null
-        having count(*) > 0
         {{ 'union all' if not loop.last }}
     {% endfor %}
 

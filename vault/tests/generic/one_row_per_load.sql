@@ -3,9 +3,10 @@
 
     {% for relation in [model] + others %}
         select
-            '{{ relation.identifier }}' as relation,
-            {{ key }} as hash_key,
-            load_dts
+            {{ as_text(key) }} as row_key,
+            '{{ relation.identifier }}.{{ key }}' as column_name,
+            cast(count(*) as string) || ' rows of ' || cast(load_dts as string) as value,
+            'one row per load' as expected
         from {{ relation }}
         group by {{ key }}, load_dts
         having count(*) > 1

@@ -1,14 +1,17 @@
 {#-
     Fails with the keys that point to nothing. `references` lists {column, to, field}: the column of the
     model, and the relation and field that must hold its values; all of one type. Null and `except` (SQL),
-    if given, point to nothing on purpose.
+    if given, point to nothing on purpose. `key` is the key of the model; `only_current` leaves out the rows
+    of a mart that are gone from the source.
 -#}
-{% test refers_to(model, references, except=none) %}
+{% test refers_to(model, key, references, except=none, only_current=false) %}
 
     {% for reference in references %}
         select
+            {{ as_text('child.' ~ key) }} as row_key,
             '{{ reference.column }}' as column_name,
-            child.{{ reference.column }} as unknown_key
+            {{ as_text('child.' ~ reference.column) }} as value,
+            'in {{ reference.to.identifier }}' as expected
         from {{ model }} as child
         left join {{ reference.to }} as parent
             on child.{{ reference.column }} = parent.{{ reference.field }}
@@ -17,6 +20,9 @@
             and child.{{ reference.column }} is not null
             {%- if except is not none %}
             and child.{{ reference.column }} != {{ except }}
+            {%- endif %}
+            {%- if only_current %}
+            and {{ is_current(model) }}
             {%- endif %}
         {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -16,8 +16,10 @@
     )
 
     select
-        {{ member }},
-        valid_from
+        {{ as_text(member) }} as row_key,
+        'valid_from' as column_name,
+        {{ as_text('valid_from') }} as value,
+        'another state than the version before' as expected
     from neighbours
     where is_same
 

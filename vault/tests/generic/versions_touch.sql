@@ -8,7 +8,6 @@
 
     with chain as (
         select
-            {{ key }},
             {{ member }},
             valid_from,
             valid_to,
@@ -23,10 +22,10 @@
     )
 
     select
-        {{ key }},
-        {{ member }},
-        valid_from,
-        valid_to
+        {{ as_text(member) }} as row_key,
+        'valid_from, valid_to' as column_name,
+        {{ as_text('valid_from') }} || ', ' || {{ as_text('valid_to') }} as value,
+        'to begin where the version before ends' as expected
     from chain
     where
         valid_from != end_of_previous

@@ -1,0 +1,79 @@
+"""Which results of tests stand: the newest of each test, as long as the project has it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from google.cloud.bigquery import Client
+
+from flows.retention import _thin_nodes
+from ingestion import bigquery, ledger
+from ingestion.settings import Settings
+from questions.data_quality import failing_nodes, failing_rows
+
+pytestmark = pytest.mark.services
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+# build: scope, prefix, {test: outcome}; one build a month
+BUILDS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "first": ("all", "live", {"renamed": "fail", "odd": "warn", "corrected": "warn", "quiet": "warn"}),
+    "whole": ("all", "live", {"odd": "warn", "corrected": "warn", "quiet": "warn", "broken": "skipped"}),
+    "small": ("touched", "live", {"corrected": "pass", "odd": "warn", "broken": "fail"}),
+    "beside": ("all", "beside", {"quiet": "pass"}),
+}
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Client:
+    """A warehouse whose ledger has BUILDS; every warning and failure left a row that names its build."""
+    client = bigquery.connect(settings)
+    bigquery.ensure_dataset(client, settings, "audit")
+    for name in ("builds", "build_nodes", "test_failures"):
+        bigquery.ensure_table(client, ledger.layout(settings, name))
+    builds: list[ledger.Row] = []
+    nodes: list[ledger.Row] = []
+    rows: list[ledger.Row] = []
+    for month, (build, (scope, place, outcomes)) in enumerate(BUILDS.items()):
+        at = START + timedelta(days=30 * month)
+        prefix = settings.dataset_prefix if place == "live" else place
+        shared = {"invocation_id": build, "finished_at": at}
+        builds.append(
+            {**shared, "started_at": at, "status": "passed", "scope": scope, "dataset_prefix": prefix}
+        )
+        for test, outcome in outcomes.items():
+            nodes.append({**shared, "kind": "test", "name": test, "status": outcome, "failing_rows": 1})
+            if outcome in {"warn", "fail"}:
+                rows.append(
+                    {**shared, "test_name": test, "table_name": "t", "row_key": build, "column_name": "c",
+                     "value": "v", "expected": "e", "failing_rows": 1}
+                )  # fmt: skip
+    for name, found in (("builds", builds), ("build_nodes", nodes), ("test_failures", rows)):
+        bigquery.execute(client, ledger.insert(settings, name, found))
+    return client
+
+
+def standing(client: Client, settings: Settings) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Test and outcome, and test and build, of what stands."""
+    nodes = [(node.name, node.status) for node in failing_nodes(client, settings)]
+    return nodes, sorted((row.test, row.key) for row in failing_rows(client, settings))
+
+
+def test_a_test_that_did_not_run_keeps_its_result_and_a_removed_one_has_none(
+    client: Client, settings: Settings
+) -> None:
+    assert standing(client, settings) == (
+        [("broken", "fail"), ("odd", "warn"), ("quiet", "warn")],
+        [("broken", "small"), ("odd", "small"), ("quiet", "whole")],
+    )
+
+
+def test_what_stands_outlives_the_retention(client: Client, settings: Settings) -> None:
+    before = standing(client, settings)
+    _thin_nodes(client, settings, START + timedelta(days=1000))
+    assert standing(client, settings) == before
+    kept = bigquery.query(
+        client,
+        f"select test_name, row_key from {ledger.table_name(settings, 'test_failures')} order by 1, 2",
+    )
+    assert [(row["test_name"], row["row_key"]) for row in kept] == [
+        ("broken", "small"), ("odd", "small"), ("quiet", "whole"), ("renamed", "first"),
+    ]  # fmt: skip

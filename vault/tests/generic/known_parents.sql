@@ -1,0 +1,51 @@
+{#-
+    Warns of the rows that refer to a row which the source has never delivered: it need not check its foreign
+    keys. Judged are the rows of a link that are in force and not deleted; of an event, its newest state.
+
+    `key` is the hash key of the row in `status`, its status satellite, and in `effectivity` or, of an event,
+    `details`; `number` is the row's number at the source. `references` and `except` are those of `refers_to`.
+-#}
+{% test known_parents(
+    model, key, number, references, status, effectivity=none, details=none, except=none
+) %}
+
+    {{ config(severity='warn') }}
+    {%- set row_key = model.identifier ~ '_hk' if effectivity else key %}
+
+    with newest_status as (
+        {{ latest(status, key) }}
+    ),
+
+    newest as (
+        {{ latest(effectivity or details, key) }}
+    ),
+
+    living as (
+        select {{ 'link' if effectivity else 'newest' }}.*
+        from {{ model }} as link
+        inner join newest_status
+            on link.{{ key }} = newest_status.{{ key }}
+        inner join newest
+            on link.{{ row_key }} = newest.{{ row_key }}
+        where not newest_status.is_deleted
+    )
+
+    {% for reference in references %}
+        select
+            {{ as_text('child.' ~ number) }} as row_key,
+            '{{ reference.column }}' as column_name,
+            {{ as_text('child.' ~ reference.column) }} as value,
+            'in {{ reference.to.identifier }}' as expected
+        from living as child
+        left join {{ reference.to }} as parent
+            on child.{{ reference.column }} = parent.{{ reference.field }}
+        where
+            parent.{{ reference.field }} is null
+            and child.{{ reference.column }} is not null
+            {%- if except is not none %}
+            and child.{{ reference.column }} != {{ except }}
+            {%- endif %}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+{% endtest %}
