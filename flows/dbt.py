@@ -32,8 +32,8 @@ from ingestion.loopback import no_proxy
 from ingestion.private import keep_private
 from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
-from metadata.errors import did_you_mean
 from ingestion.test_failures import FailingRow
+from metadata.errors import did_you_mean
 from metadata.naming import RAW_PREFIX
 
 logger = logging.getLogger(__name__)
