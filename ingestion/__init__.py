@@ -1,0 +1,7 @@
+"""From Postgres to raw: see docs/architecture.md for the way of a batch."""
+
+import decimal
+
+# NUMERIC has 38 digits and sums of it more; Python rounds to 28 unless it is told otherwise, in every thread.
+decimal.DefaultContext.prec = 100
+decimal.getcontext().prec = 100

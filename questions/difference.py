@@ -229,7 +229,7 @@ def _counts(side: str, names: Sequence[str]) -> str:
 
 def _sum(column: str, condition: str) -> str:
     """The sum as text: JSON's numbers are floats."""
-    return f"cast(coalesce(sum(if({condition}, {column}, null)), 0) as string)"
+    return f"cast(coalesce(sum(if({condition}, cast({column} as numeric), null)), 0) as string)"
 
 
 def _columns(kinds: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, int]:

@@ -32,7 +32,8 @@ Garbage. Nodes of a tree point at each other, so only the collector frees them. 
 Waiting. Nothing else is translated or answered while the engine works on a statement: it works in
 `sandbox.statement_threads` instead.
 
-And it makes one answer true: the rows of a load job are those of its files, not those its table then has.
+And it corrects answers: the rows of a load job are those of its files, not those its table then has, and
+`sandbox.exact_numerics` calculates with NUMERIC as BigQuery does.
 """
 
 import gc
@@ -59,6 +60,7 @@ from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
 
 from ingestion.private import UMASK
+from sandbox.exact_numerics import calculate_exactly, refuse_wide_decimals
 from sandbox.information_schema import columns_as_json
 from sandbox.load_paths import plain_paths
 from sandbox.statement_threads import run_statements_beside
@@ -184,13 +186,16 @@ async def _pass_on(self: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _load_and_count(project_id: str, job_id: str, config: dict[str, Any], ctx: Any) -> Any:
-    """Execute a load job; for Parquet files, its statistics give their rows."""
+    """Execute a load job; for Parquet files, check their decimals and count their rows."""
     load = config["load"]
+    is_parquet = load.get("sourceFormat") == "PARQUET"
     with plain_paths([executor._resolve_uri(uri, ctx) for uri in load["sourceUris"]]) as paths:
+        for path in paths if is_parquet else ():
+            refuse_wide_decimals(path)
         own = {**config, "load": {**load, "sourceUris": paths}}
         job = await _execute_load(project_id, job_id, own, ctx)
         result: dict[str, Any] = {"configuration": config}
-        if load.get("sourceFormat") == "PARQUET":
+        if is_parquet:
             rows = sum(pq.read_metadata(path).num_rows for path in paths)
             result["statistics"] = {"load": {"outputRows": str(rows)}}
     return job.model_copy(update=result)
@@ -221,4 +226,5 @@ def spare() -> None:
 if __name__ == "__main__":
     os.umask(UMASK)
     spare()
+    calculate_exactly()
     main()

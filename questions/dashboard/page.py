@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,17 @@ def columnar(answer: Answer) -> dict[str, Any]:
 
 def _column(values: list[Any]) -> list[Any] | dict[str, list[Any]]:
     if not any(isinstance(value, str | date) for value in values):
-        return values
+        return [_plain(value) for value in values]
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     texts = [value.isoformat() if isinstance(value, date) else value for value in places]
     return {"of": texts, "at": [places[value] for value in values]}
+
+
+def _plain(value: Any) -> Any:
+    """Return a number that JSON can hold; of a NUMERIC without a fraction, an integer of any size."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def as_script(value: object) -> str:

@@ -15,20 +15,20 @@ select
     calendar.beginning_of_month as month_start,
     calendar.fiscal_year_label,
     cast(
-        sum(if(entry.transaction_type = 'Customer Invoice', ledger.total_including_tax, 0)) * 100 as int64
+        sum(if(entry.transaction_type = 'Customer Invoice', ledger.total_including_tax, 0)) * 100 as numeric
     ) as invoiced_cents,
     cast(
         sum(if(entry.transaction_type = 'Customer Payment Received', -ledger.total_including_tax, 0)) * 100
-        as int64
+        as numeric
     ) as received_cents,
-    cast(sum(ledger.outstanding_balance) * 100 as int64) as open_cents,
+    cast(sum(ledger.outstanding_balance) * 100 as numeric) as open_cents,
     cast(
         sum(if(date_diff(ledger.newest_day, ledger.date_key, day) <= 7, ledger.outstanding_balance, 0)) * 100
-        as int64
+        as numeric
     ) as open_week_cents,
     cast(
         sum(if(date_diff(ledger.newest_day, ledger.date_key, day) <= 30, ledger.outstanding_balance, 0)) * 100
-        as int64
+        as numeric
     ) as open_month_cents
 from ledger
 inner join {marts}.dim_date as calendar

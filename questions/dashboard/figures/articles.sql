@@ -13,8 +13,8 @@ select
     calendar.fiscal_year_label,
     city.sales_territory as territory,
     customer.buying_group,
-    cast(sum(sales.total_excluding_tax) * 100 as int64) as revenue_cents,
-    cast(sum(sales.profit) * 100 as int64) as profit_cents,
+    cast(sum(sales.total_excluding_tax) * 100 as numeric) as revenue_cents,
+    cast(sum(sales.profit) * 100 as numeric) as profit_cents,
     sum(sales.quantity) as units
 from {marts}.fct_sale as sales
 inner join {marts}.dim_stock_item as item

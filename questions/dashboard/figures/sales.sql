@@ -12,8 +12,8 @@ select
     calendar.fiscal_year_label,
     city.sales_territory as territory,
     customer.buying_group,
-    cast(sum(sales.total_excluding_tax) * 100 as int64) as revenue_cents,
-    cast(sum(sales.profit) * 100 as int64) as profit_cents,
+    cast(sum(sales.total_excluding_tax) * 100 as numeric) as revenue_cents,
+    cast(sum(sales.profit) * 100 as numeric) as profit_cents,
     sum(sales.quantity) as units,
     countif(sales.opens_invoice) as invoices
 from sales

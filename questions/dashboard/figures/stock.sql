@@ -5,7 +5,7 @@ select
     holding.quantity_on_hand,
     holding.reorder_level,
     holding.target_stock_level,
-    cast(holding.quantity_on_hand * holding.last_cost_price * 100 as int64) as value_cents
+    cast(holding.quantity_on_hand * holding.last_cost_price * 100 as numeric) as value_cents
 from {marts}.fct_stock_holding as holding
 inner join {marts}.dim_stock_item as item
     on holding.stock_item_key = item.stock_item_key

@@ -1,5 +1,5 @@
 {#-
-    part / whole to two decimals, numeric(18, 2), rounded half away from zero; null when `whole` is 0.
+    part / whole to two decimals, numeric(31, 2), rounded half away from zero; null when `whole` is 0.
 
     Counted in whole hundredths: one engine divides decimals as binary fractions, which would lose a half.
     Both must be exact numbers with 2 decimals at most, and not plain INT64, for which `/` is binary everywhere.
@@ -8,7 +8,7 @@
     cast(
         sign({{ part }}) * sign({{ whole }})
         * floor((200 * abs({{ part }}) + abs({{ whole }})) / (2 * abs(nullif({{ whole }}, 0))))
-        * numeric '0.01' as numeric(18, 2)
+        * numeric '0.01' as numeric(31, 2)
     )
 {%- endmacro %}
 
@@ -19,10 +19,16 @@
 
 {#-
     The day by which an entry of a ledger is to be paid: its date and the party's payment days
-    (business_rules, section 19, correction 9; the original generator ignores the terms).
+    (business_rules, section 19, correction 9; the original generator ignores the terms). Null where BigQuery has
+    no such day: after the year 9999 or before the year 1.
 -#}
 {% macro due_date(transaction_date, payment_days) -%}
-    date_add({{ transaction_date }}, interval {{ payment_days }} day)
+    case
+        when
+            {{ payment_days }} between date_diff(date '0001-01-01', {{ transaction_date }}, day)
+            and date_diff(date '9999-12-31', {{ transaction_date }}, day)
+            then date_add({{ transaction_date }}, interval {{ payment_days }} day)
+    end
 {%- endmacro %}
 
 {#-

@@ -1,20 +1,26 @@
 {#-
-    Money of a line, numeric(18, 2), rounded half away from zero.
+    Money of a line, numeric(31, 2), rounded half away from zero.
 
-    The price is widened before it is multiplied: an engine may give the product no more digits than the
-    factors have. The tax is rounded to whole cents first and then made money by times 0.01, which is
-    exact everywhere; a division may pass through a binary fraction and lose the half cent.
+    It is as wide as NUMERIC with two decimals goes: an integer times a numeric(18, 2), both as large as the source
+    stores them, fits.
 -#}
 {% macro line_amount(quantity, unit_price) -%}
-    cast(round({{ quantity }} * cast({{ unit_price }} as numeric(29, 2)), 2) as numeric(18, 2))
+    cast(round({{ quantity }} * cast({{ unit_price }} as numeric), 2) as numeric(31, 2))
 {%- endmacro %}
 
-{#- `tax_rate` is a percentage: 15 means 15 %, so price x rate is in cents. -#}
+{#-
+    Tax of a line, numeric(31, 2), rounded half away from zero. `tax_rate` is a percentage: 15 means 15 %.
+
+    A rate of 100,000 % or more gives null, for the amount may not fit NUMERIC. The rate is multiplied by 0.01,
+    which is exact; a division could lose the half cent.
+-#}
 {% macro line_tax(quantity, unit_price, tax_rate) -%}
-    cast(
-        round({{ quantity }} * cast({{ unit_price }} as numeric(29, 2)) * {{ tax_rate }}, 0)
-        * numeric '0.01' as numeric(18, 2)
-    )
+    case
+        when abs({{ tax_rate }}) < 100000 then cast(
+            round({{ quantity }} * cast({{ unit_price }} as numeric) * ({{ tax_rate }} * numeric '0.01'), 2)
+            as numeric(31, 2)
+        )
+    end
 {%- endmacro %}
 
 {#-

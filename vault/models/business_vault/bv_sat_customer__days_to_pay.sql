@@ -12,8 +12,8 @@ payments as (
         entries_now.customer_hk,
         count(*) as paid_invoices,
         countif(paid.days_late > 0) as invoices_paid_late,
-        cast(sum(paid.days_to_pay) as numeric(18, 2)) as sum_of_days,
-        cast(count(*) as numeric(18, 2)) as number_of_invoices,
+        cast(sum(paid.days_to_pay) as numeric(31, 2)) as sum_of_days,
+        cast(count(*) as numeric(31, 2)) as number_of_invoices,
         max(greatest(paid.load_dts, entries_now.load_dts)) as load_dts
     from {{ ref('bv_sat_customer_transaction__days_to_pay') }} as paid
     inner join entries_now

@@ -11,9 +11,9 @@ amounts as (
     select
         lines_now.invoice_hk,
         count(*) as invoice_lines,
-        cast(sum(profit.sales_amount) as numeric(18, 2)) as sales_amount,
-        cast(sum(profit.cost_amount) as numeric(18, 2)) as cost_amount,
-        cast(sum(profit.profit_amount) as numeric(18, 2)) as profit_amount,
+        cast(sum(profit.sales_amount) as numeric(31, 2)) as sales_amount,
+        cast(sum(profit.cost_amount) as numeric(31, 2)) as cost_amount,
+        cast(sum(profit.profit_amount) as numeric(31, 2)) as profit_amount,
         max(greatest(profit.load_dts, lines_now.load_dts)) as load_dts
     from {{ ref('bv_sat_invoice_line__profit') }} as profit
     inner join lines_now

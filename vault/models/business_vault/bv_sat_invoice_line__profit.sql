@@ -9,8 +9,8 @@ with lines_now as (
 amounts as (
     select
         lines_now.invoice_line_hk,
-        cast(details.extended_price - details.tax_amount as numeric(18, 2)) as sales_amount,
-        cast(details.line_profit as numeric(18, 2)) as profit_amount,
+        cast(details.extended_price - details.tax_amount as numeric(31, 2)) as sales_amount,
+        cast(details.line_profit as numeric(31, 2)) as profit_amount,
         lines_now.load_dts
     from lines_now
     inner join {{ ref('sat_invoice_line__details') }} as details
@@ -23,7 +23,7 @@ amounts as (
 select
     invoice_line_hk,
     sales_amount,
-    cast(sales_amount - profit_amount as numeric(18, 2)) as cost_amount,
+    cast(sales_amount - profit_amount as numeric(31, 2)) as cost_amount,
     profit_amount,
     {{ percent('profit_amount', 'sales_amount') }} as margin_percent,
     load_dts

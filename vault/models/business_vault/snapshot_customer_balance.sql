@@ -70,7 +70,7 @@ owed as (
         accounts.load_dts,
         accounts.customer_hk,
         count(*) as open_entries,
-        cast(sum(open_entries.outstanding_balance) as numeric(18, 2)) as balance,
+        cast(sum(open_entries.outstanding_balance) as numeric(31, 2)) as balance,
         cast(sum(
             if(
                 open_entries.outstanding_balance > 0
@@ -79,7 +79,7 @@ owed as (
                 open_entries.outstanding_balance,
                 0
             )
-        ) as numeric(18, 2)) as overdue_amount
+        ) as numeric(31, 2)) as overdue_amount
     from accounts
     inner join open_entries
         on
@@ -93,10 +93,10 @@ balances as (
         accounts.snapshot_date,
         accounts.load_dts,
         accounts.customer_hk,
-        cast(accounts.credit_limit as numeric(18, 2)) as credit_limit,
+        cast(accounts.credit_limit as numeric(31, 2)) as credit_limit,
         coalesce(owed.open_entries, 0) as open_entries,
-        coalesce(owed.balance, cast(0 as numeric(18, 2))) as balance,
-        coalesce(owed.overdue_amount, cast(0 as numeric(18, 2))) as overdue_amount
+        coalesce(owed.balance, cast(0 as numeric(31, 2))) as balance,
+        coalesce(owed.overdue_amount, cast(0 as numeric(31, 2))) as overdue_amount
     from accounts
     left join owed
         on

@@ -2,6 +2,8 @@
     Purchasing, business_rules section 9.1: effective stock = on hand + on order - needed; an item below its
     reorder level is filled up to its target, in whole outers rounded up (section 19, correction 3).
     An item is as the batch of the snapshot found it, its open lines too.
+
+    Quantities are added up and multiplied as NUMERIC. One that INT64 cannot hold is null.
 -#}
 with snapshots as (
     select
@@ -130,8 +132,8 @@ positions as (
         stock.reorder_level,
         stock.target_stock_level,
         stock.quantity_per_outer,
-        coalesce(on_order.open_outers, 0) * stock.quantity_per_outer as on_order_quantity,
-        coalesce(needed.needed_quantity, 0) as needed_quantity
+        coalesce(cast(on_order.open_outers as numeric), 0) * stock.quantity_per_outer as on_order_quantity,
+        coalesce(cast(needed.needed_quantity as numeric), 0) as needed_quantity
     from stock
     left join on_order
         on
@@ -154,29 +156,36 @@ needs as (
     select
         *,
         effective_quantity < reorder_level as is_reorder_needed,
-        (target_stock_level - effective_quantity) / nullif(quantity_per_outer, 0) as lacking_outers
+        target_stock_level - effective_quantity as lacking_quantity,
+        nullif(quantity_per_outer, 0) as outer_size
     from effective
 ),
 
 orders as (
     select
         *,
-        if(is_reorder_needed, cast(ceil(lacking_outers) as int64), 0) as outers_to_order
+        -- rounded up from whole numbers, as a quotient has nine decimals only
+        if(
+            is_reorder_needed,
+            div(lacking_quantity, outer_size)
+            + if(mod(lacking_quantity, outer_size) * sign(outer_size) > 0, 1, 0),
+            0
+        ) as outers_to_order
     from needs
 )
 
 select
     snapshot_date,
     stock_item_hk,
-    cast(quantity_on_hand as int64) as quantity_on_hand,
-    cast(on_order_quantity as int64) as on_order_quantity,
-    cast(needed_quantity as int64) as needed_quantity,
-    cast(effective_quantity as int64) as effective_quantity,
+    quantity_on_hand,
+    safe_cast(on_order_quantity as int64) as on_order_quantity,
+    safe_cast(needed_quantity as int64) as needed_quantity,
+    safe_cast(effective_quantity as int64) as effective_quantity,
     reorder_level,
     target_stock_level,
     is_reorder_needed,
-    outers_to_order,
-    outers_to_order * quantity_per_outer as quantity_to_order,
+    safe_cast(outers_to_order as int64) as outers_to_order,
+    safe_cast(outers_to_order * quantity_per_outer as int64) as quantity_to_order,
     {{ line_amount('quantity_on_hand', 'last_cost_price') }} as stock_value,
     load_dts
 from orders

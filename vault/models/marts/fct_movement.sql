@@ -11,7 +11,7 @@ movements as (
         details.stock_item_transaction_id,
         details.transaction_type_id,
         details.transaction_occurred_when,
-        cast(details.quantity as int64) as quantity,
+        details.quantity,
         details.stock_item_id,
         details.customer_id,
         details.supplier_id,
@@ -34,7 +34,7 @@ select
     movements.stock_item_transaction_id as wwi_stock_item_transaction_id,
     movements.invoice_id as wwi_invoice_id,
     movements.purchase_order_id as wwi_purchase_order_id,
-    movements.quantity,
+    cast(movements.quantity as numeric(18, 3)) as quantity,
     movements.is_deleted,
     batch.batch_id as lineage_key
 from movements

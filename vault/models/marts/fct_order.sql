@@ -105,7 +105,7 @@ select
     cast(amounts.tax_rate as numeric(18, 3)) as tax_rate,
     amounts.total_excluding_tax,
     amounts.tax_amount,
-    cast(amounts.total_excluding_tax + amounts.tax_amount as numeric(18, 2)) as total_including_tax,
+    cast(amounts.total_excluding_tax + amounts.tax_amount as numeric(31, 2)) as total_including_tax,
     amounts.is_deleted,
     batch.batch_id as lineage_key
 from amounts

@@ -98,7 +98,7 @@ select
     cast(invoice_lines.unit_price as numeric(18, 2)) as unit_price,
     cast(invoice_lines.tax_rate as numeric(18, 3)) as tax_rate,
     cast(
-        invoice_lines.extended_price - invoice_lines.tax_amount as numeric(18, 2)
+        invoice_lines.extended_price - invoice_lines.tax_amount as numeric(31, 2)
     ) as total_excluding_tax,
     cast(invoice_lines.tax_amount as numeric(18, 2)) as tax_amount,
     cast(invoice_lines.line_profit as numeric(18, 2)) as profit,
