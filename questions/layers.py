@@ -135,7 +135,9 @@ def _aggregate(select: Totals) -> str:
     cast(count(*) as {TOTAL}) as layer_value
 from ({select.rows})
 group by {DAY}"""
-    sums = {"rows": "count(*)"} | {name: f"coalesce(sum(cast({sql} as {TOTAL})), 0)" for name, sql in select.controls.items()}
+    sums = {"rows": "count(*)"} | {
+        name: f"coalesce(sum(cast({sql} as {TOTAL})), 0)" for name, sql in select.controls.items()
+    }
     structs = ", ".join(
         f"struct('{name}' as control, cast({sql} as {TOTAL}) as value)" for name, sql in sums.items()
     )

@@ -50,6 +50,7 @@ from bqemulator.api import middleware
 from bqemulator.api.routes import jobs, upload
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.cli import main
+from bqemulator.domain.errors import ValidationError
 from bqemulator.jobs import executor
 from bqemulator.sql import table_rewriter
 from bqemulator.sql.rewriter import information_schema
@@ -61,6 +62,8 @@ from sqlglot.expressions import core
 
 from ingestion.private import UMASK
 from sandbox.exact_numerics import calculate_exactly, refuse_wide_decimals
+from sandbox.exact_macros import BIGNUMERIC_SCALE
+from sandbox.exact_numerics import MOST_DIGITS, calculate_exactly
 from sandbox.information_schema import columns_as_json
 from sandbox.load_paths import plain_paths
 from sandbox.statement_threads import run_statements_beside
@@ -185,13 +188,25 @@ async def _pass_on(self: Any, scope: Any, receive: Any, send: Any) -> None:
     await self.app(scope, receive, send)
 
 
+def _refuse_wide_decimals(path: str) -> None:
+    """Raise ValidationError for a Parquet file whose decimals DuckDB would round."""
+    for field in pq.read_schema(path):
+        scale, precision = getattr(field.type, "scale", 0), getattr(field.type, "precision", 0)
+        if scale > BIGNUMERIC_SCALE - 1 or precision > MOST_DIGITS:
+            raise ValidationError(
+                f"column {field.name} of the Parquet file is decimal({precision}, {scale}). The local "
+                f"warehouse holds {MOST_DIGITS} digits, {BIGNUMERIC_SCALE - 1} of them after the point. "
+                "Load it as text."
+            )
+
+
 async def _load_and_count(project_id: str, job_id: str, config: dict[str, Any], ctx: Any) -> Any:
     """Execute a load job; for Parquet files, check their decimals and count their rows."""
     load = config["load"]
     is_parquet = load.get("sourceFormat") == "PARQUET"
     with plain_paths([executor._resolve_uri(uri, ctx) for uri in load["sourceUris"]]) as paths:
         for path in paths if is_parquet else ():
-            refuse_wide_decimals(path)
+            _refuse_wide_decimals(path)
         own = {**config, "load": {**load, "sourceUris": paths}}
         job = await _execute_load(project_id, job_id, own, ctx)
         result: dict[str, Any] = {"configuration": config}

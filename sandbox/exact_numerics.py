@@ -2,22 +2,20 @@
 
 DuckDB, under the emulator, takes a plain `decimal` for (18, 3), multiplies without rounding until the result
 overflows, and divides in binary floating point. Here a plain NUMERIC is (38, 9), and products, quotients,
-averages, casts and texts of NUMERIC follow GoogleSQL: nine digits after the point, rounded half away from zero.
+averages, casts and texts of NUMERIC follow GoogleSQL: nine digits after the point, rounded half away from
+zero. `pow`, `sqrt`, `ln` and other functions that are not rational stay binary floating point.
 
 BIGNUMERIC has up to 76 digits, a decimal of DuckDB at most 38. It is (38, 10) here: a value with more digits
 is an error.
 
-The types of operands are known to DuckDB only, so the work is done by DuckDB macros with an overload for each
-kind of number. DuckDB cannot choose an overload by an aggregate or a window function. For those a macro whose
-name ends in `_like` gets further arguments of the same types, which are never computed.
+Only DuckDB knows the types of operands, so macros of DuckDB do the work: `sandbox.exact_macros`.
 """
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-import pyarrow.parquet as pq
-from bqemulator.domain.errors import ValidationError
+import pyarrow as pa
 from bqemulator.jobs import executor
 from bqemulator.sql import parameters, rules
 from bqemulator.sql.rewriter import numeric_literals
@@ -32,14 +30,11 @@ from sqlglot import exp, parse_one
 from sqlglot.generators.bigquery import BigQueryGenerator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
+from sandbox.exact_macros import BIGNUMERIC, BIGNUMERIC_SCALE, NUMERIC, macro_statements
+
 # engine: numeric
-NUMERIC = "DECIMAL(38, 9)"
-BIGNUMERIC = "DECIMAL(38, 10)"
-BIGNUMERIC_SCALE = 10
 MOST_DIGITS = 38
-BEYOND_BIGNUMERIC = (
-    f"a BIGNUMERIC has more than {BIGNUMERIC_SCALE} digits after the point: the local warehouse cannot hold it"
-)
+BEYOND_BIGNUMERIC = f"The local warehouse holds {BIGNUMERIC_SCALE} digits after the point of a BIGNUMERIC."
 NANO = Decimal("1e-9")
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
@@ -64,102 +59,6 @@ OPERATORS: dict[type[exp.Expression], str] = {
 # Beside a NUMERIC, GoogleSQL takes a literal like 0.1 for NUMERIC; otherwise it is a FLOAT64.
 BESIDE_LITERALS = (exp.Add, exp.Sub, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
-_OPERANDS = f"[struct_pack(a := cast(a as {NUMERIC}), b := cast(b as {NUMERIC}))]"
-_ABSOLUTE = "struct_pack(a := x.a, b := x.b, n := abs(exact_unscaled(x.a)), d := abs(exact_unscaled(x.b)))"
-_SIGN = "case when (x.a < 0) <> (x.b < 0) then -1 else 1 end"
-# The four partial products of whole and fractional parts: none overflows unless the result does.
-_MULTIPLY = f"""list_transform({_OPERANDS}, lambda x:
-    cast(trunc(x.a) as decimal(38, 0)) * x.b
-    + cast(x.a - trunc(x.a) as decimal(9, 9)) * cast(trunc(x.b) as decimal(38, 0))
-    + cast(cast(x.a - trunc(x.a) as decimal(9, 9)) * cast(x.b - trunc(x.b) as decimal(9, 9)) as {NUMERIC})
-)[1]"""
-# Long division in whole billionths; Python's decimal where the divisor leaves no room for the remainder.
-_DIVIDE = f"""list_transform(list_transform({_OPERANDS}, lambda x: {_ABSOLUTE}), lambda x:
-    case
-        when x.d < 10000000000000000000000000000::hugeint then {_SIGN} * (
-            cast(x.n // x.d as decimal(38, 0))
-            + cast((x.n % x.d * 2000000000 + x.d) // (2 * x.d) as decimal(38, 0)) * 0.000000001::{NUMERIC}
-        )
-        else exact_long_division(x.a, x.b)
-    end
-)[1]"""
-_INT_DIVIDE = f"""list_transform(list_transform({_OPERANDS}, lambda x: {_ABSOLUTE}), lambda x:
-    cast({_SIGN} * (x.n // x.d) as {NUMERIC})
-)[1]"""
-
-
-WHOLE = ("bigint", "hugeint")
-Bodies = dict[tuple[str, ...], str]
-
-
-def _by_kind(native: str, decimal: str) -> Bodies:
-    """Return what an operation is for operands of any kind, floats, whole numbers and NUMERIC."""
-    whole = {(left, right): native for left in WHOLE for right in WHOLE}
-    return {("", ""): native, ("double", "double"): native, **whole, (NUMERIC, NUMERIC): decimal}
-
-
-# a whole number times a NUMERIC needs no rounding
-_WHOLE_TIMES = {
-    (NUMERIC, "bigint"): f"cast(a as {NUMERIC}) * cast(b as decimal(38, 0))",
-    ("bigint", NUMERIC): f"cast(a as decimal(38, 0)) * cast(b as {NUMERIC})",
-}
-BINARY = {
-    "exact_multiply": _by_kind("a * b", _MULTIPLY) | _WHOLE_TIMES,
-    "exact_divide": _by_kind("a / b", _DIVIDE),
-    "exact_int_divide": _by_kind("a // b", _INT_DIVIDE),
-}
-_TEXT_OF_FLOAT = "case when typeof(x) = 'DOUBLE' then printf('%.60f', x) else cast(x as varchar) end"
-# A float becomes NUMERIC by its exact binary value: whole and fractional part apart keep all digits
-_FLOAT = f"cast(cast(trunc(a) as decimal(38, 0)) + cast(a - trunc(a) as decimal(10, 9)) as {NUMERIC})"
-UNARY: dict[str, Bodies] = {
-    "exact_float": {(kind,): "a" for kind in ("", NUMERIC, *WHOLE)} | {("double",): _FLOAT},
-}
-MACROS = (
-    f"""create or replace temp macro exact_unscaled(x) as
-    cast(trunc(x) as hugeint) * 1000000000 + cast((x - trunc(x)) * 1000000000 as hugeint)""",
-    """create or replace temp macro exact_text(x) as case
-        when typeof(x) like 'DECIMAL%' and contains(cast(x as varchar), '.')
-        then rtrim(rtrim(cast(x as varchar), '0'), '.')
-        else cast(x as varchar)
-    end""",
-    rf"""create or replace temp macro exact_bignumeric(x, otherwise) as case
-        when regexp_matches({_TEXT_OF_FLOAT}, '\.\d{{{BIGNUMERIC_SCALE}}}\d*[1-9]|[eE]-') then otherwise
-        else cast(x as {BIGNUMERIC})
-    end""",
-)
-
-
-def _macro_statements() -> list[str]:
-    literals = {kind: "cast(digits as double)" for kind in ("", "double", *WHOLE)}
-    literals[NUMERIC] = f"cast(digits as {NUMERIC})"
-    beside = ", ".join(f"(beside {kind}, digits) as {body}" for kind, body in literals.items())
-    means = {kind: "mean" for kind in ("", "double", *WHOLE)} | {NUMERIC: "exact_divide_like(s, n, x, 1)"}
-    overloads = ", ".join(f"(s, n, mean, x {kind}) as {body}" for kind, body in means.items())
-    return [
-        *MACROS,
-        *(each for name, bodies in UNARY.items() for each in _overloaded(name, ("a",), bodies)),
-        *(each for name, bodies in BINARY.items() for each in _overloaded(name, ("a", "b"), bodies)),
-        f"create or replace temp macro exact_average {overloads}",
-        f"create or replace temp macro exact_literal {beside}",
-    ]
-
-
-def _overloaded(name: str, operands: tuple[str, ...], bodies: Bodies) -> list[str]:
-    """Return the statements for a macro and for its `_like`, which goes by the types of further arguments."""
-    own, like = [], []
-    for kinds, body in bodies.items():
-        own.append(f"({_typed(operands, kinds)}) as {body}")
-        likes = _typed(tuple(f"like_{each}" for each in operands), kinds)
-        like.append(f"({', '.join(operands)}, {likes}) as {body}")
-    return [
-        f"create or replace temp macro {name} {', '.join(own)}",
-        f"create or replace temp macro {name}_like {', '.join(like)}",
-    ]
-
-
-def _typed(names: tuple[str, ...], kinds: tuple[str, ...]) -> str:
-    return ", ".join(f"{name} {kind}" for name, kind in zip(names, kinds, strict=True))
-
 
 def _long_division(a: Decimal, b: Decimal) -> Decimal:
     return EXACT.quantize(EXACT.divide(a, b), NANO)
@@ -170,9 +69,12 @@ def _prepare_connection(self: DuckDBEngine) -> None:
     _apply_pragmas(self)
     if not self._started:  # a function of Python's is known to all connections
         self.connection.create_function(
-            "exact_long_division", _long_division, [NUMERIC, NUMERIC], NUMERIC  # type: ignore[list-item, arg-type]
+            "exact_long_division",
+            _long_division,
+            [NUMERIC, NUMERIC],
+            NUMERIC,
         )
-    for statement in _macro_statements():
+    for statement in macro_statements():
         self.connection.execute(statement)
 
 
@@ -189,13 +91,13 @@ def _like(operand: exp.Expression) -> exp.Expression:
     return operand.copy().transform(_without_aggregate)
 
 
-def _without_aggregate(node: exp.Expression) -> exp.Expression:
+def _without_aggregate(node: exp.Expression) -> exp.Expression:  # noqa: PLR0911 - a table of cases
     if isinstance(node, exp.Subquery):
         return node
     if isinstance(node, exp.Window) and isinstance(node.this, exp.CumeDist | exp.PercentRank):
         return exp.cast(exp.Literal.number(1), "double")
     if isinstance(node, exp.Window):
-        return _like(node.this) if isinstance(node.this, exp.AggFunc) else WHOLE_NUMBER.copy()
+        return _like(node.this) if node.find(exp.AggFunc) is node.this else WHOLE_NUMBER.copy()
     if isinstance(node, exp.Anonymous) and str(node.this).endswith("_like"):
         own, likes = str(node.this).removesuffix("_like"), node.expressions
         return exp.Anonymous(this=own, expressions=likes[len(likes) // 2 :])
@@ -273,8 +175,7 @@ class Text(TranslationRule):
     name = "EXACT_TEXT"
 
     def applies_to(self, node: exp.Expression) -> bool:
-        is_cast = isinstance(node, exp.Cast) and not isinstance(node.this, exp.Literal)
-        return is_cast and node.to.this in TEXTS
+        return isinstance(node, exp.Cast) and node.to.this in TEXTS and not isinstance(node.this, exp.Literal)
 
     def rewrite(self, node: exp.Expression) -> exp.Expression:
         return exp.Anonymous(this="exact_text", expressions=[node.this.copy()])
@@ -291,13 +192,19 @@ class Number(TranslationRule):
         return isinstance(node, exp.ParseNumeric | exp.ParseBignumeric)
 
     def rewrite(self, node: exp.Expression) -> exp.Expression:
-        kind = node.to if isinstance(node, exp.Cast) else exp.DataType.build(
-            NUMERIC if isinstance(node, exp.ParseNumeric) else BIGNUMERIC, dialect="duckdb"
+        kind = (
+            node.to
+            if isinstance(node, exp.Cast)
+            else exp.DataType.build(
+                NUMERIC if isinstance(node, exp.ParseNumeric) else BIGNUMERIC, dialect="duckdb"
+            )
         )
         is_safe = isinstance(node, exp.TryCast)
         if kind == exp.DataType.build(BIGNUMERIC, dialect="duckdb"):
             otherwise = exp.Null() if is_safe else _error(BEYOND_BIGNUMERIC)
-            number = exp.Anonymous(this="exact_bignumeric", expressions=[node.this.copy(), otherwise])
+            number: exp.Expression = exp.Anonymous(
+                this="exact_bignumeric", expressions=[node.this.copy(), otherwise]
+            )
         else:
             value = node.this.copy() if node.this.is_string else _call("exact_float", [node.this])
             if _is_float(node.this):  # its digits, not the binary value
@@ -315,6 +222,12 @@ def _sql_type(self: DuckDBGenerator, kind: exp.DataType) -> str:
     if kind.this in DECIMALS and not kind.expressions:
         return NUMERIC if kind.this == exp.DType.DECIMAL else BIGNUMERIC
     return str(_write_type(self, kind))
+
+
+def _in_brackets(self: DuckDBGenerator, operation: exp.Binary) -> str:
+    """Write a remainder or an integer quotient so that no operator beside it takes one operand."""
+    sql = self.binary(operation, "%" if isinstance(operation, exp.Mod) else "//")
+    return sql if isinstance(operation.parent, exp.Paren) else f"({sql})"
 
 
 def _bignumeric_literal(match: Any) -> str:
@@ -350,17 +263,6 @@ def _plain_text(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def refuse_wide_decimals(path: str) -> None:
-    """Raise ValidationError for a Parquet file whose decimals DuckDB would round."""
-    for field in pq.read_schema(path):
-        scale, precision = getattr(field.type, "scale", 0), getattr(field.type, "precision", 0)
-        if scale > BIGNUMERIC_SCALE - 1 or precision > MOST_DIGITS:
-            raise ValidationError(
-                f"column {field.name} of the Parquet file is decimal({precision}, {scale}): the local warehouse holds "
-                f"{MOST_DIGITS} digits, {BIGNUMERIC_SCALE - 1} of them after the point. Load it as text."
-            )
-
-
 _apply_pragmas = DuckDBEngine._apply_session_pragmas
 _write_type: Callable[..., Any] = DuckDBGenerator.TRANSFORMS[exp.DataType]
 _write_literal = numeric_literals._rewrite_bignumeric
@@ -375,14 +277,15 @@ def calculate_exactly() -> None:
     SQLTranslator._annotate_tree = staticmethod(lambda tree, schema: tree)  # type: ignore[method-assign]
     DuckDBEngine._apply_session_pragmas = _prepare_connection  # type: ignore[method-assign]
     DuckDBGenerator.TRANSFORMS[exp.DataType] = _sql_type
+    DuckDBGenerator.TRANSFORMS[exp.Mod] = DuckDBGenerator.TRANSFORMS[exp.IntDiv] = _in_brackets
     BigQueryGenerator.TRANSFORMS.pop(exp.Cast, None)  # it drops the digits of numeric(18, 2)
     numeric_literals._rewrite_bignumeric = _bignumeric_literal
     type_map._BQ_TO_DUCKDB["BIGNUMERIC"] = BIGNUMERIC
     parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = BIGNUMERIC
     types._SCALAR_MAP["BIGNUMERIC"] = BIGNUMERIC
     for runtime, prefix in ((SQLUDFRuntime, "SELECT "), (TableValuedRuntime, "")):
-        runtime.materialize = _with_typed_parameters(runtime.materialize, prefix)  # type: ignore[attr-defined]
+        setattr(runtime, "materialize", _with_typed_parameters(runtime.materialize, prefix))  # noqa: B010 - mypy
     arrow_bridge._BQ_TYPE_FORMATTERS = (
-        (arrow_bridge.pa.types.is_decimal, lambda value, _type, _field: _plain_text(value)),
+        (pa.types.is_decimal, lambda value, _type, _field: _plain_text(value)),
         *arrow_bridge._BQ_TYPE_FORMATTERS,
     )

@@ -7,7 +7,10 @@ from tests.googlesql.analyzer import RefusedError, _language, _options, _service
 
 
 def texts(sql: str) -> list[tuple[str | None, ...]]:
-    """Return the rows of a query, all of whose columns are STRING. Raises RefusedError with Google's message."""
+    """Return the rows of a query whose columns are all STRING.
+
+    Raises RefusedError with Google's message.
+    """
     builtin = zt.ZetaSQLBuiltinFunctionOptions(language_options=_language())
     catalog = zt.SimpleCatalog(name="reference", builtin_function_options=builtin)
     service = _service()
