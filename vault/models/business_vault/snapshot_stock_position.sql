@@ -132,7 +132,8 @@ positions as (
         stock.reorder_level,
         stock.target_stock_level,
         stock.quantity_per_outer,
-        coalesce(cast(on_order.open_outers as numeric), 0) * stock.quantity_per_outer as on_order_quantity,
+        coalesce(cast(on_order.open_outers as numeric), 0)
+        * stock.quantity_per_outer as on_order_quantity,
         coalesce(cast(needed.needed_quantity as numeric), 0) as needed_quantity
     from stock
     left join on_order
