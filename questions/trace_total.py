@@ -68,7 +68,7 @@ def made_of(  # noqa: PLR0913, PLR0917 - a sum, and where everything stands
         from_raw = raw_statement(settings, catalog, fact, source_keys, [measure])
         sums = query(
             client,
-            f"select sum({FORMULA}{measure}) as total from (\n{from_raw}\n)",
+            f"select sum(cast({FORMULA}{measure} as numeric)) as total from (\n{from_raw}\n)",
             timeout_s=settings.query_timeout_s,
         )
         computed += Decimal(sums[0]["total"] or 0) if sums else Decimal(0)
