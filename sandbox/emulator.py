@@ -61,7 +61,6 @@ from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
 
 from ingestion.private import UMASK
-from sandbox.exact_numerics import calculate_exactly, refuse_wide_decimals
 from sandbox.exact_macros import BIGNUMERIC_SCALE
 from sandbox.exact_numerics import MOST_DIGITS, calculate_exactly
 from sandbox.information_schema import columns_as_json
