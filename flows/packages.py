@@ -86,11 +86,7 @@ def origin(vault_dir: Path) -> str:
 
 def refuse_offline(settings: Settings, vault_dir: Path) -> None:
     """Raise PermanentError when the stand-ins would build a vault on BigQuery and nobody allowed it."""
-    if (
-        settings.target == "bigquery"
-        and not settings.allow_offline_packages
-        and origin(vault_dir) == "offline"
-    ):
+    if not settings.accepts_offline_packages and origin(vault_dir) == "offline":
         raise PermanentError(
             f"the dbt packages in {vault_dir / 'dbt_packages'} are the stand-ins of vault/offline, not "
             "AutomateDV and dbt-utils, and WWI_TARGET is bigquery. Nothing was built. Run `wwi deps --again` "

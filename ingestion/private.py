@@ -19,7 +19,7 @@ def keep_private(home: Path) -> None:
     """
     if "?" in str(home):
         raise PermanentError(
-            f"the folder {home} cannot be used: DuckDB and SQLite take what follows a `?` for options. "
+            f"the folder {home} cannot be used: databases take what follows a `?` in a path for options. "
             "Set WWI_HOME to a folder without `?` in its path."
         )
     os.umask(UMASK)

@@ -142,6 +142,11 @@ class Settings(BaseSettings):
         return None if self.personal_policy_tag == NO_TAG else self.personal_policy_tag
 
     @property
+    def accepts_offline_packages(self) -> bool:
+        """Whether the stand-ins of vault/offline may build the vault: only if asked for on BigQuery."""
+        return self.target == "local" or self.allow_offline_packages  # engine: packages
+
+    @property
     def project(self) -> str:
         """The project that holds the datasets. Raises PermanentError when the bigquery target names none."""
         if self.target == "local":

@@ -20,6 +20,11 @@ SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""))
 # everything that any library has to say, and then the work
 LOUDLY = "import logging, sys; logging.basicConfig(level=logging.DEBUG); "
 COMMAND = LOUDLY + "from flows.cli import main; main(sys.argv[1:])"
+FLOW = LOUDLY + (
+    "from flows.prefect_api import start_prefect_api; from ingestion.settings import Settings; "
+    "wait_until_ready = start_prefect_api(Settings(_env_file=None)); "
+    "from flows.daily import daily_load; wait_until_ready(); daily_load()"
+)
 BUILD = LOUDLY + (
     "from pathlib import Path; from flows import dbt; from ingestion.settings import Settings; "
     "dbt.build(Settings(_env_file=None), vault_dir=Path(sys.argv[1]))"
@@ -80,14 +85,15 @@ def test_a_failed_ingest_tells_no_password(
 def test_a_failed_flow_leaves_no_password_with_prefect(
     settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    done = run(COMMAND, "run", environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
+    """The flow itself fails: `wwi run` finds a wrong password before it starts Prefect."""
+    done = run(FLOW, environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
     assert done.returncode == 1
     contents = told(done, tmp_path)
     assert b"daily" in contents["prefect/prefect.db"] + contents.get("prefect/prefect.db-wal", b"")
     assert holding_the_password(contents) == []
 
 
-def test_dbt_writes_no_password_to_its_logs(
+def test_a_failed_build_leaves_no_password(
     settings: Settings, environment: dict[str, str], tmp_path: Path, project_root: Path
 ) -> None:
     project = tmp_path / "project"
@@ -97,7 +103,7 @@ def test_dbt_writes_no_password_to_its_logs(
     (project / "models" / "bad.sql").write_text("select no_such_column")
     done = run(BUILD, str(project), environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
     contents = told(done, tmp_path)
-    assert b"no_such_column" in contents["dbt/logs/dbt.log"]
+    assert b"no_such_column" in contents["stderr"]
     assert holding_the_password(contents) == []
 
 

@@ -24,7 +24,7 @@ events as (
     )) }}
 )
 
--- several pending batches may bring one event: the link keeps the first, the satellites keep each state
+-- several pending batches may bring one event: the link keeps the first
 select *
 from events
 where true
