@@ -26,5 +26,5 @@
             ) -%}
         {%- endfor -%}
     {%- endfor -%}
-    unnest([{{ structs | join(', ') }}])
+    [{{ structs | join(', ') }}]
 {%- endmacro %}

@@ -8,18 +8,20 @@
     {{ config(severity='warn') }}
 
     with judged as (
-        select *
+        select
+            {{ as_text(key) }} as row_key,
+            {{ judgements_of(values) }} as judgements
         from {{ model }}
         where {{ is_current(model) }}
     )
 
     select
-        {{ as_text(key) }} as row_key,
+        judged.row_key,
         judgement.column_name,
         judgement.value,
         judgement.expected
     from judged
-    cross join {{ judgements_of(values) }} as judgement
+    cross join unnest(judged.judgements) as judgement
     where not judgement.is_met
 
 {% endtest %}
