@@ -178,7 +178,9 @@ class Text(TranslationRule):
         return isinstance(node, exp.Cast) and node.to.this in TEXTS and not isinstance(node.this, exp.Literal)
 
     def rewrite(self, node: exp.Expression) -> exp.Expression:
-        return exp.Anonymous(this="exact_text", expressions=[node.this.copy()])
+        text = exp.Anonymous(this="exact_text", expressions=[node.this.copy()])
+        # a field of a struct in a correlated unnest loses its name if it is the call of a macro itself
+        return exp.cast(text, "varchar", dialect="duckdb")
 
 
 class Number(TranslationRule):

@@ -91,6 +91,14 @@ def test_a_window_function_gives_what_google_gives(ask: Ask, expression: str) ->
     assert found == expected
 
 
+def test_a_text_of_a_correlated_column_is_a_named_field(ask: Ask) -> None:
+    """DuckDB loses the name of a field that is the call of a macro itself."""
+    fields = "struct('x' as a, cast(x as string) as v)"
+    rows = f"(select x from {ROWS} where y < 5) cross join unnest([{fields}]) as j"
+    found, expected = both(ask, f"select j.v from {rows} order by 1")
+    assert found == expected == [("-2.123456789",), ("1.5",)]
+
+
 def number(dice: random.Random) -> str:
     digits = dice.randint(0, 10 ** dice.randint(0, 29) - 1)
     fraction = dice.choice(["", f".{dice.randint(0, 10 ** dice.randint(1, 9) - 1)}"])
