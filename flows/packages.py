@@ -46,7 +46,7 @@ def install(vault_dir: Path, packages_dir: Path | None, *, again: bool = False) 
     packages_dir: folder holding every name of PACKAGES; None asks the hub, then vault_dir/offline.
     What is installed stays while packages.yml, offline/ and packages_dir are unchanged, so that a closed
     network waits for the hub once only; `again` installs anew.
-    Raises WwiError when packages_dir lacks a package.
+    Raises WwiError when packages_dir lacks a package, or vault_dir cannot be written to.
     """
     target = vault_dir / "dbt_packages"
     wanted = _fingerprint(vault_dir, packages_dir)
@@ -55,7 +55,15 @@ def install(vault_dir: Path, packages_dir: Path | None, *, again: bool = False) 
         came_from, _, installed = note.read_text().partition("\n")
         if installed == wanted:
             return Installed(came_from, fresh=False)
-    with tempfile.TemporaryDirectory(dir=vault_dir, prefix=".dbt_packages-") as scratch:
+    try:
+        scratch_folder = tempfile.TemporaryDirectory(dir=vault_dir, prefix=".dbt_packages-")
+    except OSError as error:
+        raise PermanentError(
+            f"cannot install the dbt packages: the folder {vault_dir} is not writable ({error.strerror}). "
+            "Make it writable for this step, or run `wwi deps` there as a user who can write to it; "
+            "all other commands write below WWI_HOME only."
+        ) from error
+    with scratch_folder as scratch:
         came_from = _collect(vault_dir, packages_dir, Path(scratch))
         new = Path(scratch) / "dbt_packages"
         (new / ".origin").write_text(f"{came_from}\n{wanted}")

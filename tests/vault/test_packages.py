@@ -1,6 +1,8 @@
 """Installing the dbt packages: from a folder, or the project's own where the hub cannot be reached."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,18 @@ from flows.packages import PACKAGES, VAULT_DIR, install, origin, refuse_offline,
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 from metadata.errors import WwiError
+from sandbox.programs import server_user
+
+# as a user without rights where root runs the tests; that user need not reach the folder by its path
+INSTALL_WITHOUT_RIGHTS = """
+import os, sys
+from pathlib import Path
+from flows.packages import install
+os.chdir(sys.argv[1])
+if sys.argv[2:]:
+    os.setgroups([]), os.setegid(int(sys.argv[3])), os.seteuid(int(sys.argv[2]))
+install(Path("vault"), None)
+"""
 
 
 @pytest.fixture
@@ -123,3 +137,18 @@ def test_stand_ins_build_on_bigquery_only_where_it_is_allowed(vault: Path, folde
     as_originals(folder)
     install(vault, folder)
     refuse_offline(project, vault)
+
+
+def test_a_folder_that_cannot_be_written_is_named(vault: Path) -> None:
+    vault.parent.chmod(0o755)
+    for path in (vault, *vault.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    user = server_user()
+    ids = [str(user.pw_uid), str(user.pw_gid)] if user else []
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALL_WITHOUT_RIGHTS, str(vault.parent), *ids],
+        cwd=VAULT_DIR.parent, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    vault.chmod(0o755)
+    assert "the folder vault is not writable (Permission denied)" in done.stderr
+    assert "run `wwi deps` there as a user who can write to it" in done.stderr
