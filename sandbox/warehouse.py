@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 from ingestion import loopback
@@ -144,10 +145,13 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def install_extensions() -> None:
     """Put the wheels' DuckDB extensions where DuckDB looks for them. A no-op when they are there."""
-    from duckdb_extensions import import_extension  # noqa: PLC0415 - imports DuckDB, half a second
+    import duckdb  # noqa: PLC0415 - half a second
 
     for name in EXTENSIONS:
-        import_extension(name)
+        folder = resources.files(f"duckdb_extension_{name}") / "extensions" / f"v{duckdb.__version__}"
+        # not by import_extension of the wheels, which fails if the path has a quote
+        path = str(folder / f"{name}.duckdb_extension").replace("'", "''")
+        duckdb.execute(f"install '{path}'")
 
 
 def _tail(log: Path, lines: int = 12) -> str:

@@ -101,19 +101,24 @@ def test_programs_that_the_server_user_cannot_reach_are_copied(
 ) -> None:
     user = programs.server_user()
     assert user is not None
-    real = closed_parent / "real"
-    subprocess.run(["cp", "-r", str(programs.INSTALLED), str(real)], check=True)
-    monkeypatch.setattr(programs, "INSTALLED", real)
+    package = programs.INSTALLED.parent
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        subprocess.run(["cp", "-r", str(folder), str(closed_parent)], check=True)
+    monkeypatch.setattr(programs, "INSTALLED", closed_parent / package.name / programs.INSTALLED.name)
     monkeypatch.setattr(programs, "version", lambda _: f"test-{os.getpid()}")
     programs.server_programs.cache_clear()
     try:
         found = programs.server_programs()
         assert found.is_relative_to(user.pw_dir)
         assert programs._can_run(found)
+        initdb = subprocess.run([found / "initdb", "--version"], capture_output=True, check=True)
+        assert b"PostgreSQL" in initdb.stdout
         assert closed_parent.stat().st_mode & 0o777 == 0o700
     finally:
         programs.server_programs.cache_clear()
-        subprocess.run(["rm", "-rf", f"{user.pw_dir}/.cache/postgresql-test-{os.getpid()}"], check=True)
+        subprocess.run(
+            ["rm", "-rf", f"{user.pw_dir}/.cache/postgresql-test-{os.getpid()}-with-libraries"], check=True
+        )
 
 
 def test_a_folder_that_the_databases_cannot_name_is_refused(tmp_path: Path) -> None:
