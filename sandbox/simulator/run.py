@@ -116,7 +116,6 @@ def _open(connection: psycopg.Connection, parameters: Parameters, start: date) -
     connection.execute(f"set statement_timeout = '{STATEMENT_TIMEOUT}'".encode())
     # nobody waits behind a table that the simulator waits for
     connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
-    connection.execute("set synchronous_commit = off")
     memory.lock(connection)
     with connection.transaction():
         create_schema(connection, catalog)
