@@ -49,6 +49,7 @@ COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 DECIMALS = (exp.DType.DECIMAL, exp.DType.BIGDECIMAL)
 NUMBERS = ("INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC")
 TEXTS = (exp.DType.TEXT, exp.DType.VARCHAR)
+PARAMETER = "exact_parameter"
 WHOLE_NUMBER = exp.cast(exp.Literal.number(1), "bigint")
 OPERATORS: dict[type[exp.Expression], str] = {
     exp.Mul: "exact_multiply",
@@ -215,6 +216,19 @@ class Number(TranslationRule):
         return exp.Try(this=number) if is_safe else number
 
 
+class Parameter(TranslationRule):
+    """A parameter of a function, with its type: DuckDB's own cast, which takes whatever it is called with."""
+
+    name = "EXACT_PARAMETER"
+
+    def applies_to(self, node: exp.Expression) -> bool:
+        return isinstance(node, exp.Anonymous) and str(node.this).lower() == PARAMETER
+
+    def rewrite(self, node: exp.Expression) -> exp.Expression:
+        column, kind = node.expressions
+        return exp.cast(column.copy(), kind.name, dialect="bigquery")
+
+
 def _error(message: str) -> exp.Expression:
     return exp.Anonymous(this="error", expressions=[exp.Literal.string(message)])
 
@@ -252,7 +266,8 @@ def _with_typed_parameters(materialize: Callable[..., None], prefix: str) -> Cal
             tree = parse_one(prefix + routine.definition_body, read="bigquery")
             for column in list(tree.find_all(exp.Column)):
                 if column.name.lower() in numbers and not column.table:
-                    column.replace(exp.cast(column.copy(), numbers[column.name.lower()], dialect="bigquery"))
+                    kind = exp.Literal.string(numbers[column.name.lower()])
+                    column.replace(exp.Anonymous(this=PARAMETER, expressions=[column.copy(), kind]))
             body = tree.sql(dialect="bigquery").removeprefix(prefix)
             routine = routine.model_copy(update={"definition_body": body})
         materialize(self, routine, engine)
@@ -273,7 +288,7 @@ _write_literal = numeric_literals._rewrite_bignumeric
 def calculate_exactly() -> None:
     """Have the emulator in this process calculate with NUMERIC and BIGNUMERIC as said above."""
     rules._REGISTRY[:] = [
-        Operator, Average, Number, *(each for each in rules._REGISTRY if each not in REPLACED), Text
+        Operator, Average, Number, Parameter, *(each for each in rules._REGISTRY if each not in REPLACED), Text
     ]  # fmt: skip
     executor._translator._rules = rules.get_all_rules()  # made when its module was imported
     SQLTranslator._annotate_tree = staticmethod(lambda tree, schema: tree)  # type: ignore[method-assign]
