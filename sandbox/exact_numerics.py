@@ -288,8 +288,13 @@ _write_literal = numeric_literals._rewrite_bignumeric
 def calculate_exactly() -> None:
     """Have the emulator in this process calculate with NUMERIC and BIGNUMERIC as said above."""
     rules._REGISTRY[:] = [
-        Operator, Average, Number, Parameter, *(each for each in rules._REGISTRY if each not in REPLACED), Text
-    ]  # fmt: skip
+        Operator,
+        Average,
+        Number,
+        Parameter,
+        *(each for each in rules._REGISTRY if each not in REPLACED),
+        Text,
+    ]
     executor._translator._rules = rules.get_all_rules()  # made when its module was imported
     SQLTranslator._annotate_tree = staticmethod(lambda tree, schema: tree)  # type: ignore[method-assign]
     DuckDBEngine._apply_session_pragmas = _prepare_connection  # type: ignore[method-assign]
