@@ -180,8 +180,9 @@ def test_the_way_of_every_line_from_purchase_to_pay(business: Business) -> None:
         left join {rv}.hub_purchase_order as purchase on bridge.purchase_order_hk = purchase.purchase_order_hk
         left join {rv}.hub_supplier as supplier on bridge.supplier_hk = supplier.supplier_hk
         left join {rv}.hub_stock_item as item on bridge.stock_item_hk = item.stock_item_hk
-        left join {rv}.nh_link_stock_movement as movement
-            on bridge.stock_movement_hk = movement.stock_movement_hk
+        left join (
+            select distinct stock_movement_hk, stock_item_transaction_id from {rv}.sat_stock_movement__details
+        ) as movement on bridge.stock_movement_hk = movement.stock_movement_hk
         left join {rv}.hub_supplier_transaction as entry
             on bridge.supplier_transaction_hk = entry.supplier_transaction_hk
         left join {rv}.hub_supplier_transaction as payment

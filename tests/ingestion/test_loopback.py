@@ -45,7 +45,7 @@ LIBPQ = {
     "PGREQUIREPEER": "nobody",
     "PGTARGETSESSIONATTRS": "standby",
     "PGLOADBALANCEHOSTS": "nonsense",
-    "PGOPTIONS": "-c search_path=nowhere -c nonsense=1",
+    "PGOPTIONS": "-c search_path=nowhere -c wwi.reached=yes -c nonsense=1",
     "PGAPPNAME": "not ours",
     "PGCLIENTENCODING": "LATIN1",
     "PGTZ": "Asia/Tokyo",
@@ -119,8 +119,8 @@ def test_the_local_services_are_reached_whatever_the_environment_says(
     assert warehouse.answers(address["url"], address["project"])
     assert bigquery.query(bigquery.connect(services), "select 1 as one") == [{"one": 1}]
     with postgres.connect(services) as connection:
-        row = connection.execute("select current_user, current_setting('search_path')").fetchone()
-        assert row == (local_source.READER, '"$user", public')
+        row = connection.execute("select current_user, current_setting('wwi.reached', true)").fetchone()
+        assert row == (local_source.READER, None)
     assert simulation.simulate(services, days=1, scale=0.01).order_lines >= 0
     assert local_source.psql(services, ["-c", "select 1"]) == 0
     assert os.environ["PGHOST"] == LIBPQ["PGHOST"]
@@ -142,9 +142,9 @@ def test_the_local_source_starts_and_stops_whatever_the_environment_says(
 def test_libpq_variables_reach_a_source_that_is_given(
     settings: Settings, source_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PGOPTIONS", "-c search_path=wanted")
+    monkeypatch.setenv("PGOPTIONS", "-c wwi.reached=yes")
     with postgres.connect(settings) as connection:
-        assert connection.execute("show search_path").fetchone() == ("wanted",)
+        assert connection.execute("show wwi.reached").fetchone() == ("yes",)
     monkeypatch.setenv("PGSERVICE", "unknown")
     with pytest.raises((PermanentError, TransientError)):
         postgres.connect(settings)

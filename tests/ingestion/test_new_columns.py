@@ -109,7 +109,7 @@ def test_with_another_type_it_stops_the_load(loaded: World) -> None:
     [
         ("remark txid_snapshot", "the type has no BigQuery type here|types that metadata/spec.py knows"),
         ('"Remark" text', "only names of small letters"),
-        ("load_dts text", "columns of that name"),
+        ("load_dts text", "something else by that name"),
     ],
 )
 def test_what_cannot_be_loaded_is_noted_with_the_reason(loaded: World, definition: str, why: str) -> None:

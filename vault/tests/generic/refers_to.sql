@@ -8,7 +8,7 @@
 
     {% for reference in references %}
         select
-            {{ as_text('child.' ~ key) }} as row_key,
+            {{ as_text('child.' ~ adapter.quote(key)) }} as row_key,
             '{{ reference.column }}' as column_name,
             {{ as_text('child.' ~ reference.column) }} as value,
             'in {{ reference.to.identifier }}' as expected
