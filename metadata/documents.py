@@ -11,7 +11,7 @@ A row of ours that breaks one stops the run; whatever the source may lawfully ho
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -149,26 +149,34 @@ def _references(model: LinkModel | EventLinkModel, key: str, plan: Plan) -> list
     if structural:
         tests.append({"refers_to": {"arguments": {"key": number, **_listed(structural)}}})
     if of_the_source:
-        name, arguments = f"{model.name}_has_known_parents", _parents(model, key, number, of_the_source, plan)
-        tests.append({"known_parents": {"name": name, "arguments": arguments}})
+        status = next(each for each in plan.satellites if each.stage == f"{model.stage}__{naming.STATUS}")
+        shared: Entry = {"key": key, "number": number, "status": f"ref('{status.name}')"}
+        for name, arguments in _parents(model, of_the_source, plan):
+            test = {"name": f"{name}_has_known_parents", "arguments": shared | arguments}
+            tests.append({"known_parents": test})
     return tests
 
 
 def _parents(
-    model: LinkModel | EventLinkModel, key: str, number: str, references: list[Reference], plan: Plan
-) -> Entry:
-    """The arguments of `known_parents`: a link holds hash keys, the satellite of an event the numbers."""
-    satellites = {each.stage: each for each in plan.satellites if each.parent == model.name}
-    status = next(each for each in plan.satellites if each.stage == f"{model.stage}__{naming.STATUS}")
-    arguments: Entry = {"key": key, "number": number, "status": f"ref('{status.name}')"}
+    model: LinkModel | EventLinkModel, references: list[Reference], plan: Plan
+) -> Iterator[tuple[str, Entry]]:
+    """Return name and arguments of each test: a link holds hash keys, the satellites of an event numbers.
+
+    A reference in the key of an event is in no satellite and not tested.
+    """
+    satellites = [each for each in plan.satellites if each.parent == model.name and each.stage == model.stage]
     if isinstance(model, LinkModel):
-        arguments["effectivity"] = f"ref('{satellites[model.stage].name}')"
-        return arguments | _listed(references)
+        yield model.name, {"effectivity": f"ref('{satellites[0].name}')", **_listed(references)}
+        return
     hub_keys = {hub.name: hub.key[0].name for hub in plan.hubs}
     columns = {role.hash_key: role.column.name for role in model.roles}
-    arguments["details"] = f"ref('{satellites[model.stage].name}')"
-    listed = _listed((columns[column], hub, hub_keys[hub]) for column, hub, _ in references)
-    return arguments | {"references": listed["references"]}
+    numbers = [(columns[column], hub, hub_keys[hub]) for column, hub, _ in references]
+    for satellite in satellites:
+        held = {field.name for field in satellite.payload}
+        found = [reference for reference in numbers if reference[0] in held]
+        if found:
+            listed = _listed(found)["references"]
+            yield satellite.name, {"details": f"ref('{satellite.name}')", "references": listed}
 
 
 def _listed(references: Iterable[Reference]) -> Entry:
