@@ -340,7 +340,7 @@ def _failure_text(report: BuildReport) -> str:
     lines += [f"  {failure}" for failure in report.failures[:SHOWN_FAILURES]]
     if count > SHOWN_FAILURES:
         lines.append(f"  and {count - SHOWN_FAILURES} more")
-    return "\n".join([*lines, "Mend the cause and run again: what is built already stays as it is."])
+    return "\n".join([*lines, "Fix the cause and run again; models that were already built are kept."])
 
 
 @contextmanager
