@@ -2,6 +2,6 @@
 
 import decimal
 
-# NUMERIC has 38 digits and sums of it more; Python rounds to 28 unless it is told otherwise, in every thread.
+# NUMERIC has 38 digits and sums of it more; Python rounds to 28 by default, in every thread.
 decimal.DefaultContext.prec = 100
 decimal.getcontext().prec = 100

@@ -51,7 +51,7 @@ SCHEMA = re.compile(r'"?(?:bqemulator"?\.)?"?wwi-local__(?P<dataset>\w+)"?\.')
 FUNCTION = re.compile(r"\b(?:bqemu_(\w+?)(?:_unicode)?)(?=\W|$)", re.IGNORECASE)
 
 _NAME = r"[\"'](?P<name>[^\"']*)[\"']"
-# what the engine says -> what a person is told; the first that is found counts
+# what the engine says -> what a person reads; the first match counts counts
 MESSAGES = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), text)
     for pattern, text in (

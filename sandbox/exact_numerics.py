@@ -57,7 +57,7 @@ OPERATORS: dict[type[exp.Expression], str] = {
     exp.Div: "exact_divide",
     exp.IntDiv: "exact_int_divide",
 }
-# Beside a NUMERIC, GoogleSQL takes a literal like 0.1 for NUMERIC; otherwise it is a FLOAT64.
+# Next to a NUMERIC, GoogleSQL takes a literal like 0.1 for NUMERIC; otherwise it is a FLOAT64.
 BESIDE_LITERALS = (exp.Add, exp.Sub, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
@@ -115,7 +115,7 @@ def _without_aggregate(node: exp.Expression) -> exp.Expression:  # noqa: PLR0911
 
 
 class Operator(TranslationRule):
-    """`a * b`, `a / b` and `div(a, b)`, exact for NUMERIC; and a literal beside a NUMERIC."""
+    """`a * b`, `a / b` and `div(a, b)`, exact for NUMERIC; and a literal next to a NUMERIC."""
 
     name = "EXACT_OPERATOR"
 
@@ -140,7 +140,7 @@ def _is_float(node: exp.Expression) -> bool:
 
 
 def _beside(operand: exp.Expression, other: exp.Expression) -> exp.Expression:
-    """Return a float literal as a number of the type that it has beside the other operand."""
+    """Return a float literal as a number of the type that it has next to the other operand."""
     if not _is_float(operand):
         return operand
     text = exp.Literal.string(operand.sql("duckdb").replace(" ", ""))
@@ -241,7 +241,7 @@ def _sql_type(self: DuckDBGenerator, kind: exp.DataType) -> str:
 
 
 def _in_brackets(self: DuckDBGenerator, operation: exp.Binary) -> str:
-    """Write a remainder or an integer quotient so that no operator beside it takes one operand."""
+    """Write a remainder or an integer quotient so that no operator next to it takes one operand."""
     sql = self.binary(operation, "%" if isinstance(operation, exp.Mod) else "//")
     return sql if isinstance(operation.parent, exp.Paren) else f"({sql})"
 

@@ -58,7 +58,7 @@ def test_a_table_that_is_locked_is_named_with_who_locks_it(
 def test_the_wait_for_all_tables_together_is_limited(
     settings: Settings, other: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """lock_timeout alone counts for each table anew."""
+    """lock_timeout alone starts again for each table."""
     monkeypatch.setitem(source_session.LIMITS, "lock_timeout", ("'60s'", 12))
     other.execute("lock table shop.visits in access exclusive mode")
     with (

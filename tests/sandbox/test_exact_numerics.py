@@ -35,7 +35,7 @@ ROWS = f"""unnest([struct(numeric '1.5' as x, 3 as y), struct(numeric '-2.123456
 
 
 def listed(section: str) -> list[str]:
-    """Return the expressions of a section of the file beside this one."""
+    """Return the expressions of a section of the file next to this one."""
     text = Path(__file__).with_name("exact_numerics.txt").read_text()
     return text.partition(f"# {section}\n")[2].partition("\n\n")[0].splitlines()
 
