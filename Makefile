@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # each has a Postgres and an emulator of its own, about 2 GB; three, for on two cores one of two often waits
 WORKERS ?= 3
+# another project's modules and warnings; `wwi` drops them, too (wwi_command.py)
+unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONDEVMODE PYTHONOPTIMIZE PYTHONINSPECT
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

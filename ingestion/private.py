@@ -17,6 +17,7 @@ def keep_private(home: Path) -> None:
     What is in `home` already, from an earlier version or made with other permissions, is closed, too; so is
     the folder itself if nothing else is in it. Raises PermanentError for a folder that cannot be a home.
     """
+    check_writable(home)
     if "?" in str(home):
         raise PermanentError(
             f"the folder {home} cannot be used: databases take what follows a `?` in a path for options. "
@@ -32,6 +33,18 @@ def keep_private(home: Path) -> None:
             if _close(path) and path.is_dir():
                 for below in path.rglob("*"):
                     _close(below)
+
+
+def check_writable(home: Path) -> None:
+    """Raise PermanentError when nothing can be written to the folder, or when it cannot be created."""
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    if not existing.is_dir() or os.access(existing, os.W_OK | os.X_OK):
+        return  # a file in place of a folder is named by the system's own error
+    is_read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+    reason = "its file system is read-only" if is_read_only else "permission denied"
+    raise PermanentError(
+        f"cannot write to the folder {home}: {reason}. Set WWI_HOME to a folder that can be written to."
+    )
 
 
 def _close(path: Path) -> bool:

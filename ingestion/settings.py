@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import PermanentError
+from ingestion.private import check_writable
 from ingestion.variables import absolute_path, check_variables, wrong_values
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -183,6 +184,7 @@ class Settings(BaseSettings):
             return self.source_dsn
         address = _read_address(self.home, "source")
         if address is None:
+            check_writable(self.home)
             raise PermanentError(
                 f"no source: WWI_SOURCE_DSN is not set and no local source runs under {self.home}. "
                 "Run `wwi source up` or set WWI_SOURCE_DSN."
@@ -198,6 +200,7 @@ class Settings(BaseSettings):
             return self.warehouse_url
         address = _read_address(self.home, "warehouse")
         if address is None:
+            check_writable(self.home)
             raise PermanentError(
                 f"no warehouse: none runs under {self.home}. "
                 "Run `wwi warehouse up`, or set WWI_TARGET=bigquery and WWI_BIGQUERY_PROJECT."

@@ -42,7 +42,8 @@ def _parts() -> Iterator[str]:
     yield (
         "All other variables of dbt (`DBT_`) and Prefect (`PREFECT_`) are ignored, also those in files of "
         "the current folder (`.env`, `prefect.toml`, `pyproject.toml`): what another project left behind "
-        "must not change a load. A warning names them."
+        "must not change a load. A warning names them. `wwi` also ignores `PYTHONPATH`, `PYTHONWARNINGS` and "
+        "other variables that change what Python runs."
     )
     yield markdown.table(
         ("variable", "what it is"),
