@@ -17,6 +17,7 @@ import yaml
 from google.cloud.bigquery import Client
 
 from flows import packages
+from flows.dbt_messages import MESSAGE_LENGTH, shorten
 from flows.scope import Plan
 from ingestion import builds, test_failures
 from ingestion.settings import PROJECT_ROOT, Settings
@@ -30,7 +31,6 @@ PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery")
 PROJECT_FILES = ("*.sql", "*.yml", "*.csv", "*.py")
 NOT_OF_THE_PROJECT = {"target", "logs", "offline"}
 FAILED = ("error", "fail", "runtime error")
-MESSAGE_LENGTH = 300
 
 
 def begin(
@@ -139,7 +139,7 @@ def node_of(result: Any) -> builds.Node:
         bytes_billed=_number(told.get("bytes_billed")),
         seconds=round(float(result.execution_time), 3),
         failing_rows=_number(getattr(result, "failures", None)) if kind in {"test", "unit_test"} else None,
-        message=" ".join((result.message or "").split())[:MESSAGE_LENGTH] if status in FAILED else None,
+        message=shorten(result.message or "") if status in FAILED else None,
     )
 
 

@@ -21,10 +21,12 @@ from google.cloud.bigquery import Client
 
 from flows import build_record, scope
 from flows.clock import wait_for_batches
+from flows.dbt_messages import plain_messages, shorten
 from flows.environment import dbt_variables
 from flows.node_retry import node_retries
 from flows.packages import refuse_offline
 from flows.scope import Scope
+from flows.selection import STRICT, nothing_selected, selection_error
 from ingestion.bigquery import connect, connection_variables
 from ingestion.errors import PermanentError, TransientError
 from ingestion.lease import hold, interrupter
@@ -33,7 +35,6 @@ from ingestion.private import keep_private
 from ingestion.rebuilds import refuse_open_swap
 from ingestion.settings import PROJECT_ROOT, Settings
 from ingestion.test_failures import FailingRow
-from metadata.errors import did_you_mean
 from metadata.naming import RAW_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -41,22 +42,13 @@ nodes_logger = logging.getLogger(f"{__name__}.nodes")
 
 VAULT_DIR = PROJECT_ROOT / "vault"
 TARGET = Path("dbt") / "target"
+MANIFEST = "manifest.json"
 # what dbt has parsed holds for one prefix: a rebuild would have the next build parse everything again
 REBUILD_TARGET = Path("dbt") / "rebuild"
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 SELDOM = (50_000, 20, 50)  # thresholds of the garbage collector, 700, 10 and 10 by default
 SHOWN_FAILURES = 5
 SHOWN_ROWS = 3
-MESSAGE_LENGTH = 300
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-NOISE = (
-    "Database Error in",
-    "Compilation Error in",
-    "Runtime Error in",
-    "compiled code at",
-    "> in ",
-    "> called by ",
-)
 LOST_CONNECTION = re.compile(
     r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
     r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b"
@@ -141,19 +133,8 @@ def build(  # noqa: PLR0913 - what to build, how, and from where
     arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
     report = run(arguments, settings, vault_dir, _invoke, whole=whole, raw_prefix=raw_prefix)
     if select and not (report.models_passed or report.tests_passed or report.warned):
-        raise nothing_selected(select)
+        raise nothing_selected(select, settings.home / TARGET / MANIFEST)
     return report
-
-
-def nothing_selected(select: Sequence[str]) -> PermanentError:
-    """The error of a selection that matches nothing, with the models that have nearly such a name."""
-    known = [path.stem for path in VAULT_DIR.glob("models/**/*.sql")]
-    hints = [did_you_mean(each.strip("+@0123456789"), known) for each in select]
-    near = " ".join(hint for hint in dict.fromkeys(hints) if not hint.startswith("Known"))
-    return PermanentError(
-        f"no model or test matches --select {' '.join(select)}. {near or 'Name a model.'} A folder such as "
-        "marts and +model, a model with all it needs, can be named, too."
-    )
 
 
 def build_arguments(
@@ -169,6 +150,7 @@ def build_arguments(
         *selection,
         *([] if unit_tests else WITHOUT_UNIT_TESTS),
         *(["--full-refresh"] if full_refresh else []),
+        *(STRICT if select else []),
     ]
 
 
@@ -320,13 +302,6 @@ def _first_rows(test: str, failing: Sequence[FailingRow]) -> str:
     return f". {'; '.join(rows[:SHOWN_ROWS])}{more}" if rows else ""
 
 
-def shorten(message: str) -> str:
-    """Return dbt's message as one line, without the headings and file names that dbt puts around it."""
-    lines = [line.strip() for line in COLOURS.sub("", message).splitlines()]
-    reason = " ".join(line for line in lines if line and not line.startswith(NOISE)) or message.strip()
-    return reason if len(reason) <= MESSAGE_LENGTH else f"{reason[: MESSAGE_LENGTH - 4]} ..."
-
-
 def _layer(node: Any) -> str:
     """The folder under models/ that is the node's dataset; what is no model counts by its kind."""
     is_model = node.resource_type == "model" and len(node.fqn) > 1
@@ -350,7 +325,7 @@ def _environment(settings: Settings, vault_dir: Path, raw_prefix: str | None = N
         raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
     keep_private(settings.home)
     refuse_offline(settings, vault_dir)
-    with dbt_variables(dbt_environment(settings, raw_prefix)):
+    with dbt_variables(dbt_environment(settings, raw_prefix)), plain_messages():
         yield
 
 
@@ -380,7 +355,8 @@ def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
         outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
     raise_if_stopped(outcome)
     if outcome.exception is not None:
-        raise start_error(outcome.exception) from outcome.exception
+        error = selection_error(str(outcome.exception), settings.home / TARGET / MANIFEST)
+        raise error or start_error(outcome.exception) from outcome.exception
     return node_results(outcome)
 
 

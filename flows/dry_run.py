@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import dbt
+from flows.selection import nothing_selected
 from ingestion.bigquery import connect
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
@@ -33,7 +34,7 @@ def dry_run(
     arguments = dbt.build_arguments(select, full_refresh=full_refresh)
     cost = _cost(settings, arguments, vault_dir, whole=whole)
     if select and not cost.estimates:
-        raise dbt.nothing_selected(select)
+        raise nothing_selected(select, settings.home / dbt.TARGET / dbt.MANIFEST)
     return cost
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import dbt
+from flows.dbt_messages import shorten
 from ingestion.errors import PermanentError
 from ingestion.settings import Settings
 
@@ -47,7 +48,7 @@ def write_docs(
     made = dbt.document(settings, select, vault_dir)
     catalogue = json.loads((made / CATALOGUE).read_text(encoding="utf-8"))
     if catalogue["errors"]:
-        raise PermanentError(f"dbt could not read the tables: {dbt.shorten(' '.join(catalogue['errors']))}")
+        raise PermanentError(f"dbt could not read the tables: {shorten(' '.join(catalogue['errors']))}")
     tables = len(catalogue["nodes"]) + len(catalogue["sources"])
     if not tables:
         raise PermanentError("there are no tables to describe yet: run `wwi run` first.")

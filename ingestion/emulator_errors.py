@@ -126,7 +126,7 @@ MESSAGES = tuple(
         ),
         (r"Unclosed string literal|Error tokenizing", "Syntax error: a string or a comment is not closed."),
         (
-            r"(?P<what>INTERNAL Error|FATAL Error|database has been invalidated)",
+            r"(?P<what>(?-i:INTERNAL Error|FATAL Error)|database has been invalidated)",
             "The local warehouse failed. Run `wwi warehouse down`, `wwi warehouse up` and try again.",
         ),
     )

@@ -22,7 +22,8 @@ from questions.rejected import RejectedValues, standing
 class BatchState:
     """One batch of the ledger. `is_in_vault`: a build has loaded it; `applied_dts` is the source's clock.
 
-    `rejected`: values of its rows that BigQuery cannot hold.
+    `rows_read`: rows that were added to raw, all rows of a table that was read whole. `rows_changed`: those
+    of them that are new or differ from what raw held. `rejected`: values that BigQuery cannot hold.
     """
 
     batch_id: int
@@ -31,7 +32,8 @@ class BatchState:
     applied_dts: datetime | None
     seconds: float | None
     tables: int
-    rows_upserted: int
+    rows_read: int
+    rows_changed: int
     rows_deleted: int
     is_in_vault: bool
     error: str | None
@@ -40,12 +42,13 @@ class BatchState:
 
 @dataclass(frozen=True)
 class TableState:
-    """The last load of one table, and the last one that brought a change."""
+    """The last load of one table, with rows as in BatchState, and the load time of the last that changed it."""
 
     table: str
     batch_id: int
     mode: str
-    rows_upserted: int
+    rows_read: int
+    rows_changed: int
     rows_deleted: int
     changed_at: datetime | None
 
@@ -179,7 +182,8 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
             select
                 batch_id,
                 count(*) as tables,
-                sum(rows_upserted) as rows_upserted,
+                sum(rows_read) as rows_read,
+                sum(coalesce(rows_changed, rows_upserted)) as rows_changed,
                 sum(rows_deleted) as rows_deleted
             from {ledger.table_name(settings, "table_loads")}
             group by batch_id
@@ -199,7 +203,8 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
             batches.applied_dts,
             timestamp_diff(batches.finished_at, batches.started_at, millisecond) / 1000 as seconds,
             coalesce(loads.tables, 0) as tables,
-            coalesce(loads.rows_upserted, 0) as rows_upserted,
+            coalesce(loads.rows_read, 0) as rows_read,
+            coalesce(loads.rows_changed, 0) as rows_changed,
             coalesce(loads.rows_deleted, 0) as rows_deleted,
             batches.batch_id in (
                 select batch_id from {ledger.table_name(settings, "vault_loads")}
@@ -223,30 +228,36 @@ def _tables(client: bigquery.Client, settings: Settings) -> tuple[TableState, ..
         client,
         settings,
         f"""
-        with loads as (
+        with counted as (
             select
-                table_loads.table_name,
-                table_loads.batch_id,
-                table_loads.mode,
-                table_loads.rows_upserted,
-                table_loads.rows_deleted,
-                max(
-                    if(table_loads.rows_upserted + table_loads.rows_deleted > 0, batches.load_dts, null)
-                ) over (partition by table_loads.table_name) as changed_at,
-                row_number() over (
-                    partition by table_loads.table_name
-                    order by table_loads.batch_id desc
-                ) as age
-            from {ledger.table_name(settings, "table_loads")} as table_loads
+                *,
+                coalesce(rows_changed, rows_upserted) as changed
+            from {ledger.table_name(settings, "table_loads")}
+        ),
+
+        loads as (
+            select
+                counted.table_name,
+                counted.batch_id,
+                counted.mode,
+                counted.rows_read,
+                counted.changed,
+                counted.rows_deleted,
+                max(if(counted.changed + counted.rows_deleted > 0, batches.load_dts, null))
+                    over (partition by counted.table_name) as changed_at,
+                row_number() over (partition by counted.table_name order by counted.batch_id desc) as age
+            from counted
             inner join {ledger.table_name(settings, "batches")} as batches
-                on table_loads.batch_id = batches.batch_id
-            where table_loads.batch_id in ({ledger.completed(settings)})
+                on counted.batch_id = batches.batch_id
+            where counted.batch_id in ({ledger.completed(settings)})
         )
+
         select
             table_name as `table`,
             batch_id,
             mode,
-            coalesce(rows_upserted, 0) as rows_upserted,
+            coalesce(rows_read, 0) as rows_read,
+            coalesce(changed, 0) as rows_changed,
             coalesce(rows_deleted, 0) as rows_deleted,
             changed_at
         from loads

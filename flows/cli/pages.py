@@ -194,19 +194,19 @@ def show_status(found: Status) -> None:
         )
     print_table(
         "batches",
-        ("batch", "status", "source's clock", "seconds", "tables", "loaded", "deleted", "rejected",
-         "in vault", "error"),
+        ("batch", "status", "source's clock", "seconds", "tables", "read", "changed", "deleted",
+         "rejected", "in vault", "error"),
         (
-            (b.batch_id, b.status, b.applied_dts, _tenths(b.seconds), b.tables, b.rows_upserted,
-             b.rows_deleted, b.rejected, b.is_in_vault, b.error)
+            (b.batch_id, b.status, b.applied_dts, _tenths(b.seconds), b.tables, b.rows_read,
+             b.rows_changed, b.rows_deleted, b.rejected, b.is_in_vault, b.error)
             for b in found.batches
         ),
     )  # fmt: skip
     print_table(
         "tables",
-        ("table", "batch", "mode", "loaded", "deleted", "last load (UTC)"),
+        ("table", "batch", "mode", "read", "changed", "deleted", "last change (UTC)"),
         (
-            (t.table, t.batch_id, t.mode, t.rows_upserted, t.rows_deleted,
+            (t.table, t.batch_id, t.mode, t.rows_read, t.rows_changed, t.rows_deleted,
              f"{t.changed_at:%Y-%m-%d %H:%M:%S}" if t.changed_at else "")
             for t in found.tables
         ),

@@ -7,8 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,49 +16,7 @@ import typer.main
 
 from flows.cli import app, main, output
 from ingestion.settings import Settings
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left: its exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def wwi(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process."""
-
-    def run(*arguments: str) -> Outcome:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        printed = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
-
-    return run
-
-
-@pytest.fixture
-def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment that names an empty home and nothing else."""
-    for name in [name for name in os.environ if name.startswith("WWI_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("WWI_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def local(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An environment that names the running services."""
-    monkeypatch.setenv("WWI_HOME", str(settings.home))
-    monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
-    monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
-    return settings
+from tests.flows.conftest import Run
 
 
 def without_idle_zeros(text: str) -> str:
@@ -181,7 +138,7 @@ class TestOnTheWarehouse:
     """Commands that ask a running warehouse."""
 
     def test_a_wrong_dsn_is_named_without_its_password(
-        self, wwi: Run, local: Settings, monkeypatch: pytest.MonkeyPatch
+        self, wwi: Run, running: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("WWI_SOURCE_DSN", "postgresql://reader:hidden@127.0.0.1:9/wwi")
         shown = wwi("ingest")
@@ -191,7 +148,7 @@ class TestOnTheWarehouse:
         assert "Traceback" not in shown.err
 
     def test_psql_asks_the_local_source_as_its_owner_and_hands_on_its_exit_code(
-        self, local: Settings, capfd: pytest.CaptureFixture[str]
+        self, running: Settings, capfd: pytest.CaptureFixture[str]
     ) -> None:
         with pytest.raises(SystemExit) as ended:
             main(["source", "psql", "--no-psqlrc", "-At", "-c", "select current_user, 6 * 7"])
@@ -200,7 +157,7 @@ class TestOnTheWarehouse:
             main(["source", "psql", "-v", "ON_ERROR_STOP=1", "-c", "select nothing"])
         assert ended.value.code == 1
 
-    def test_a_query_prints_a_table_json_or_csv(self, wwi: Run, local: Settings) -> None:
+    def test_a_query_prints_a_table_json_or_csv(self, wwi: Run, running: Settings) -> None:
         sql = (
             "select 1 as id, numeric '1.25' as price, cast(null as string) as note, date '2013-01-01' as day "
             "union all select 2, numeric '20.75', 'a, \"b\"', date '2013-01-02' order by id"
@@ -211,30 +168,30 @@ class TestOnTheWarehouse:
         assert json.loads(as_json)[0] == {"id": 1, "price": "1.25", "note": None, "day": "2013-01-01"}
         assert "price" in wwi("query", sql).out
 
-    def test_a_long_answer_is_cut_and_says_so(self, wwi: Run, local: Settings) -> None:
+    def test_a_long_answer_is_cut_and_says_so(self, wwi: Run, running: Settings) -> None:
         shown = wwi("query", "select n from unnest([1, 2, 3]) as n", "--format", "csv", "--limit", "2")
         assert shown.out.splitlines() == ["n", "1", "2"]
         assert "2 of 3 rows" in shown.err
 
-    def test_a_wrong_statement_is_answered_in_the_engines_words(self, wwi: Run, local: Settings) -> None:
+    def test_a_wrong_statement_is_answered_in_the_engines_words(self, wwi: Run, running: Settings) -> None:
         shown = wwi("query", "select * from wwi_nowhere.nothing")
         assert shown.code == 1
         assert "wwi_nowhere" in shown.err
         assert "Traceback" not in shown.err
 
-    def test_before_the_first_load_status_says_what_to_run(self, wwi: Run, local: Settings) -> None:
+    def test_before_the_first_load_status_says_what_to_run(self, wwi: Run, running: Settings) -> None:
         shown = wwi("status")
         assert (shown.code, "wwi run" in shown.out) == (0, True)
         assert json.loads(wwi("status", "--json").out)["batches"] == []
 
-    def test_before_the_first_load_there_is_nothing_to_reconcile(self, wwi: Run, local: Settings) -> None:
+    def test_before_the_first_load_there_is_nothing_to_reconcile(self, wwi: Run, running: Settings) -> None:
         shown = wwi("reconcile")
         assert shown.code == 1
         assert "wwi run" in shown.err
 
     @pytest.mark.local("a real project has no address of ours")
-    def test_the_address_of_the_warehouse_is_all_that_url_prints(self, wwi: Run, local: Settings) -> None:
-        assert wwi("warehouse", "url").out.strip() == local.resolve_warehouse_url()
+    def test_the_address_of_the_warehouse_is_all_that_url_prints(self, wwi: Run, running: Settings) -> None:
+        assert wwi("warehouse", "url").out.strip() == running.resolve_warehouse_url()
 
 
 def test_broken_metadata_stop_a_command_with_file_key_and_mend(project_root: Path, tmp_path: Path) -> None:

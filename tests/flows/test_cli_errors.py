@@ -3,16 +3,13 @@
 import json
 import os
 import socket
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from google.cloud.bigquery import Client
 
-from flows.cli import main
 from flows.cli.at_work import check_no_run
 from flows.cli.json_errors import wants_json
 from flows.prefect_api import start_serving_api
@@ -21,6 +18,7 @@ from ingestion.lease import hold
 from ingestion.settings import Settings
 from metadata.errors import WwiError
 from sandbox import postgres, warehouse
+from tests.flows.conftest import Run
 
 
 def end_leases_of_other_tests(client: Client) -> None:
@@ -32,49 +30,6 @@ def end_leases_of_other_tests(client: Client) -> None:
                 client,
                 f"update {dataset.dataset_id}.leases set expires_at = current_timestamp() where true",
             )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left: its exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def wwi(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process."""
-
-    def run(*arguments: str) -> Outcome:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        printed = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
-
-    return run
-
-
-@pytest.fixture
-def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment that names an empty home and nothing else."""
-    for name in [name for name in os.environ if name.startswith("WWI_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("WWI_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def empty(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An environment that names running services which hold nothing."""
-    monkeypatch.setenv("WWI_HOME", str(settings.home))
-    monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
-    monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
-    return settings
 
 
 WITH_JSON = [
@@ -249,31 +204,31 @@ class TestOnEmptyServices:
         ids=" ".join,
     )
     def test_a_question_to_an_empty_warehouse_says_what_to_run(
-        self, command: list[str], wwi: Run, empty: Settings
+        self, command: list[str], wwi: Run, running: Settings
     ) -> None:
         shown = wwi(*command)
         assert (shown.code, shown.out) == (1, "")
         assert "wwi run" in shown.err
         assert "Traceback" not in shown.err
 
-    def test_a_query_of_a_layer_that_is_not_built_says_what_to_run(self, wwi: Run, empty: Settings) -> None:
-        shown = wwi("query", f"select * from {empty.dataset('marts')}.fct_sale")
+    def test_a_query_of_a_layer_that_is_not_built_says_what_to_run(self, wwi: Run, running: Settings) -> None:
+        shown = wwi("query", f"select * from {running.dataset('marts')}.fct_sale")
         assert (shown.code, shown.out) == (1, "")
         assert "wwi run" in shown.err
 
     @pytest.mark.parametrize("command", ["run", "ingest"])
     def test_a_source_without_tables_is_named_before_anything_starts(
-        self, command: str, wwi: Run, empty: Settings
+        self, command: str, wwi: Run, running: Settings
     ) -> None:
         shown = wwi(command)
         assert (shown.code, shown.out) == (1, "")
         assert "the source is empty" in shown.err
         assert "wwi source simulate" in shown.err
         assert len(shown.err.splitlines()) < 5
-        assert not (empty.home / "prefect").exists()
+        assert not (running.home / "prefect").exists()
 
     def test_a_source_with_tables_and_without_rows_is_empty_too(
-        self, wwi: Run, empty: Settings, source_dsn: str
+        self, wwi: Run, running: Settings, source_dsn: str
     ) -> None:
         with psycopg.connect(source_dsn, autocommit=True) as admin:
             admin.execute("create schema application")
@@ -286,18 +241,18 @@ class TestOnEmptyServices:
     @pytest.mark.local("a real project is not stopped")
     @pytest.mark.parametrize("service", ["source", "warehouse"])
     def test_a_service_is_not_stopped_while_a_run_uses_it(
-        self, service: str, wwi: Run, empty: Settings, monkeypatch: pytest.MonkeyPatch
+        self, service: str, wwi: Run, running: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("WWI_SOURCE_DSN")
-        local = empty.model_copy(update={"source_dsn": None})
-        end_leases_of_other_tests(connect(empty))
+        local = running.model_copy(update={"source_dsn": None})
+        end_leases_of_other_tests(connect(running))
         check_no_run(local, service, force=False)
-        with hold(connect(empty), empty, "ingest"):
+        with hold(connect(running), running, "ingest"):
             for command in ("down", "reset"):
                 shown = wwi(service, command)
                 assert (shown.code, shown.out) == (1, "")
                 assert f"process {os.getpid()}" in shown.err
                 assert "--force" in shown.err
             check_no_run(local, service, force=True)
-        assert postgres.up(empty)["pid"]
-        assert warehouse.answers(empty.resolve_warehouse_url(), empty.project)
+        assert postgres.up(running)["pid"]
+        assert warehouse.answers(running.resolve_warehouse_url(), running.project)

@@ -8,31 +8,12 @@ from typing import Any
 
 import pytest
 
-from flows import build_record, dbt, scope
+from flows import build_record, dbt, dbt_messages, scope
 from flows.node_retry import node_retries
 from ingestion.bigquery import connect, query
 from ingestion.errors import PermanentError, TransientError
 from ingestion.settings import Settings
 from tests.loopback import Json, listening
-
-PROJECT = """
-name: tiny
-version: 0.1.0
-config-version: 2
-profile: wwi
-flags: {send_anonymous_usage_stats: false}
-models: {tiny: {+materialized: table}}
-"""
-TESTED = """
-version: 2
-models:
-  - name: good
-    columns:
-      - name: id
-        data_tests:
-          - unique
-          - accepted_values: {arguments: {values: [1]}}
-"""
 
 
 def node_result(kind: str, status: str, message: str = "", layer: str = "marts", seconds: float = 1.0) -> Any:
@@ -89,8 +70,8 @@ def test_the_reason_is_one_line_without_dbts_wrapping() -> None:
         "  Name \x1b[4mzip\x1b[0m not found\n  at [3:1]\n"
         "  compiled code at /somewhere/bad.sql"
     )
-    assert dbt.shorten(message) == "Name zip not found at [3:1]"
-    assert len(dbt.shorten("x" * 1000)) == dbt.MESSAGE_LENGTH
+    assert dbt_messages.shorten(message) == "Name zip not found at [3:1]"
+    assert len(dbt_messages.shorten("x" * 1000)) == dbt_messages.MESSAGE_LENGTH
 
 
 def test_dbt_is_told_the_settings_and_no_password(tmp_path: Path) -> None:
@@ -106,26 +87,6 @@ def test_dbt_is_told_the_settings_and_no_password(tmp_path: Path) -> None:
     assert made["WWI_DATASET_PREFIX"] == "other"
     assert made["WWI_WAREHOUSE_URL"] == "http://127.0.0.1:1"
     assert not any("hidden" in value for value in made.values())
-
-
-@pytest.fixture
-def project(tmp_path: Path, project_root: Path) -> Path:
-    """A dbt project of one table with two tests, on the vault's own profile."""
-    folder = tmp_path / "tiny"
-    models = folder / "models" / "marts"
-    models.mkdir(parents=True)
-    (folder / "dbt_project.yml").write_text(PROJECT)
-    (folder / "profiles.yml").write_text((project_root / "vault" / "profiles.yml").read_text())
-    (models / "good.sql").write_text("select 1 as id")
-    (models / "good.yml").write_text(TESTED)
-    return folder
-
-
-@pytest.fixture
-def tiny(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings with dbt's state of this test alone."""
-    (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
-    return settings.model_copy(update={"home": tmp_path})
 
 
 @pytest.mark.services

@@ -111,6 +111,7 @@ def test_an_unknown_table_is_named_with_the_nearest(
     [
         "Unrecognized name: order_idd; Did you mean order_id? at [1:8]",
         'Syntax error: Unexpected identifier "selec" at [1:1]',
+        "An internal error occurred and the request could not be completed. Error: 80324028",
         "Access Denied: Table p:d.t: User does not have permission to query table p:d.t.",
     ],
 )

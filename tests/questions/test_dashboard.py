@@ -250,7 +250,7 @@ def test_an_empty_star_says_so(browser: str, tmp_path: Path) -> None:
 
 
 def test_the_state_of_the_platform_stands_on_top() -> None:
-    batch = BatchState(7, "completed", NOW, NOW.replace(tzinfo=None), 1.0, 31, 5, 0, False, None)
+    batch = BatchState(7, "completed", NOW, NOW.replace(tzinfo=None), 1.0, 31, 5, 5, 0, False, None)
     fine = html.unescape(page(NOTHING, Status(NOW, (batch,), (), NOW, 0), NOW))
     assert "Business to Jan 5, 2026 12:00" in fine
     assert "batch 7, loaded 2026-01-05 12:00 UTC" in fine

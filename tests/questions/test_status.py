@@ -1,10 +1,12 @@
 """What the ledger says of the platform's state, on a real warehouse."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
+from flows.cli.output import print_json
 from flows.cli.pages import show_status
 from ingestion.bigquery import connect, execute
 from ingestion.layout import ensure_layout
@@ -26,9 +28,10 @@ insert into {audit}.batches (batch_id, load_dts, applied_dts, status, started_at
     timestamp '2026-01-03 00:00:00+00', timestamp '2026-01-03 00:00:02+00', null),
 (4, timestamp '2026-01-04 00:00:00+00', datetime '2013-01-04 23:59:59', 'extracting',
     timestamp '2026-01-04 00:00:00+00', null, null);
-insert into {audit}.table_loads (batch_id, table_name, mode, rows_upserted, rows_deleted) values
-(1, 'sales.orders', 'full', 10, 0), (1, 'sales.customers', 'full', 5, 0),
-(3, 'sales.orders', 'incremental', 2, 1), (3, 'sales.customers', 'incremental', 0, 0);
+insert into {audit}.table_loads
+(batch_id, table_name, mode, rows_read, rows_upserted, rows_changed, rows_deleted) values
+(1, 'sales.orders', 'full', 10, 10, null, 0), (1, 'sales.customers', 'full', 5, 5, null, 0),
+(3, 'sales.orders', 'incremental', 2, 2, null, 1), (3, 'sales.customers', 'full', 5, 5, 0, 0);
 insert into {audit}.vault_loads (batch_id) values (1);
 insert into {audit}.schema_changes (batch_id, table_name, column_name, change, source_type, reason) values
 (1, 'sales.orders', 'channel', 'new column, not loaded', 'text', 'the login may not read it'),
@@ -62,7 +65,7 @@ def test_the_newest_batches_come_first_with_what_they_brought(loaded: Settings, 
     found = status(loaded, catalog, batches=3, now=NOW)
     assert [batch.batch_id for batch in found.batches] == [4, 3, 2]
     third = found.batches[1]
-    assert (third.tables, third.rows_upserted, third.rows_deleted) == (2, 2, 1)
+    assert (third.tables, third.rows_read, third.rows_changed, third.rows_deleted) == (2, 7, 2, 1)
     assert (third.seconds, third.applied_dts) == (2.0, datetime(2013, 1, 3, 23, 59, 59))
     assert found.batches[2].error == "lost"
 
@@ -83,9 +86,25 @@ def test_what_waits_and_what_was_left_over_is_named(loaded: Settings, catalog: C
 @pytest.mark.services
 def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings, catalog: Catalog) -> None:
     customers, orders = status(loaded, catalog, now=NOW).tables
-    assert (customers.table, customers.batch_id, customers.mode) == ("sales.customers", 3, "incremental")
+    assert (customers.table, customers.batch_id, customers.mode) == ("sales.customers", 3, "full")
+    assert (customers.rows_read, customers.rows_changed, orders.rows_read, orders.rows_changed) == (5, 0, 2, 2)
     assert customers.changed_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert orders.changed_at == datetime(2026, 1, 3, tzinfo=UTC)
+
+
+@pytest.mark.services
+def test_rows_that_were_read_again_without_a_change_are_told_apart(
+    loaded: Settings, catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the tables that a person reads and in JSON."""
+    found = status(loaded, catalog, now=NOW)
+    show_status(found)
+    shown = capsys.readouterr().out
+    assert shown.count("read") == shown.count("changed") == 2
+    assert "loaded " not in shown.replace("new column, loaded ", "")
+    print_json(found)
+    batch = json.loads(capsys.readouterr().out)["batches"][1]
+    assert (batch["batch_id"], batch["rows_read"], batch["rows_changed"]) == (3, 7, 2)
 
 
 @pytest.mark.services
@@ -106,7 +125,7 @@ def test_before_the_first_load_there_is_nothing(empty: Settings, catalog: Catalo
 
 
 def test_a_void_batch_neither_waits_nor_is_open() -> None:
-    void = BatchState(2, "void", NOW, None, None, 0, 0, 0, False, "lost")
+    void = BatchState(2, "void", NOW, None, None, 0, 0, 0, 0, False, "lost")
     found = Status(NOW, (void,), ())
     assert (found.waiting, found.open, found.loaded_to) == ((), (), None)
 

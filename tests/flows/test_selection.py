@@ -1,0 +1,94 @@
+"""A part of `--select` that matches nothing stops the build before it begins, with near names of its kind."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from google.api_core.exceptions import NotFound
+
+from flows import dbt
+from flows.dry_run import dry_run
+from ingestion.bigquery import connect
+from ingestion.errors import PermanentError
+from ingestion.settings import Settings
+
+pytestmark = pytest.mark.services
+
+YAML = """
+version: 2
+sources: [{name: shop, schema: nowhere, tables: [{name: orders}]}]
+models:
+  - {name: first, config: {tags: [daily]}}
+  - {name: second, config: {tags: [daily, weekly]}, columns: [{name: id, data_tests: [not_null]}]}
+"""
+Build = Callable[..., set[str]]
+
+
+@pytest.fixture
+def chain(project: Path) -> Path:
+    """A dbt project of good, first and second, of which each reads the one before."""
+    marts = project / "models" / "marts"
+    (marts / "first.sql").write_text("select id from {{ ref('good') }}")
+    (marts / "second.sql").write_text("select id from {{ ref('first') }}")
+    (marts / "more.yml").write_text(YAML)
+    return project
+
+
+@pytest.fixture
+def build(tiny: Settings, chain: Path) -> Build:
+    """Builds a selection, and returns the tables that it made."""
+    own = tiny.model_copy(update={"dataset_prefix": f"{tiny.dataset_prefix}_built"})
+
+    def made(*select: str) -> set[str]:
+        dbt.build(own, select=select, vault_dir=chain)
+        built = tables(own)
+        connect(own).delete_dataset(own.dataset_prefix, delete_contents=True, timeout=30)
+        return built
+
+    return made
+
+
+def tables(settings: Settings) -> set[str]:
+    """The tables in the dataset of the models; none where there is no such dataset."""
+    try:
+        return {each.table_id for each in connect(settings).list_tables(settings.dataset_prefix, timeout=30)}
+    except NotFound:
+        return set()
+
+
+SELECTED = [
+    (["good", "first"], {"good", "first"}),
+    (["good+1", "source:shop.orders"], {"good", "first"}),
+    (["@first"], {"good", "first", "second"}),
+    (["+tag:daily,+tag:weekly", "tiny.marts.goo*"], {"good", "first", "second"}),
+    (["models/marts/good.sql", "file:first.sql"], {"good", "first"}),
+    (["path:models/marts", "config.materialized:table", "+test_name:not_null"], {"good", "first", "second"}),
+]
+UNMATCHED = [
+    (["good", "frist"], r"matches --select frist\. Nothing was built\. Did you mean 'first'\?"),
+    (["2+secnd+", "good"], r"matches --select 2\+secnd\+\. .* Did you mean 'second'\?"),
+    (["good", "@frist"], r"matches --select @frist\. .* Did you mean 'first'\?"),
+    (["good", "mart"], r"matches --select mart\. .* Did you mean 'marts'\?"),
+    (["good", "tag:dayly"], r"matches --select tag:dayly\. .* Did you mean 'tag:daily'\?"),
+    (["good", "tag:nosuch"], r"Known here: tag:daily, tag:weekly\."),
+    (["good", "source:shop.ordrs+"], r"Did you mean 'source:shop\.orders'\?"),
+    (["good", "path:models/mart"], r"Did you mean 'path:models/marts'\?"),
+    (["good", "config.materialized:tabel"], r"Did you mean 'config\.materialized:table'\?"),
+    (["good", "first,tag:weekly"], r"matches --select first,tag:weekly\. Nothing was built\. A model"),
+    (["good", "good,frist"], r"matches --select good,frist\. .* Did you mean 'first'\?"),
+    (["good", "tga:daily"], r"'tga:' is no method of dbt\. Did you mean 'tag'\?"),
+]
+
+
+def test_everything_that_dbt_can_select_is_built(build: Build) -> None:
+    assert [build(*select) for select, _ in SELECTED] == [expected for _, expected in SELECTED]
+
+
+def test_one_name_among_others_that_matches_nothing_is_an_error(tiny: Settings, chain: Path) -> None:
+    own = tiny.model_copy(update={"dataset_prefix": f"{tiny.dataset_prefix}_selected"})
+    for select, said in UNMATCHED:
+        with pytest.raises(PermanentError, match=said):
+            dbt.build(own, select=select, vault_dir=chain)
+    with pytest.raises(PermanentError, match="matches --select frist"):
+        dry_run(own, select=["good", "frist"], vault_dir=chain)
+    assert tables(own) == set()
