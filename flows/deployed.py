@@ -20,6 +20,7 @@ from prefect.states import Completed
 from flows import tasks
 from flows.daily import build_and_prove
 from flows.notify import tell_failure
+from flows.preflight import empty_source
 from flows.report import rebuild_markdown, unchanged_markdown
 from flows.timing import timed
 from flows.turn import SKIPPED, superseded
@@ -105,6 +106,10 @@ def _load(
         return Completed(name=SKIPPED, message=reason)
     with _run("daily-load") as settings:
         catalog = load_catalog()
+        if empty := empty_source(settings, catalog):
+            # nothing failed, and the next run may find the same: nobody is notified each time
+            tasks.summarise("daily-load", "nothing loaded", f"# nothing loaded\n\n{empty}")
+            return Completed(name=SKIPPED, message=str(empty))
         seconds: dict[str, float] = {}
         with timed("ingest", seconds):
             batch = tasks.ingest(

@@ -38,6 +38,20 @@ def check_ready(settings: Settings, catalog: Catalog) -> None:
         raise PermanentError("\n".join(map(str, errors)))
 
 
+def empty_source(settings: Settings, catalog: Catalog) -> str | None:
+    """Return why there is nothing to load yet; None otherwise.
+
+    None also where a service does not answer: the load that follows tries again and names it.
+    """
+    try:
+        check_ready(settings, catalog)
+    except EmptySourceError as error:
+        return str(error)
+    except WwiError:
+        return None
+    return None
+
+
 class EmptySourceError(PermanentError):
     """The source has none of the tables, or no row in any of them."""
 

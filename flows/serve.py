@@ -14,8 +14,10 @@ import threading
 from types import FrameType
 
 from flows.prefect_api import start_serving_api
+from flows.preflight import empty_source
 from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.errors import WwiError
+from metadata.load import load_catalog
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ def register(settings: Settings, *, port: int = USUAL_PORT) -> str:
     logger.info("registering the deployments of %s ...", DEFINITION.name)
     _make_pool()
     _deploy()
+    if empty := empty_source(settings, load_catalog()):
+        logger.warning("%s Until then each scheduled load is skipped.", empty)
     return os.environ["PREFECT_API_URL"].removesuffix("/api")
 
 

@@ -42,7 +42,7 @@ class BatchState:
 
 @dataclass(frozen=True)
 class TableState:
-    """The last load of one table, with rows as in BatchState, and the load time of the last that changed it."""
+    """The last load of one table, with rows as in BatchState, and when a load last changed it."""
 
     table: str
     batch_id: int

@@ -87,7 +87,8 @@ def test_what_waits_and_what_was_left_over_is_named(loaded: Settings, catalog: C
 def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings, catalog: Catalog) -> None:
     customers, orders = status(loaded, catalog, now=NOW).tables
     assert (customers.table, customers.batch_id, customers.mode) == ("sales.customers", 3, "full")
-    assert (customers.rows_read, customers.rows_changed, orders.rows_read, orders.rows_changed) == (5, 0, 2, 2)
+    assert (customers.rows_read, customers.rows_changed) == (5, 0)
+    assert (orders.rows_read, orders.rows_changed) == (2, 2)
     assert customers.changed_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert orders.changed_at == datetime(2026, 1, 3, tzinfo=UTC)
 
