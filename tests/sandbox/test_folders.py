@@ -137,3 +137,19 @@ def test_commands_close_what_they_make(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_prefects_server_closes_what_it_makes(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    start = "from flows.prefect_api import start_prefect_api; from ingestion.settings import Settings; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{start} start_prefect_api(Settings())()"],
+        env={name: value for name, value in os.environ.items() if not name.startswith(("WWI_", "PREFECT_"))}
+        | {"WWI_HOME": str(home)},
+        umask=0, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (home / "prefect" / "prefect.db").exists()
+    assert open_to_others(home) == []
