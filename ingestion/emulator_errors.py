@@ -113,6 +113,11 @@ MESSAGES = tuple(
             r"Values were not provided for the following prepared statement parameters",
             "The SQL contains a query parameter (@name or ?), which has no value. Write the value itself.",
         ),
+        (
+            r"Macro exact_\w+\(\) has multiple overloads",
+            "The local warehouse cannot multiply, divide or average columns inside a correlated UNNEST. "
+            "Compute the value in the select list of a subquery first.",
+        ),
         (r"aggregate function calls cannot be nested", "An aggregate function cannot contain another one."),
         (r"WHERE clause cannot contain (?P<what>[a-z ]+)", "WHERE cannot contain {what}."),
         (

@@ -61,6 +61,10 @@ FAULTS = [
     ("select error('my words')", r"my words"),
     ("select * from unnest(1)", r"UNNEST"),
     ("select cast(1 as nosuchtype)", r"[Ss]yntax error"),
+    (
+        "select j.v from (select numeric '1.5' as x) cross join unnest([struct(1 as a, x * x as v)]) as j",
+        r"cannot multiply.* inside a correlated UNNEST",
+    ),
     ("selec 1", r"[Ss]yntax error"),
     ("select (1", r"[Ss]yntax error"),
     ("select 'abc", r"not closed"),
