@@ -33,12 +33,12 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@touch $@
 
 deps: $(INSTALLED) ## Install the dbt packages: from the hub, or the offline ones where it cannot be reached
-	@$(BIN)/python -m flows.packages
+	@$(BIN)/python -m transform.packages
 
 generate: setup ## Write the staging and raw-vault models, the Holistics models, and the pages of docs/
-	@$(BIN)/python -m metadata.generate
-	@$(BIN)/python -m ingestion.type_page
-	@$(BIN)/python -m flows.reference
+	@$(BIN)/python -m metadata.codegen
+	@$(BIN)/python -m cli.reference.types
+	@$(BIN)/python -m cli.reference
 
 lint: setup ## Style, types, layering, SQL style, generated files current
 	@$(BIN)/ruff check .
@@ -50,8 +50,8 @@ lint: setup ## Style, types, layering, SQL style, generated files current
 	@$(BIN)/mypy
 .lint-rest:
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/python -m metadata.generate --check
-	@$(BIN)/python -m flows.reference --check
+	@$(BIN)/python -m metadata.codegen --check
+	@$(BIN)/python -m cli.reference --check
 .lint-sql:
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
 

@@ -24,6 +24,6 @@ def main() -> None:
         del os.environ[name]
     if found:  # this interpreter and the child processes of `wwi` have read them, or would read them
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    from flows.cli import process  # noqa: PLC0415 - only now is `flows` ours
+    from cli import process  # noqa: PLC0415 - only now is `flows` ours
 
     process.main()

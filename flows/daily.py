@@ -6,15 +6,15 @@ Importing this module imports Prefect, which reads its settings from the environ
 
 from prefect import flow
 
+from audit.reconciliation import ReconciliationError
+from config.settings import Settings
+from config.timing import timed
 from flows import tasks
 from flows.report import DailyReport
-from flows.timing import timed
 from ingestion.report import BatchReport
-from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions.reconcile import ReconciliationError
 
 
 @flow(name="daily_load", description="Postgres to raw to vault to marts, and the proof that they agree.")

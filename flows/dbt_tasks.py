@@ -16,13 +16,23 @@ from dbt_common.events.base_types import EventLevel
 from prefect_dbt.core.runner import PrefectDbtRunner
 from prefect_dbt.core.settings import PrefectDbtSettings
 
-from flows import dbt
-from ingestion.settings import Settings
+from config.settings import Settings
+from transform import dbt
+from transform.build_plan import build_arguments
+from transform.build_report import BuildReport
+from transform.dbt_invocation import (
+    TARGET,
+    VAULT_DIR,
+    node_results,
+    nodes_logger,
+    raise_if_stopped,
+    start_error,
+)
 
 
-def build(settings: Settings, *, whole: bool = False, vault_dir: Path = dbt.VAULT_DIR) -> dbt.BuildReport:
+def build(settings: Settings, *, whole: bool = False, vault_dir: Path = VAULT_DIR) -> BuildReport:
     """Build and test staging to marts inside a flow or task run. Returns and raises as `dbt.build`."""
-    return dbt.run(dbt.build_arguments(), settings, vault_dir, _invoke, whole=whole)
+    return dbt.run(build_arguments(), settings, vault_dir, _invoke, whole=whole)
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
@@ -31,17 +41,17 @@ def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
         settings=_OwnProfile(
             project_dir=vault_dir,
             profiles_dir=vault_dir,
-            target_path=settings.home / dbt.TARGET,
+            target_path=settings.home / TARGET,
             log_level=EventLevel.ERROR,
         ),
         raise_on_failure=False,
         disable_assets=True,
     )
-    runner.post_model(lambda context: dbt.nodes_logger.info("%s", getattr(context.node, "name", "")))
+    runner.post_model(lambda context: nodes_logger.info("%s", getattr(context.node, "name", "")))
     try:
-        return dbt.node_results(runner.invoke(arguments))
+        return node_results(runner.invoke(arguments))
     except ValueError as error:
-        raise dbt.start_error(error) from error
+        raise start_error(error) from error
 
 
 class _OwnProfile(PrefectDbtSettings):  # type: ignore[misc]  # it ships no types
@@ -65,5 +75,5 @@ class _NodeRunner(PrefectDbtRunner):  # type: ignore[misc]  # it ships no types
     @staticmethod
     def _extract_run_artifacts(res: Any) -> Any:
         # the one place that sees dbt's own exception before it becomes a text
-        dbt.raise_if_stopped(res)
+        raise_if_stopped(res)
         return PrefectDbtRunner._extract_run_artifacts(res)

@@ -1,8 +1,8 @@
 """The flows that are deployed: what runs by a schedule or by a click, without anybody at a terminal.
 
 `prefect.yaml` says which, when and with what parameters; `wwi serve` and `prefect deploy --all` read it. A
-run skips what another has done for it already, waits for its turn (flows/turn.py), keeps its result as
-artifacts, and tells people when it fails (flows/notify.py). Settings come from the worker's environment.
+run skips what another run has done already, waits for the lease (flows/wait_for_lease.py), keeps its result
+as artifacts, and notifies people when it fails (notify.py). Settings come from the worker's environment.
 
 Importing this module imports Prefect and dbt, some seconds.
 """
@@ -17,19 +17,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from audit.pending import rows_waiting
+from config.errors import PermanentError
+from config.settings import Settings
+from config.timing import timed
 from flows import tasks
 from flows.daily import build_and_prove
 from flows.notify import tell_failure
-from flows.preflight import empty_source
 from flows.report import rebuild_markdown, unchanged_markdown
-from flows.timing import timed
-from flows.turn import SKIPPED, superseded
-from ingestion.bigquery import connect
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from flows.wait_for_lease import SKIPPED, superseded
 from metadata.errors import WwiError
 from metadata.load import load_catalog
-from questions.waiting import rows_waiting
+from operations.preflight import empty_source
+from warehouse.client import connect
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.utilities.urls import url_for
 
-from ingestion.settings import Settings
+from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import certifi
 
-from flows.environment import import_prefect, set_prefect_variables
+from config import loopback
+from config.child_environment import import_prefect, set_prefect_variables
+from config.local_services import free_port, read_address, remove_address, write_address
+from config.private_files import keep_private
+from config.settings import Settings
 from flows.external_prefect import check_access, check_alive
-from ingestion import loopback
-from ingestion.private import keep_private
-from ingestion.settings import Settings
 from metadata.errors import WwiError
-from sandbox.services import free_port, read_address, remove_address, write_address
 
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
@@ -69,7 +69,7 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
 
     Returns a function that waits until the API answers: call that after the imports, before the first
     flow. It raises WwiError when the API does not answer. Which variables of the environment count for
-    Prefect is decided in flows/environment.py.
+    Prefect is decided in config/child_environment.py.
     """
     folder = _folder(settings)
     if _external_url():

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.dbt import BuildReport
-from flows.rebuild import RebuildReport
+from audit.reconciliation import Reconciliation, days_text
 from ingestion.report import BatchReport
-from questions.reconcile import Reconciliation, days_text
+from operations.rebuild import RebuildReport
+from transform.build_report import BuildReport
 
 
 @dataclass(frozen=True)

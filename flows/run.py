@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from config.settings import Settings
 from flows.prefect_api import start_prefect_api
-from flows.preflight import check_ready
-from ingestion.settings import Settings
 from metadata.load import load_catalog
+from operations.preflight import check_ready
 
 if TYPE_CHECKING:
     from flows.report import DailyReport

@@ -13,11 +13,11 @@ import sys
 import threading
 from types import FrameType
 
+from config.settings import PROJECT_ROOT, Settings
 from flows.prefect_api import start_serving_api
-from flows.preflight import empty_source
-from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.errors import WwiError
 from metadata.load import load_catalog
+from operations.preflight import empty_source
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def _make_pool() -> None:
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate  # noqa: PLC0415
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
-    from flows.left_behind import end_those_left_behind  # noqa: PLC0415
+    from flows.orphaned_runs import end_those_left_behind  # noqa: PLC0415
 
     with get_client(sync_client=True) as client:
         try:

@@ -14,19 +14,20 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from flows import dbt_tasks, functions
-from flows import rebuild as rebuilding
-from flows.dbt import BuildReport
-from flows.retention import retain as let_go
-from flows.turn import wait_for_turn as wait
+from audit.reconcile import reconcile
+from config.errors import TransientError
+from config.settings import Settings
+from dashboard.write import write_dashboard
+from flows import dbt_tasks
+from flows.wait_for_lease import wait_for_turn as wait
 from ingestion.batch import run_batch
-from ingestion.errors import TransientError
 from ingestion.report import BatchReport
-from ingestion.settings import Settings
 from metadata.errors import WwiError
 from metadata.spec import Catalog
-from questions.dashboard.write import write_dashboard
-from questions.reconcile import reconcile
+from operations import rebuild as rebuilding
+from operations import refresh_functions
+from operations.retention import retain as let_go
+from transform.build_report import BuildReport
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def build_vault(settings: Settings, *, whole: bool = False) -> BuildReport:
     every model can mark the batch as loaded.
     """
     report = dbt_tasks.build(settings, whole=whole)
-    functions.renew(settings)
+    refresh_functions.renew(settings)
     return report
 
 

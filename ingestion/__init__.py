@@ -1,7 +1,1 @@
-"""From Postgres to raw: see docs/architecture.md for the way of a batch."""
-
-import decimal
-
-# NUMERIC has 38 digits and sums of it more; Python rounds to 28 by default, in every thread.
-decimal.DefaultContext.prec = 100
-decimal.getcontext().prec = 100
+"""Copy Postgres to raw in batches. Start at batch.py; docs/architecture.md shows the steps of a batch."""

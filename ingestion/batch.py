@@ -14,22 +14,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from ingestion import bigquery, ledger
-from ingestion.errors import MissingInWarehouseError, PermanentError
-from ingestion.labels import label_jobs
-from ingestion.layout import ensure_layout
-from ingestion.lease import Lease, hold
-from ingestion.ledger import LedgerState
-from ingestion.loading import finish
-from ingestion.lock import run_lock
-from ingestion.plan import Days
-from ingestion.reading import Found, read_batch
+from config.errors import MissingInWarehouseError, PermanentError
+from config.home_lock import run_lock
+from config.settings import Settings
+from ingestion.batch_ledger import LedgerState, give_up, read_state, record_schema_changes
+from ingestion.extract.batch_reader import Found, read_batch
+from ingestion.load.create_tables import ensure_layout
+from ingestion.load.raw_loader import finish
+from ingestion.read_window import Days
 from ingestion.recovery import Recovered, recover
 from ingestion.report import BatchReport, OnProgress, Progress, TableReport
 from ingestion.run import Run, choose_tables, log_progress
-from ingestion.settings import Settings
-from ingestion.spool import Manifest
+from ingestion.staged_files import Manifest
 from metadata.spec import Catalog
+from warehouse.client import connect
+from warehouse.labels import label_jobs
+from warehouse.lease import Lease, hold
 
 
 def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
@@ -54,14 +54,14 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
 
     Raises PermanentError (a person must look) or TransientError (the same call may work later); an error's
     text says what to do. Either way the warehouse shows whole batches only. While it runs, no other run or
-    build may write to the warehouse (ingestion/lease.py).
+    build may write to the warehouse (warehouse/lease.py).
     """
     began = time.monotonic()
     chosen = choose_tables(catalog, tables)
     with ExitStack() as stack:
         stack.enter_context(_home_told(settings))
         stack.enter_context(run_lock(settings.home))
-        client = bigquery.connect(settings, "ingest")
+        client = connect(settings, "ingest")
         lease = stack.enter_context(hold(client, settings, "ingest"))
         tell = _guarded(on_progress or log_progress, lease)
         run = Run(
@@ -71,12 +71,12 @@ def run_batch(  # noqa: PLR0913 - the options of `wwi ingest`
         state = _read_state(run)
         recovered = recover(run, state)
         if recovered.resumed:
-            state = ledger.read_state(client, settings)
+            state = read_state(client, settings)
         label_jobs(client, batch=str(state.last_batch_id + 1))
         found = read_batch(run, state)
         manifest = _load(run, found.manifest)
         if found.changes:
-            ledger.record_schema_changes(client, settings, manifest.batch_id, found.changes)
+            record_schema_changes(client, settings, manifest.batch_id, found.changes)
     run.tell(Progress(stage="completed", done=len(manifest.tables), total=len(manifest.tables)))
     return _report(replace(found, manifest=manifest), recovered, time.monotonic() - began)
 
@@ -105,11 +105,11 @@ def _guarded(tell: OnProgress, lease: Lease) -> OnProgress:
 
 def _read_state(run: Run) -> LedgerState:
     try:
-        return ledger.read_state(run.client, run.settings)
+        return read_state(run.client, run.settings)
     except MissingInWarehouseError:
         # somebody dropped a table of the ledger: the label of the dataset promised too much
         ensure_layout(run.client, run.settings, run.catalog, force=True)
-        return ledger.read_state(run.client, run.settings)
+        return read_state(run.client, run.settings)
 
 
 def _load(run: Run, manifest: Manifest) -> Manifest:
@@ -117,7 +117,7 @@ def _load(run: Run, manifest: Manifest) -> Manifest:
         return finish(run, manifest, resuming=False)
     except PermanentError as error:
         # loading the same file again would be refused again; the next batch reads the same window anew
-        ledger.give_up(run.client, run.settings, manifest.batch_id, str(error))
+        give_up(run.client, run.settings, manifest.batch_id, str(error))
         raise
 
 

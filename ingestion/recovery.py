@@ -3,13 +3,15 @@
 import logging
 from dataclasses import dataclass
 
-from ingestion import key_cache, ledger, spool
-from ingestion.errors import PermanentError
-from ingestion.ledger import LedgerState, Unfinished
-from ingestion.loading import finish
+from config.errors import PermanentError
+from config.settings import Settings
+from ingestion import staged_files
+from ingestion.batch_ledger import LedgerState, Unfinished, set_status
+from ingestion.changes import key_cache
+from ingestion.load.raw_loader import finish
 from ingestion.report import Progress
 from ingestion.run import Run
-from ingestion.settings import Settings
+from warehouse.ledger.tables import LOADING, VOID
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +36,20 @@ def recover(run: Run, state: LedgerState) -> Recovered:
             resumed.append(batch.batch_id)
         else:
             logger.warning("batch %s is given up: %s", batch.batch_id, reason)
-            ledger.set_status(run.client, run.settings, batch.batch_id, ledger.VOID, reason)
+            set_status(run.client, run.settings, batch.batch_id, VOID, reason)
             voided.append(batch.batch_id)
     if not state.unfinished:
         _keep_keys(run.settings, state)
-    spool.discard(run.settings)
+    staged_files.discard(run.settings)
     return Recovered(tuple(resumed), tuple(voided))
 
 
 def _resume(run: Run, batch: Unfinished) -> str | None:
     """Finish the batch from its spool. Returns None, or the reason why that cannot be."""
     end = f"the run (process {batch.pid} on {batch.host})"
-    if batch.status != ledger.LOADING:
+    if batch.status != LOADING:
         return f"{end} ended while it read the source"
-    manifest = spool.read_manifest(spool.batch_folder(run.settings, batch.batch_id))
+    manifest = staged_files.read_manifest(staged_files.batch_folder(run.settings, batch.batch_id))
     if manifest is None or manifest.load_dts != batch.load_dts:
         return f"{end} ended while it loaded, and its spool is not here"
     if not {table.table for table in manifest.tables} <= {table.qualified for table in run.catalog.tables}:
@@ -62,6 +64,6 @@ def _resume(run: Run, batch: Unfinished) -> str | None:
 
 def _keep_keys(settings: Settings, state: LedgerState) -> None:
     """Keep the keys of a batch that was completed just before its run ended; rebuilding them is slow."""
-    manifest = spool.read_manifest(spool.batch_folder(settings, state.last_batch_id))
+    manifest = staged_files.read_manifest(staged_files.batch_folder(settings, state.last_batch_id))
     if manifest and manifest.load_dts in {previous.load_dts for previous in state.previous.values()}:
         key_cache.adopt(settings, manifest)

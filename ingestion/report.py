@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ingestion.plan import Mode
+from ingestion.read_window import Mode
 
 Stage = Literal[
     "resuming",  # a batch that an earlier run left behind is being finished

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from google.cloud.bigquery import Client
 
-from ingestion.errors import PermanentError
-from ingestion.plan import Days
+from config.errors import PermanentError
+from config.settings import Settings
+from ingestion.read_window import Days
 from ingestion.report import OnProgress, Progress
-from ingestion.settings import Settings
 from metadata.errors import did_you_mean
 from metadata.spec import Catalog, Table
 

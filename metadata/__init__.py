@@ -1,0 +1,1 @@
+"""The metadata of the warehouse: YAML of the source tables, and the typed classes that read it."""

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from metadata.check import HUBS_FILE, find_mistakes
+from metadata.check import find_mistakes
+from metadata.check_vault import HUBS_FILE
 from metadata.errors import MetadataError, Mistake
+from metadata.mappings import Hub, Spec
 from metadata.reading import explain, read_yaml
-from metadata.spec import Catalog, Hub, Spec, Table
+from metadata.spec import Catalog, Table
 
 METADATA_DIR = Path(__file__).parent
 SHARED_FILE = "shared_columns.yml"

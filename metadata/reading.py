@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from metadata.errors import Mistake, did_you_mean
-from metadata.spec import Column, EventMapping, HubMapping, Link, ReferenceMapping, Satellite, Spec
+from metadata.mappings import EventMapping, HubMapping, Link, ReferenceMapping, Satellite, Spec
+from metadata.spec import Column
 
 _MENDS = {
     "primary_key": "Name the columns that identify a row, e.g. primary_key: [customer_id].",

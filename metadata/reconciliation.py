@@ -29,9 +29,10 @@ from pydantic import Field, ValidationError
 
 from metadata.errors import MetadataError, Mistake, did_you_mean
 from metadata.load import METADATA_DIR
+from metadata.mappings import SnakeName, Spec
 from metadata.naming import quoted_in_source
 from metadata.reading import explain, read_yaml
-from metadata.spec import Catalog, SnakeName, Spec, Table, in_warehouse_quotes
+from metadata.spec import Catalog, Table, in_warehouse_quotes
 
 FILE = "reconciliation.yml"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from config.local_services import ServiceError
 from sandbox.programs import binary, client_environment
-from sandbox.services import ServiceError
 
 LIST_TIMEOUT_S = 60
 _NAME = r'(?:"(?:[^"]|"")*"|[^\s".(]+)'

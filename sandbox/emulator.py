@@ -60,9 +60,10 @@ from sqlglot import exp
 from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
 
-from ingestion.private import UMASK
+from config.private_files import UMASK
+from sandbox.exact_expressions import MOST_DIGITS
 from sandbox.exact_macros import BIGNUMERIC_SCALE
-from sandbox.exact_numerics import MOST_DIGITS, calculate_exactly
+from sandbox.exact_numerics import calculate_exactly
 from sandbox.information_schema import columns_as_json
 from sandbox.load_paths import plain_paths
 from sandbox.statement_threads import run_statements_beside

@@ -18,11 +18,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from ingestion import loopback
-from ingestion.private import keep_private
-from ingestion.settings import Settings
-from sandbox.programs import HERE, binary, run_as_server, server_user
-from sandbox.services import (
+from config import loopback
+from config.local_services import (
     PORT_ATTEMPTS,
     Address,
     ServiceError,
@@ -33,6 +30,9 @@ from sandbox.services import (
     remove_address,
     write_address,
 )
+from config.private_files import keep_private
+from config.settings import Settings
+from sandbox.programs import HERE, binary, run_as_server, server_user
 
 NAME = "source"
 DATABASE = "wwi"

@@ -14,8 +14,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from ingestion import loopback
-from sandbox.services import ServiceError
+from config import loopback
+from config.local_services import ServiceError
 
 with warnings.catch_warnings():
     # the wheel asks for a runtime folder that it only needs for its own way of starting a server

@@ -2,8 +2,8 @@
 
 import psycopg
 
-from ingestion.postgres import reader_grants
-from ingestion.source_errors import LOCK_TIMEOUT_S
+from ingestion.source.errors import LOCK_TIMEOUT_S
+from ingestion.source.postgres import reader_grants
 from metadata.spec import Catalog
 
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ingestion import loopback
-from ingestion.settings import Settings
+from config import loopback
+from config.local_services import Address, ServiceError
+from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres
 from sandbox.dump import DumpContent, read_dump
 from sandbox.postgres import REPLACED, database_dsn
 from sandbox.programs import binary, client_environment
 from sandbox.reader import grant_reader
-from sandbox.services import Address, ServiceError
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,8 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from ingestion import loopback
-from ingestion.private import keep_private
-from ingestion.settings import Settings
-from sandbox.services import (
+from config import loopback
+from config.local_services import (
     PORT_ATTEMPTS,
     Address,
     ServiceError,
@@ -24,6 +22,8 @@ from sandbox.services import (
     wait_until,
     write_address,
 )
+from config.private_files import keep_private
+from config.settings import Settings
 
 NAME = "warehouse"
 PROGRAM = "sandbox.emulator"

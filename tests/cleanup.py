@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.errors import WwiError
 from tests import throw_away
+from warehouse.client import connect
 
 HOURS = 6.0  # no run takes as long
 
@@ -22,7 +22,7 @@ def clean_up(settings: Settings, *, run: str | None, hours: float, dry_run: bool
     """Delete, and print a line for each dataset. Returns how many could not be deleted."""
     if settings.target == "local":
         raise WwiError("the local warehouse ends with the tests. Set WWI_TARGET=bigquery and its project.")
-    client, failed = bigquery.connect(settings), 0
+    client, failed = connect(settings), 0
     older_than = timedelta(0) if run else timedelta(hours=hours)
     for item in throw_away.find(client, run, older_than):
         age = f"{item.age.total_seconds() / 3600:.1f} h old, of run {item.run}"

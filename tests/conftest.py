@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from ingestion import bigquery
-from ingestion.loopback import LIBPQ, no_proxy
-from ingestion.settings import Settings
+from config.loopback import LIBPQ, no_proxy
+from config.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
 from tests import throw_away, workers
 from tests.marts.business import Business
 from tests.own_platform import own_platform
+from warehouse.client import connect
 
 GOOGLESQL = Path(__file__).parent / "googlesql"
 REAL_PROJECT_TIMEOUT_S = 3600  # a statement takes seconds there, and a module's fixture has hundreds of them
@@ -96,7 +96,7 @@ def services() -> Iterator[Settings]:
             warehouse.down(settings)
             postgres.down(settings)
         if not is_local:
-            assert throw_away.left_behind(bigquery.connect(settings)) == [], "run `python -m tests.cleanup`"
+            assert throw_away.left_behind(connect(settings)) == [], "run `python -m tests.cleanup`"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from sandbox import postgres
 from tests import throw_away
 

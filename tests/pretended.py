@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import parse_qs
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from sandbox import warehouse
 
 PROJECT = "pretended-project"

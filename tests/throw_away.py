@@ -16,8 +16,8 @@ from typing import get_args
 
 from google.cloud.bigquery import Client, Dataset
 
-from ingestion import bigquery
-from ingestion.settings import Layer, Settings
+from config.settings import Layer, Settings
+from warehouse.client import connect
 
 RUN_LABEL = "wwi_throw_away"
 MADE_LABEL = "wwi_made_at"
@@ -61,7 +61,7 @@ def datasets(settings: Settings, parts: Sequence[str] = ALL_PARTS) -> Iterator[N
     if settings.target == "local":
         yield
         return
-    client = bigquery.connect(settings)
+    client = connect(settings)
     names = [f"{settings.dataset_prefix}{part}" for part in parts]
     try:
         for name in names:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import jinja2
 
 from metadata.aml.presentation import ModelPresentation, Presentation, shown_marts
+from metadata.generated_text import MARK, environment
 from metadata.marts import Mart, MartColumn
-from metadata.render import MARK, environment
 
 MODELS = "models"
 TYPES = {

@@ -8,9 +8,9 @@ from pydantic import Field, ValidationError
 
 from metadata.errors import MetadataError, Mistake, did_you_mean
 from metadata.load import METADATA_DIR
+from metadata.mappings import Names, Sentence, SnakeName, Spec
 from metadata.marts import Mart
 from metadata.reading import explain, read_yaml
-from metadata.spec import Names, Sentence, SnakeName, Spec
 
 FILE = "holistics.yml"
 UNMASKED = "_unmasked"

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import psycopg
 from psycopg import sql
 
-from ingestion.source_errors import LOCK_TIMEOUT_S
+from ingestion.source.errors import LOCK_TIMEOUT_S
 from metadata.load import load_catalog
 from metadata.spec import Catalog, Table
 from sandbox.schema import create_schema, ordered_tables

@@ -8,19 +8,21 @@ from datetime import date, timedelta
 
 import pytest
 
-from flows import dbt
-from flows.erasure import erase
-from flows.rebuild import rebuild
+from audit.reconcile import reconcile
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, execute, query
-from ingestion.settings import Settings
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions.reconcile import reconcile
+from operations.erasure import erase
+from operations.rebuild import rebuild
 from sandbox.simulator import Extensions, simulate
 from tests import forgotten
 from tests.vault.delivery import compare, loads
+from transform import dbt
+from transform.dbt_invocation import VAULT_DIR
+from warehouse.client import connect
+from warehouse.queries import execute, query
 
 pytestmark = [pytest.mark.services, pytest.mark.year]
 
@@ -115,7 +117,7 @@ def test_a_rebuild_from_raw_finds_the_one_table_that_was_touched(year: Settings)
     models = [
         path.stem
         for layer in ("raw_vault", "business_vault", "marts")
-        for path in (dbt.VAULT_DIR / "models" / layer).rglob("*.sql")
+        for path in (VAULT_DIR / "models" / layer).rglob("*.sql")
     ]
     assert found.batches == len(DAYS_A_BATCH)
     assert sorted(each.table for each in found.tables) == sorted(models)

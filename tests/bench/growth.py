@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from flows import simulation
-from flows.dbt import build
+from audit.sizes import layer_sizes
+from config.settings import PROJECT_ROOT, Settings
 from ingestion.batch import run_batch
-from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
-from questions.sizes import layer_sizes
-from sandbox import postgres, warehouse
+from sandbox import postgres, simulation, warehouse
 from tests.bench.platform import RECORD, RECORDER
 from tests.bench.spent import Spent, spent
+from transform.dbt import build
 
 if TYPE_CHECKING:
     from tests.bench.recorder import Ran

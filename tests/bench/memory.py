@@ -7,7 +7,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.load import load_catalog
 from sandbox import postgres, warehouse
 from sandbox.reader import grant_reader

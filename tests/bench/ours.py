@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from ingestion import postgres
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.extract import TableTask, extract_table
-from ingestion.identity import Identity
-from ingestion.plan import Window
-from ingestion.postgres import TableCount
-from ingestion.settings import Settings
+from ingestion.extract.table_reader import TableTask, extract_table
+from ingestion.read_window import Window
+from ingestion.source import postgres
+from ingestion.source.identity import Identity
+from ingestion.source.postgres import TableCount
 from tests.bench.lines import CATALOG, LINES, ROWS
 
 

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from flows import simulation
-from flows.dbt import BuildReport, build
+from audit.reconcile import reconcile
+from audit.sizes import layer_sizes
+from config.settings import PROJECT_ROOT, Settings
 from ingestion.batch import run_batch
-from ingestion.settings import PROJECT_ROOT, Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
-from questions.reconcile import reconcile
-from questions.sizes import layer_sizes
-from sandbox import postgres, warehouse
+from sandbox import postgres, simulation, warehouse
 from tests.bench.spent import Spent, spent
+from transform.build_report import BuildReport
+from transform.dbt import build
 
 if TYPE_CHECKING:
     from tests.bench.recorder import Ran

@@ -12,19 +12,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows import simulation
-from flows.dbt import build
-from flows.definitions import definitions
+from audit.history import past
+from audit.history.as_of import Models
+from audit.history.versions import history
+from audit.sizes import layer_sizes
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
-from questions import past
-from questions.as_of import Models
-from questions.history import history
-from questions.sizes import layer_sizes
-from sandbox import postgres, warehouse
+from operations.mart_definitions import definitions
+from sandbox import postgres, simulation, warehouse
 from tests.bench.platform import timed
+from transform.dbt import build
 
 LAST_DAY = date(2016, 5, 31)
 TIMEOUT_S = 600

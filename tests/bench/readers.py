@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from sandbox import postgres, warehouse
 from tests.bench import child, lines
 from tests.bench.child import Child

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import psutil
 
-from ingestion.settings import Settings
+from config.local_services import read_address
+from config.settings import Settings
 from sandbox import warehouse
-from sandbox.services import read_address
 
 T = TypeVar("T")
 

@@ -12,15 +12,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows.dbt import VAULT_DIR, dbt_environment
-from ingestion import bigquery
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.settings import Settings
 from metadata.spec import Catalog
 from sandbox.reader import grant_reader
 from sandbox.simulator import simulate
 from sandbox.simulator.parameters import Extensions
 from tests.business_vault import rules
+from transform.dbt_invocation import VAULT_DIR, dbt_environment
+from warehouse.client import connect
+from warehouse.queries import query
 
 FIRST_DAY = date(2013, 1, 1)
 # the first batch comes after a stocktake, the second after many payments and credit notes
@@ -69,8 +70,8 @@ class Business:
     def computed(self, sql: str) -> Rows:
         """Ask the warehouse; {bv} and {rv} stand for business vault and raw vault."""
         names = {"bv": self.settings.dataset("business_vault"), "rv": self.settings.dataset("raw_vault")}
-        client = bigquery.connect(self.settings)
-        return [tuple(row.values()) for row in bigquery.query(client, sql.format(**names))]
+        client = connect(self.settings)
+        return [tuple(row.values()) for row in query(client, sql.format(**names))]
 
 
 def ask_source(source: psycopg.Connection, sql: str, today: date) -> Rows:

@@ -28,16 +28,16 @@ class Accident:
         return f"{self.what} {self.point}" if self.point else self.what
 
 
-OPENING = Point("ingestion.ledger.open_batch", "during")
-READING = Point("ingestion.extract.read_block", "before")
-SPOOLING = Point("ingestion.spool.write_manifest", "before")
-SPOOLED = Point("ingestion.spool.write_manifest", "after")
-TELLING = Point("ingestion.ledger.set_status", "during")
-IN_MID_LOAD = Point("ingestion.loading.load_parquet", "during")
-BETWEEN_LOADS = Point("ingestion.loading.load_parquet", "after")
-COMPLETING = Point("ingestion.ledger.complete", "during")
-COMPLETED = Point("ingestion.ledger.complete", "after")
-KEEPING_KEYS = Point("ingestion.key_cache.adopt", "during")
+OPENING = Point("ingestion.batch_ledger.open_batch", "during")
+READING = Point("ingestion.extract.table_reader.read_block", "before")
+SPOOLING = Point("ingestion.staged_files.write_manifest", "before")
+SPOOLED = Point("ingestion.staged_files.write_manifest", "after")
+TELLING = Point("ingestion.batch_ledger.set_status", "during")
+IN_MID_LOAD = Point("ingestion.load.raw_loader.load_parquet", "during")
+BETWEEN_LOADS = Point("ingestion.load.raw_loader.load_parquet", "after")
+COMPLETING = Point("ingestion.batch_ledger.complete", "during")
+COMPLETED = Point("ingestion.batch_ledger.complete", "after")
+KEEPING_KEYS = Point("ingestion.changes.key_cache.adopt", "during")
 SHARED_OUT = (READING, IN_MID_LOAD, BETWEEN_LOADS)  # for every table, so there are several calls
 MOST_CALLS = 8
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from sandbox import postgres, warehouse
 from tests.chaos.accidents import Accident, Step
 from tests.chaos.process import TIMEOUT_S, Started

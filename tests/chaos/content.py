@@ -13,8 +13,9 @@ from typing import Any
 
 from google.cloud.bigquery import Client
 
-from ingestion.bigquery import connect, query
-from ingestion.settings import Settings
+from config.settings import Settings
+from warehouse.client import connect
+from warehouse.queries import query
 
 LAYERS = ("raw", "raw_vault", "business_vault", "marts")
 # They name a batch by its number.

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from ingestion.settings import PROJECT_ROOT, Settings
+from config.settings import PROJECT_ROOT, Settings
 from tests.chaos.accidents import Step
 from tests.chaos.victim import Arrangement
 

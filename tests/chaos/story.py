@@ -17,12 +17,12 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from flows.simulation import simulate
-from ingestion.settings import Settings
+from audit.reconcile import reconcile
+from config.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
-from questions.reconcile import reconcile
 from sandbox import postgres, warehouse
+from sandbox.simulation import simulate
 from tests.chaos.accidents import Accident, Step, shuffled
 from tests.chaos.blows import Blow, strike
 from tests.chaos.content import Table, contents, differences

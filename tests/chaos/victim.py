@@ -20,13 +20,18 @@ from typing import Any, Literal
 IN_MID_CALL_S = 0.01
 # what a command imports only when it runs
 IMPORTED = {
-    "ingest": ("ingestion.batch", "metadata.load", "flows.cli.pages"),
-    "build": ("flows.dbt", "flows.patience", "dbt.cli.main", "dbt.adapters.bigquery"),
+    "ingest": ("ingestion.batch", "metadata.load", "cli.pages.results"),
+    "build": ("transform.dbt", "transform.outage_retry", "dbt.cli.main", "dbt.adapters.bigquery"),
 }
 # where the time is looked at
 CLOCKS = {
-    "ingest": ("ingestion.reading", "ingestion.extract", "ingestion.loading", "ingestion.ledger"),
-    "build": ("flows.clock", "dbt_common.invocation"),
+    "ingest": (
+        "ingestion.extract.batch_reader",
+        "ingestion.extract.table_reader",
+        "ingestion.load.raw_loader",
+        "ingestion.batch_ledger",
+    ),
+    "build": ("transform.build_clock", "dbt_common.invocation"),
 }
 
 
@@ -89,7 +94,7 @@ def arrange(arrangement: Arrangement, command: str) -> None:
 
 def _select_tests_with_all_their_tables() -> None:
     """A selection of the whole project leaves out tables that some of its tests ask for."""
-    dbt = importlib.import_module("flows.dbt")
+    dbt = importlib.import_module("transform.dbt")
     original: Callable[..., list[str]] = dbt.build_arguments
 
     def arguments(*args: Any, **kwargs: Any) -> list[str]:
@@ -132,7 +137,7 @@ def _late_clock(seconds: int) -> type[datetime]:
 
 
 if __name__ == "__main__":
-    from flows.cli import main
+    from cli import main
 
     arrange(Arrangement.from_text(sys.argv[1]), sys.argv[2])
     stop()

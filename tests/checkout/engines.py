@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("ingestion", "questions", "flows", "metadata", "sandbox")
+PACKAGES = (
+    "audit", "cli", "config", "dashboard", "flows", "ingestion", "metadata", "operations", "sandbox",
+    "transform", "warehouse",
+)  # fmt: skip
 
 NAMES = {"warehouse_url", "resolve_warehouse_url", "LOCAL_PROJECT", "is_local"}
 LIBRARIES = {"duckdb", "bqemulator", "sqlite3", "sqlglot"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.settings import PROJECT_ROOT
+from config.settings import PROJECT_ROOT
 
-WWI = "from flows.cli.process import main; main()"
+WWI = "from cli.process import main; main()"
 MOUNT = """
 mount --bind "$1" "$2" && mount -o remount,ro,bind "$2" || exit 99
 cd "$2" && shift 2 && exec "$@"

@@ -3,7 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
-from sandbox.services import free_port
+from config.local_services import free_port
 from tests.workers import LONG, TOGETHER, USUAL_PORTS, usual_ports_taken
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import typer
 import typer.main
 
-import flows.cli
-from flows.packages import VAULT_DIR
-from ingestion.settings import PROJECT_ROOT, Settings
+import cli
+from config.settings import PROJECT_ROOT, Settings
 from tests.checkout.tracked import tracked_files
+from transform.packages import VAULT_DIR
 
 SHELLS = {"console", "sh", "bash"}
 BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<body>.*?)^ *```$", re.M | re.S)
@@ -149,7 +149,7 @@ def _of_program(program: str, rest: list[str], command: Command) -> list[str]:
 
 def _of_wwi(words: list[str], *, is_whole: bool) -> list[str]:
     """Let typer parse what `wwi` is told, which runs nothing; a sentence may leave arguments out."""
-    command: Any = typer.main.get_command(flows.cli.app)
+    command: Any = typer.main.get_command(cli.app)
     path = []
     while words and hasattr(command, "commands"):
         if words[0].startswith("-"):

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ingestion.settings import PROJECT_ROOT
-from metadata.generate import difference, generated_files
+from config.settings import PROJECT_ROOT
+from metadata.codegen.generate import difference, generated_files
 from metadata.load import METADATA_DIR, load_catalog
 from metadata.spec import Catalog
 from sandbox.schema import schema_statements
+from tests.checkout.engines import PACKAGES
 
 GUIDES = PROJECT_ROOT / "docs" / "how_to"
 EXAMPLE = GUIDES / "examples" / "stock_item_reviews.yml"
-PACKAGES = ("flows", "ingestion", "questions", "sandbox", "metadata")
 ROW = re.compile(r"^\| (?P<message>[^|]*`[^|]*) \|", re.M)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.settings import PROJECT_ROOT
+from config.settings import PROJECT_ROOT
 from tests.docs.commands import Command, commands, mistakes, pages
 from tests.docs.links import broken
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.settings import PROJECT_ROOT
+from config.settings import PROJECT_ROOT
 from tests.docs.commands import Command, commands
 
 PAGE = Path("docs/tutorial/first_load.md")

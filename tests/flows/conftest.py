@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
-from ingestion.settings import Settings
+from cli import main
+from config.settings import Settings
 
 PROJECT = """
 name: tiny

@@ -9,13 +9,16 @@ import pytest
 import yaml
 from google.api_core.exceptions import NotFound
 
-from flows import dbt
-from flows.dry_run import dry_run
-from ingestion import bigquery, ledger
-from ingestion.errors import PermanentError
-from ingestion.lease import LeaseLostError, hold
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
 from tests.loopback import Json, listening
+from transform import dbt
+from transform.build_plan import build_arguments, compiled
+from transform.dry_run import dry_run
+from warehouse.client import connect
+from warehouse.lease import LeaseLostError, hold
+from warehouse.ledger.tables import table_name
+from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 
@@ -72,7 +75,7 @@ def small(settings: Settings, tmp_path: Path) -> Settings:
 
 def tables(settings: Settings) -> set[str]:
     """The tables that dbt has built; none without the dataset."""
-    client = bigquery.connect(settings)
+    client = connect(settings)
     try:
         return {table.table_id for table in client.list_tables(settings.dataset_prefix, timeout=30)}
     except NotFound:
@@ -95,15 +98,15 @@ def test_a_dry_run_tells_what_cannot_be_known_yet_and_builds_nothing(small: Sett
 
 
 def test_a_model_is_judged_as_the_coming_load_will_run_it(small: Settings, project: Path) -> None:
-    arguments = dbt.build_arguments(["grown"])
+    arguments = build_arguments(["grown"])
 
     def sql() -> str:
-        return str(dbt.compiled(arguments, small, project)[0].compiled_code)
+        return str(compiled(arguments, small, project)[0].compiled_code)
 
     assert "where id >" not in sql()
     dbt.build(small, vault_dir=project)
     assert "where id >" in sql()
-    arguments = dbt.build_arguments(["grown"], full_refresh=True)
+    arguments = build_arguments(["grown"], full_refresh=True)
     assert "where id >" not in sql()
 
 
@@ -154,7 +157,7 @@ def test_every_job_of_a_build_says_what_it_is_for(small: Settings, project: Path
 
 
 def test_a_build_is_refused_while_another_run_is_at_work(small: Settings, project: Path) -> None:
-    client = bigquery.connect(small)
+    client = connect(small)
     with hold(client, small, "ingest"), pytest.raises(PermanentError, match="another run is at work: ingest"):
         dbt.build(small, vault_dir=project)
     assert dbt.build(small, vault_dir=project).models_passed == 2
@@ -165,15 +168,15 @@ def test_a_build_whose_lease_was_taken_over_stops(small: Settings, project: Path
     for number in range(count):
         before = f"-- depends_on: {{{{ ref('one_{number - 1:02}') }}}}\n" if number else ""
         (models / f"one_{number:02}.sql").write_text(f"{before}select 1 as id")
-    client = bigquery.connect(small)
+    client = connect(small)
 
     def take_over() -> None:
         deadline = time.monotonic() + 60
         while "one_00" not in tables(small) and time.monotonic() < deadline:
             time.sleep(0.1)
-        bigquery.execute(client, TAKEN.format(table=ledger.table_name(small, "leases")))
+        execute(client, TAKEN.format(table=table_name(small, "leases")))
 
-    bigquery.execute(client, f"create schema if not exists {small.dataset_prefix}")
+    execute(client, f"create schema if not exists {small.dataset_prefix}")
     other = threading.Thread(target=take_over)
     other.start()
     try:

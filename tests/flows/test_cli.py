@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from flows.cli import app, main, output
-from ingestion.settings import Settings
+from cli import app, main
+from cli.pages import output
+from config.settings import Settings
+from tests.checkout.engines import PACKAGES
 from tests.flows.conftest import Run
 
 
@@ -60,7 +62,7 @@ def test_every_command_and_option_explains_itself(command: tuple[str, ...], wwi:
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
-    code = "import flows.cli, sys; print(*sys.modules)"
+    code = "import cli, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
@@ -196,7 +198,7 @@ class TestOnTheWarehouse:
 
 def test_broken_metadata_stop_a_command_with_file_key_and_mend(project_root: Path, tmp_path: Path) -> None:
     """In a copy of the project, for the metadata in use are the project's own."""
-    for package in ("flows", "ingestion", "metadata", "questions", "sandbox"):
+    for package in PACKAGES:
         shutil.copytree(
             project_root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -204,7 +206,7 @@ def test_broken_metadata_stop_a_command_with_file_key_and_mend(project_root: Pat
     broken.write_text(broken.read_text().replace("primary_key: [order_id]", "primary_key: [ordr_id]"))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "WWI_HOME": str(tmp_path / "home")}
     done = subprocess.run(
-        [sys.executable, "-c", "from flows.cli import main; main(['ingest'])"],
+        [sys.executable, "-c", "from cli import main; main(['ingest'])"],
         capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=environment,
     )  # fmt: skip
     assert done.returncode == 1
@@ -227,7 +229,7 @@ def test_progress_shows_each_message_once_and_leaves_out_the_nodes(
     logging.getLogger().addHandler(spare := logging.StreamHandler())
     with output.progress():
         logging.getLogger("flows.daily").info("build ...")
-        logging.getLogger("flows.dbt.nodes").info("hub_customer")
+        logging.getLogger("transform.dbt.nodes").info("hub_customer")
         logging.getLogger("google").info("not ours")
     logging.getLogger().removeHandler(spare)
     printed = capsys.readouterr()

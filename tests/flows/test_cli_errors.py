@@ -10,15 +10,16 @@ import psycopg
 import pytest
 from google.cloud.bigquery import Client
 
-from flows.cli.at_work import check_no_run
-from flows.cli.json_errors import wants_json
+from cli.json_errors import wants_json
+from cli.no_run import check_no_run
+from config.settings import Settings
 from flows.prefect_api import start_serving_api
-from ingestion.bigquery import connect, execute
-from ingestion.lease import hold
-from ingestion.settings import Settings
 from metadata.errors import WwiError
 from sandbox import postgres, warehouse
 from tests.flows.conftest import Run
+from warehouse.client import connect
+from warehouse.lease import hold
+from warehouse.queries import execute
 
 
 def end_leases_of_other_tests(client: Client) -> None:

@@ -10,22 +10,25 @@ from decimal import Decimal, InvalidOperation
 import psycopg
 import pytest
 
-from flows import dbt
-from flows.cli import batch_pages, pages
-from flows.cli.output import print_json
+from audit.platform_state import Status
+from audit.reconciliation import Reconciliation
+from audit.status import status
+from cli.pages import batch_pages, results
+from cli.pages.output import print_json
+from config.settings import Settings
+from dashboard.page import page
 from flows.report import DailyReport
-from ingestion import ledger
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, execute, query
 from ingestion.report import BatchReport
-from ingestion.settings import Settings
-from ingestion.test_failures import FailingRow
 from metadata.spec import Catalog
-from questions.dashboard.page import page
-from questions.reconcile import Reconciliation
-from questions.status import Status, status
 from sandbox.simulator import simulate
 from tests.own_platform import own_platform
+from transform import dbt
+from transform.build_report import BuildFailedError, BuildReport
+from warehouse.client import connect
+from warehouse.ledger.tables import table_name
+from warehouse.ledger.test_failures import FailingRow
+from warehouse.queries import execute, query
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end, pytest.mark.timeout(1500)]
 
@@ -79,9 +82,9 @@ class Loads:
     catalog: Catalog
     odd_lines: dict[int, list[int]]
     batch: BatchReport
-    odd: dbt.BuildReport
+    odd: BuildReport
     odd_status: Status
-    corrected: dbt.BuildReport
+    corrected: BuildReport
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +162,7 @@ def test_status_shows_them_as_text_and_json(loads: Loads, capsys: pytest.Capture
     found = loads.odd_status
     assert cells(found.failing_rows) == cells(loads.odd.warnings)
     assert {node.status for node in found.failing} == {"warn"}
-    pages.show_status(found)
+    results.show_status(found)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "lead_time_days between" in line]
     assert line.split()[:4] == ["dim_stock_item", "5", "lead_time_days", "366"]
     print_json(dataclasses.asdict(found))
@@ -180,7 +183,7 @@ def test_the_run_its_artifact_and_the_dashboard_show_them(
     assert row in report.as_markdown().splitlines()
     batch_pages.show_daily(report)
     assert "lead_time_days between 0 and 365" in capsys.readouterr().out
-    pages.show_build(loads.odd)
+    results.show_build(loads.odd)
     assert "lead_time_days between 0 and 365" in capsys.readouterr().out
     html = page({}, loads.odd_status, loads.odd_status.asked_at)
     assert 'data-state="quality"' in html
@@ -247,7 +250,7 @@ def test_a_broken_table_stops_the_build_and_the_rows_are_named(
         "where supplier_id = 3",
     )
     execute(client, statement.format(**names))
-    with pytest.raises(dbt.BuildFailedError) as caught:
+    with pytest.raises(BuildFailedError) as caught:
         dbt.build(settings, select=[test])
     wanted = message.format(key=hub["hk"])
     assert wanted in str(caught.value)
@@ -267,8 +270,8 @@ def test_the_ledger_keeps_the_first_rows_and_their_number(loads: Loads) -> None:
     assert {each.rows for each in report.warnings} == {row["n"]}
     kept = query(
         client,
-        f"select count(*) as n from {ledger.table_name(settings, 'test_failures')} "
+        f"select count(*) as n from {table_name(settings, 'test_failures')} "
         "where test_name = 'fct_stock_holding_is_plausible' and finished_at = (select max(finished_at) from "
-        f"{ledger.table_name(settings, 'test_failures')})",
+        f"{table_name(settings, 'test_failures')})",
     )
     assert kept == [{"n": 20}]

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from flows import build_record, dbt, dbt_messages, scope
-from flows.node_retry import node_retries
-from ingestion.bigquery import connect, query
-from ingestion.errors import PermanentError, TransientError
-from ingestion.settings import Settings
+from config.errors import PermanentError, TransientError
+from config.settings import Settings
 from tests.loopback import Json, listening
+from transform import build_record, dbt, dbt_messages, selection
+from transform.build_report import BuildFailedError, summarise
+from transform.dbt_invocation import LOST_CONNECTION, dbt_environment, raise_if_stopped
+from transform.node_retry import node_retries
+from warehouse.client import connect
+from warehouse.queries import query
 
 
 def node_result(kind: str, status: str, message: str = "", layer: str = "marts", seconds: float = 1.0) -> Any:
@@ -23,7 +26,7 @@ def node_result(kind: str, status: str, message: str = "", layer: str = "marts",
 
 
 def test_results_are_counted_by_what_they_are() -> None:
-    report = dbt.summarise(
+    report = summarise(
         [
             node_result("model", "success", layer="staging"),
             node_result("model", "success", layer="staging", seconds=0.5),
@@ -51,7 +54,7 @@ def test_results_are_counted_by_what_they_are() -> None:
     ],
 )
 def test_only_a_lost_connection_is_worth_another_try(message: str, lost: bool) -> None:
-    assert bool(dbt.LOST_CONNECTION.search(message)) is lost
+    assert bool(LOST_CONNECTION.search(message)) is lost
 
 
 def test_ctrl_c_goes_through_also_where_dbt_took_it_for_a_broken_field() -> None:
@@ -59,9 +62,9 @@ def test_ctrl_c_goes_through_also_where_dbt_took_it_for_a_broken_field() -> None
     broken.__context__ = KeyboardInterrupt()
     for pressed in (KeyboardInterrupt(), broken):
         with pytest.raises(KeyboardInterrupt):
-            dbt.raise_if_stopped(SimpleNamespace(exception=pressed))
+            raise_if_stopped(SimpleNamespace(exception=pressed))
     for other in (None, ValueError("field of a model")):
-        dbt.raise_if_stopped(SimpleNamespace(exception=other))
+        raise_if_stopped(SimpleNamespace(exception=other))
 
 
 def test_the_reason_is_one_line_without_dbts_wrapping() -> None:
@@ -83,7 +86,7 @@ def test_dbt_is_told_the_settings_and_no_password(tmp_path: Path) -> None:
         dataset_prefix="other",
         _env_file=None,
     )
-    made = dbt.dbt_environment(settings)
+    made = dbt_environment(settings)
     assert made["WWI_DATASET_PREFIX"] == "other"
     assert made["WWI_WAREHOUSE_URL"] == "http://127.0.0.1:1"
     assert not any("hidden" in value for value in made.values())
@@ -101,11 +104,11 @@ def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Pa
     """Also one that was killed, one that failed, and one that dbt could not begin."""
     client, audit = connect(tiny), tiny.dataset("audit")
     before = query(client, "select current_timestamp() as now")[0]["now"]
-    build_record.begin(client, tiny, scope.whole(["build"], "hash"), project)  # and nothing follows
+    build_record.begin(client, tiny, selection.whole(["build"], "hash"), project)  # and nothing follows
     (killed,) = query(client, f"select invocation_id from {audit}.builds where status = 'running'")
     dbt.build(tiny, select=["good"], vault_dir=project)
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
-    with pytest.raises(dbt.BuildFailedError):
+    with pytest.raises(BuildFailedError):
         dbt.build(tiny, vault_dir=project)
     (project / "models" / "marts" / "bad.sql").write_text("{% if %}")
     with pytest.raises(PermanentError):
@@ -146,7 +149,7 @@ def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
     models = project / "models" / "marts"
     (models / "bad.sql").write_text("select no_such_column from {{ ref('good') }}")
     (models / "after.sql").write_text("select * from {{ ref('bad') }}")
-    with pytest.raises(dbt.BuildFailedError) as caught:
+    with pytest.raises(BuildFailedError) as caught:
         dbt.build(tiny, vault_dir=project)
     message, report = str(caught.value), caught.value.report
     assert message.startswith("dbt: 1 node failed, 1 that depend on it skipped\n  model bad: ")
@@ -157,7 +160,7 @@ def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
 @pytest.mark.services
 def test_a_failed_data_test_fails_the_build_for_good(tiny: Settings, project: Path) -> None:
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
-    with pytest.raises(dbt.BuildFailedError, match="test accepted_values_good_id__1: Got 1 result"):
+    with pytest.raises(BuildFailedError, match="test accepted_values_good_id__1: Got 1 result"):
         dbt.build(tiny, vault_dir=project)
 
 
@@ -194,7 +197,7 @@ def test_a_node_that_the_warehouse_could_not_run_just_then_is_run_again_alone(
     failures.append(refused("Syntax error: unexpected end of script"))
     with (
         listening(tiny.resolve_warehouse_url(), fail_once) as (url, jobs),
-        pytest.raises(dbt.BuildFailedError, match="unexpected end of script"),
+        pytest.raises(BuildFailedError, match="unexpected end of script"),
     ):
         dbt.build(tiny.model_copy(update={"warehouse_url": url}), vault_dir=project)
     assert times_made(jobs, "good") == 1

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from flows import dbt
-from ingestion.bigquery import connect, query
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.ingestion.test_emulator_errors import ENGINE_WORDS
+from transform import dbt
+from transform.build_plan import build_arguments
+from transform.build_report import BuildFailedError
+from transform.dbt_invocation import run_dbt
+from warehouse.client import connect
+from warehouse.queries import query
 
 GOOD = "{{ ref('good') }}"
 TESTED = "{{ ref('tested') }}"  # nothing depends on it: a failed test would skip that
@@ -71,11 +75,11 @@ def test_failed_nodes_are_explained_in_plain_words(tiny: Settings, project: Path
     results: list[Any] = []
 
     def invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
-        results.extend(dbt._invoke(arguments, settings, vault_dir))
+        results.extend(run_dbt(arguments, settings, vault_dir))
         return results
 
-    with pytest.raises(dbt.BuildFailedError) as failed:
-        dbt.run(dbt.build_arguments(), tiny, project, invoke)
+    with pytest.raises(BuildFailedError) as failed:
+        dbt.run(build_arguments(), tiny, project, invoke)
     expected = {name: said for name, (_, said) in (MODELS | TESTS).items()}
     reported = {each.name: each.message for each in failed.value.report.failures}
     rows = query(

@@ -7,16 +7,16 @@ import sys
 import psycopg
 import pytest
 
-from flows.preflight import empty_source
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.spec import Catalog
+from operations.preflight import empty_source
 
 pytestmark = pytest.mark.services
 
 SCHEDULED = """
 import json
 from flows.prefect_api import start_prefect_api
-from ingestion.settings import Settings
+from config.settings import Settings
 wait_until_ready = start_prefect_api(Settings())
 from flows.deployed import load
 wait_until_ready()

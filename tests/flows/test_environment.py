@@ -12,13 +12,16 @@ from threading import Thread
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import dbt, environment
-from flows.environment import dbt_variables, remove
+from config import child_environment
+from config.child_environment import dbt_variables, remove
+from config.settings import Settings
 from flows.external_prefect import check_access, check_alive
-from ingestion.bigquery import connect, query
-from ingestion.settings import Settings
 from metadata.errors import WwiError
 from tests.vault.conftest import make_project
+from transform import dbt
+from transform.dbt_invocation import VAULT_DIR
+from warehouse.client import connect
+from warehouse.queries import query
 
 # each of these alone changes, stops or empties a build of dbt 1.11
 FOREIGN_DBT = {
@@ -81,7 +84,7 @@ FOREIGN_FILES = {
 ASK_PREFECT = """
 import json
 from flows.prefect_api import start_prefect_api
-from ingestion.settings import Settings
+from config.settings import Settings
 wait_until_ready = start_prefect_api(Settings(_env_file=None))
 from prefect import flow, task
 from prefect.settings import get_current_settings
@@ -129,7 +132,7 @@ def test_a_build_is_the_same_whatever_is_set_for_other_dbt_projects(
     (models / "one.sql").write_text("select 1 as n union all select 2 as n")
     (models / "two.sql").write_text("select n from {{ ref('one') }}")
     (models / "_models.yml").write_text("models: [{name: two, columns: [{name: n, data_tests: [unique]}]}]")
-    project = make_project(tmp_path / "project", tmp_path / "models", dbt.VAULT_DIR / "offline")
+    project = make_project(tmp_path / "project", tmp_path / "models", VAULT_DIR / "offline")
     for name, value in FOREIGN_DBT.items():
         monkeypatch.setenv(name, value)
     report = dbt.build(settings, vault_dir=project)
@@ -179,7 +182,7 @@ def without_prefect() -> dict[str, str]:
 def test_variables_are_named_once_and_put_back(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(environment, "_warned", set())
+    monkeypatch.setattr(child_environment, "_warned", set())
     monkeypatch.setenv("DBT_EMPTY", "secret value")
     monkeypatch.setenv("DBT_ENV_SECRET_TOKEN", "x")
     monkeypatch.setenv("WWI_DBT_THREADS", " ")
@@ -194,7 +197,7 @@ def test_variables_are_named_once_and_put_back(
 
 def test_what_is_empty_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "")
-    remove("PREFECT_", kept=environment.KEPT)
+    remove("PREFECT_", kept=child_environment.KEPT)
     assert "PREFECT_LOGGING_LEVEL" not in os.environ
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from flows.left_behind import RUN_VARIABLE, is_gone
+from flows.orphaned_runs import RUN_VARIABLE, is_gone
 
 RUN = uuid4()
 

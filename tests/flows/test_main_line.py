@@ -20,11 +20,12 @@ from zoneinfo import ZoneInfo
 import psutil
 import pytest
 
-from flows.dbt import VAULT_DIR, dbt_environment
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests import throw_away
 from tests.loopback import receiving
+from transform.dbt_invocation import VAULT_DIR, dbt_environment
+from warehouse.client import connect
+from warehouse.queries import execute
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
@@ -268,10 +269,10 @@ def test_a_day_builds_what_it_touches_and_a_failed_node_is_named_with_the_reason
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     hub = f"{platform.dataset('raw_vault')}.hub_order"
     planted = "select md5('planted'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
-    client = bigquery.connect(platform)
-    bigquery.execute(client, f"insert into {hub} {planted} union all {planted}")
+    client = connect(platform)
+    execute(client, f"insert into {hub} {planted} union all {planted}")
     done = loaded("run")
-    bigquery.execute(client, f"delete from {hub} where order_id = -1")
+    execute(client, f"delete from {hub} where order_id = -1")
     assert done.returncode == 1
     assert "hub_order" in done.stderr
     assert "Traceback" not in done.stderr

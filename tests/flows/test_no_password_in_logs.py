@@ -10,7 +10,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from ingestion.settings import Settings
+from config.settings import Settings
 
 pytestmark = pytest.mark.services
 
@@ -19,14 +19,14 @@ SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""))
 
 # everything that any library has to say, and then the work
 LOUDLY = "import logging, sys; logging.basicConfig(level=logging.DEBUG); "
-COMMAND = LOUDLY + "from flows.cli import main; main(sys.argv[1:])"
+COMMAND = LOUDLY + "from cli import main; main(sys.argv[1:])"
 FLOW = LOUDLY + (
-    "from flows.prefect_api import start_prefect_api; from ingestion.settings import Settings; "
+    "from flows.prefect_api import start_prefect_api; from config.settings import Settings; "
     "wait_until_ready = start_prefect_api(Settings(_env_file=None)); "
     "from flows.daily import daily_load; wait_until_ready(); daily_load()"
 )
 BUILD = LOUDLY + (
-    "from pathlib import Path; from flows import dbt; from ingestion.settings import Settings; "
+    "from pathlib import Path; from transform import dbt; from config.settings import Settings; "
     "dbt.build(Settings(_env_file=None), vault_dir=Path(sys.argv[1]))"
 )
 LOUD = {

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
+from config.errors import PermanentError
+from config.settings import Settings
 from flows.notify import ERROR_LENGTH, send, shortened
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
 from tests.loopback import answering
 
 MESSAGE = {"text": "load/nightly: run quick-fox ended as Failed: no source", "error": "no source"}

@@ -4,7 +4,7 @@ import pytest
 import requests
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-from flows.patience import Outage, patience
+from transform.outage_retry import Outage, patience
 
 LOST = requests.ConnectionError("refused")
 

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from flows.cli.process import INTERRUPTED
+from cli.process import INTERRUPTED
 
 COMMANDS = """
 import threading, time
 import typer
 from pydantic import BaseModel, field_validator
-from flows import cli
-from flows.cli import process
+import cli
+from cli import process
 
 class Slow(BaseModel):
     value: int

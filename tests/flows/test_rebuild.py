@@ -17,16 +17,19 @@ import pyarrow as pa
 import pytest
 from google.cloud.bigquery import AccessEntry, Dataset, SchemaField
 
-from flows import dbt
-from flows.packages import VAULT_DIR
-from flows.rebuild import RebuildReport, rebuild
-from ingestion import bigquery, rebuilds, side
-from ingestion.bigquery import TableLayout
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
-from questions.content import describe
+from audit.content import describe
+from config.errors import PermanentError
+from config.settings import Settings
+from operations import shadow_datasets
+from operations.rebuild import RebuildReport, rebuild
 from tests import throw_away
 from tests.vault.conftest import Sandbox, make_project
+from transform.dbt_invocation import dbt_environment
+from transform.packages import VAULT_DIR
+from warehouse.client import connect
+from warehouse.ledger import rebuilds
+from warehouse.queries import execute
+from warehouse.tables import TableLayout, ensure_table
 
 pytestmark = pytest.mark.services
 
@@ -49,9 +52,9 @@ DELIVERIES: Mapping[int, Mapping[int, tuple[str, str]]] = {
 KILLED_AT_THE_MARTS = """
 import os, signal, sys
 from pathlib import Path
-from flows.rebuild import rebuild
-from ingestion import swap
-from ingestion.settings import Settings
+from operations.rebuild import rebuild
+from operations import swap
+from config.settings import Settings
 
 fill = swap.refill
 
@@ -78,7 +81,7 @@ def deliver(vault: Sandbox, batch: int, goods: Mapping[int, tuple[str, str]]) ->
     vault.deliver(batch, {RAW_TABLE: rows})
     audit = vault.settings.dataset("audit")
     clock = f"update {audit}.batches set applied_dts = datetime(load_dts) where batch_id = {batch}"
-    bigquery.execute(vault.client, clock)
+    execute(vault.client, clock)
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +91,20 @@ def vault(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     project = make_project(folder / "project", PROJECT, VAULT_DIR / "offline")
     (project / "models" / "business_vault").mkdir(exist_ok=True)
     shutil.copy(VAULT_DIR / "models" / "business_vault" / "bv_batch.sql", project / "models/business_vault")
-    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox = Sandbox(connect(settings), settings, project, folder)
     fields = {
         "goods_id": "INT64", "name": "STRING", "price": "NUMERIC", "batch_id": "INT64",
         "load_dts": "TIMESTAMP", "record_source": "STRING", "change_type": "STRING",
     }  # fmt: skip
     table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
     schema = tuple(SchemaField(name, kind) for name, kind in fields.items())
-    with throw_away.datasets(side.side_of(settings), parts=()):
+    with throw_away.datasets(shadow_datasets.side_of(settings), parts=()):
         sandbox.create_tables([TableLayout(table_id, schema, partition_by="load_dts")])
         for batch, goods in DELIVERIES.items():
             deliver(sandbox, batch, goods)
             sandbox.build()
         yield sandbox
-        side.drop(sandbox.client, settings)
+        shadow_datasets.drop(sandbox.client, settings)
 
 
 def run(vault: Sandbox, **options: bool) -> RebuildReport:
@@ -115,7 +118,7 @@ def state(vault: Sandbox) -> dict[str, dict[str, list[str]]]:
 
 def sides(vault: Sandbox) -> set[str]:
     """The side datasets that there are."""
-    prefix = side.side_of(vault.settings).dataset_prefix
+    prefix = shadow_datasets.side_of(vault.settings).dataset_prefix
     listed = vault.client.list_datasets(timeout=30)
     return {found.dataset_id for found in listed if found.dataset_id.startswith(prefix)}
 
@@ -130,7 +133,7 @@ def damage(vault: Sandbox) -> None:
         "where goods_id = 4",
         f"delete from {names['marts']}.dim_goods_unmasked where goods_id = 5",
     ):
-        assert bigquery.execute(vault.client, statement) == 1, statement
+        assert execute(vault.client, statement) == 1, statement
 
 
 def test_what_came_load_by_load_is_what_comes_of_raw_at_once(vault: Sandbox) -> None:
@@ -163,13 +166,13 @@ def test_equal_tables_take_the_place_of_the_live_ones(vault: Sandbox) -> None:
     assert (report.different, report.swapped, report.side) == (
         (),
         True,
-        side.side_of(vault.settings).dataset_prefix,
+        shadow_datasets.side_of(vault.settings).dataset_prefix,
     )
     assert state(vault) == before
     after = vault.rows("audit", "vault_loads")
     assert {row["batch_id"] for row in after} == {row["batch_id"] for row in marks} == {1, 2, 3}
     assert len({row["invocation_id"] for row in after}) == 1, "one build made the vault that is live now"
-    assert len(sides(vault)) == len(side.LAYERS)
+    assert len(sides(vault)) == len(shadow_datasets.LAYERS)
     vault.build()
     assert state(vault) == before, "the next build finds nothing to load"
 
@@ -178,7 +181,7 @@ def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbo
     whole = state(vault)
     damage(vault)
     stray = f"{vault.settings.dataset('marts')}.stray"
-    bigquery.execute(vault.client, f"create table {stray} as select 1 as id")
+    execute(vault.client, f"create table {stray} as select 1 as id")
     damaged = state(vault)
     report = run(vault)
     found = {each.table: (each.difference, each.examples) for each in report.different}
@@ -199,11 +202,11 @@ def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbo
     assert found["stray"] == ("no model makes it", ())
     assert (report.swapped, report.is_as_raw_says) == (False, False)
     assert state(vault) == damaged
-    assert len(sides(vault)) == len(side.LAYERS), "the rebuilt tables stay, to be looked at"
+    assert len(sides(vault)) == len(shadow_datasets.LAYERS), "the rebuilt tables stay, to be looked at"
 
-    bigquery.execute(vault.client, f"drop table {stray}")
+    execute(vault.client, f"drop table {stray}")
     hub = f"{vault.settings.project}.{vault.settings.dataset('raw_vault')}.hub_goods"
-    bigquery.ensure_table(vault.client, TableLayout(hub, (SchemaField("stray", "STRING"),)))
+    ensure_table(vault.client, TableLayout(hub, (SchemaField("stray", "STRING"),)))
     forced = run(vault, force=True)
     assert (forced.swapped, forced.is_as_raw_says) == (True, True)
     assert {each.table: each.difference for each in forced.different}["hub_goods"] == (
@@ -217,7 +220,7 @@ def test_a_rebuild_killed_while_it_swaps_is_finished_by_the_next(vault: Sandbox)
     whole = state(vault)
     damage(vault)
     settings = vault.settings
-    told = dbt.dbt_environment(settings) | {"WWI_HOME": str(settings.home)}
+    told = dbt_environment(settings) | {"WWI_HOME": str(settings.home)}
     told.pop("WWI_WAREHOUSE_URL", None)  # the emulator on this machine is found by its file
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AT_THE_MARTS, vault.project],
@@ -253,7 +256,7 @@ def test_a_batch_that_no_build_has_loaded_is_named(vault: Sandbox) -> None:
 
 
 def test_a_dataset_of_somebody_else_is_never_dropped(vault: Sandbox) -> None:
-    name = side.side_of(vault.settings).dataset("marts")
+    name = shadow_datasets.side_of(vault.settings).dataset("marts")
     dataset = Dataset(f"{vault.settings.project}.{name}")
     dataset.location = vault.settings.bigquery_location
     vault.client.create_dataset(dataset, timeout=30)
@@ -273,7 +276,7 @@ def test_who_may_only_read_the_live_dataset_may_not_read_the_side() -> None:
         AccessEntry("roles/bigquery.dataViewer", "groupByEmail", "analysts@example.com"),
         AccessEntry(None, "view", {"projectId": "p", "datasetId": "d", "tableId": "t"}),
     ]
-    assert [entry.entity_id for entry in side.writers(entries)] == [
+    assert [entry.entity_id for entry in shadow_datasets.writers(entries)] == [
         "projectOwners",
         "transformer@example.com",
     ]

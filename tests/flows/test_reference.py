@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.reference import __main__ as reference
-from flows.reference import commands, ledger, markdown
+from cli.reference import __main__ as reference
+from cli.reference import commands, ledger, markdown
 
 EVERYWHERE = ledger.described()[ledger.EVERYWHERE]
 

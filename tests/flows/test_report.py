@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from flows.rebuild import RebuildReport
+from audit.content import Content, TableComparison
 from flows.report import rebuild_markdown, unchanged_markdown
 from ingestion.report import BatchReport
-from questions.content import Content, TableComparison
+from operations.rebuild import RebuildReport
 
 EQUAL = TableComparison("marts", "dim_city", Content(3, 7), Content(3, 7))
 LOST = TableComparison("raw_vault", "hub_city", Content(2, 5), Content(3, 7), "live has 1 rows too few")

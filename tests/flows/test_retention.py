@@ -4,12 +4,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from flows.retention import SIDE_DAYS, retain
-from ingestion import bigquery, ledger, rebuilds, side
-from ingestion.errors import PermanentError
-from ingestion.layout import ensure_layout
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
+from ingestion.load.create_tables import ensure_layout
 from metadata.spec import Catalog
+from operations import shadow_datasets
+from operations.retention import SIDE_DAYS, retain
+from warehouse.client import connect
+from warehouse.ledger import rebuilds
+from warehouse.ledger.tables import insert, layout, table_name
+from warehouse.queries import execute, query
+from warehouse.tables import ensure_dataset, ensure_table
 
 pytestmark = pytest.mark.services
 
@@ -23,7 +28,7 @@ LADDER = (date(2013, 1, 2), date(2013, 6, 18), date(2013, 6, 19))
 @pytest.fixture(scope="module")
 def built(settings: Settings, catalog: Catalog) -> Settings:
     """A ledger of five builds, and the ladder that the last would have made."""
-    client = bigquery.connect(settings)
+    client = connect(settings)
     ensure_layout(client, settings, catalog, force=True)
     with pytest.raises(PermanentError, match="nothing is built yet"):
         retain(settings)
@@ -35,23 +40,23 @@ def built(settings: Settings, catalog: Catalog) -> Settings:
         for node, status in NODES.items()
     ]
     for table, rows in (("builds", builds), ("build_nodes", nodes)):
-        bigquery.ensure_table(client, ledger.layout(settings, table))
-        bigquery.execute(client, ledger.insert(settings, table, rows))
-    bigquery.ensure_dataset(client, settings, "business_vault")
+        ensure_table(client, layout(settings, table))
+        execute(client, insert(settings, table, rows))
+    ensure_dataset(client, settings, "business_vault")
     ladder = " union all ".join(
         f"select date '{day}' as snapshot_date, {day.month == 6} as is_daily, false as is_weekly, "
         f"false as is_monthly, {day.month == 1} as is_yearly"
         for day in LADDER
     )
-    bigquery.execute(client, f"create table {settings.dataset('business_vault')}.bv_snapshot as {ladder}")
+    execute(client, f"create table {settings.dataset('business_vault')}.bv_snapshot as {ladder}")
     return settings
 
 
 def nodes_of(settings: Settings) -> dict[str, set[str]]:
     """What is left of each build."""
-    table = ledger.table_name(settings, "build_nodes")
+    table = table_name(settings, "build_nodes")
     found: dict[str, set[str]] = {}
-    for row in bigquery.query(bigquery.connect(settings), f"select invocation_id, name from {table}"):
+    for row in query(connect(settings), f"select invocation_id, name from {table}"):
         found.setdefault(row["invocation_id"], set()).add(row["name"])
     return found
 
@@ -71,18 +76,18 @@ def test_failures_the_last_weeks_and_the_last_build_of_a_month_stay(built: Setti
 
 
 def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings) -> None:
-    client = bigquery.connect(built)
+    client = connect(built)
     rebuilds.ensure_tables(client, built)
     rebuild_id = rebuilds.begin(client, built)
-    for layer in side.LAYERS:
-        bigquery.ensure_dataset(client, built, layer)
-    made = side.make(client, built, rebuild_id)
+    for layer in shadow_datasets.LAYERS:
+        ensure_dataset(client, built, layer)
+    made = shadow_datasets.make(client, built, rebuild_id)
     now = datetime.now(UTC)
     assert retain(built, now=now + timedelta(days=SIDE_DAYS - 1)).side is None
-    assert side.exists(client, built, rebuild_id)
+    assert shadow_datasets.exists(client, built, rebuild_id)
     rebuilds.set_status(client, built, rebuild_id, "swapping")
     later = now + timedelta(days=SIDE_DAYS + 1)
     assert retain(built, now=later).side is None, "its tables are being put in place"
     rebuilds.set_status(client, built, rebuild_id, "different")
     assert retain(built, now=later).side == made.dataset_prefix
-    assert not side.exists(client, built, rebuild_id)
+    assert not shadow_datasets.exists(client, built, rebuild_id)

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from google.cloud.bigquery import Client
 
-from flows import build_record, scope
-from ingestion import builds, ledger
-from ingestion.bigquery import connect, ensure_dataset, ensure_table, execute
-from ingestion.settings import Layer, Settings
+from config.settings import Layer, Settings
+from transform import build_record, selection
+from warehouse.client import connect
+from warehouse.ledger import builds
+from warehouse.ledger import tables as ledger_tables
+from warehouse.ledger.tables import COMPLETED, table_name
+from warehouse.queries import execute
+from warehouse.tables import ensure_dataset, ensure_table
 
 pytestmark = pytest.mark.services
 
@@ -21,7 +25,7 @@ MODELS: tuple[tuple[Layer, str], ...] = (
     ("marts", "fct_order"),
 )
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
-PLAN = scope.whole(["build"], "this project")
+PLAN = selection.whole(["build"], "this project")
 
 
 @dataclass
@@ -35,7 +39,7 @@ class Warehouse:
     batch: int = 0
 
     def insert(self, name: str, **row: object) -> None:
-        execute(self.client, ledger.insert(self.settings, name, [row]))
+        execute(self.client, ledger_tables.insert(self.settings, name, [row]))
 
     def now(self) -> datetime:
         self.hour += 1
@@ -45,13 +49,13 @@ class Warehouse:
         """A completed batch with a row of each of these tables and none of another."""
         self.batch += 1
         when = at or self.now()
-        self.insert("batches", batch_id=self.batch, load_dts=when, status=ledger.COMPLETED, finished_at=when)
+        self.insert("batches", batch_id=self.batch, load_dts=when, status=COMPLETED, finished_at=when)
         for table in (*tables, "sales.special_deals"):
             rows = int(table in tables)
             self.insert("table_loads", batch_id=self.batch, table_name=table, rows_loaded=rows)
         return self.batch
 
-    def build(self, plan: scope.Plan = PLAN, *batches: int, status: builds.Status = "passed") -> None:
+    def build(self, plan: selection.Plan = PLAN, *batches: int, status: builds.Status = "passed") -> None:
         """A build as it is noted when it has ended, and the batches that it loaded."""
         began = self.now()
         begun = build_record.begin(self.client, self.settings, plan, self.vault_dir)
@@ -64,15 +68,15 @@ class Warehouse:
         for batch in batches:
             execute(
                 self.client,
-                f"insert into {ledger.table_name(self.settings, 'vault_loads')} "
+                f"insert into {table_name(self.settings, 'vault_loads')} "
                 "(batch_id, load_dts, invocation_id, loaded_at) "
                 f"select batch_id, load_dts, '{invocation_id}', current_timestamp() "
-                f"from {ledger.table_name(self.settings, 'batches')} where batch_id = {batch}",
+                f"from {table_name(self.settings, 'batches')} where batch_id = {batch}",
             )
 
-    def plan(self, plan: scope.Plan = PLAN) -> scope.Plan:
+    def plan(self, plan: selection.Plan = PLAN) -> selection.Plan:
         """What a build would take now."""
-        return scope.narrowed(plan, self.client, self.settings, self.vault_dir)
+        return selection.narrowed(plan, self.client, self.settings, self.vault_dir)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +92,7 @@ def client(settings: Settings) -> Client:
 def warehouse(client: Client, settings: Settings, tmp_path: Path) -> Warehouse:
     """One batch is loaded by a build of everything; another brought orders since."""
     for name in ("batches", "table_loads", "vault_loads", *builds.TABLES):
-        layout = ledger.layout(settings, name)
+        layout = ledger_tables.layout(settings, name)
         ensure_table(client, layout)
         execute(client, f"delete from `{layout.table_id}` where true")
     for layer, name in MODELS:
@@ -109,8 +113,8 @@ def test_a_build_takes_what_the_waiting_batches_brought_rows_of(warehouse: Wareh
     assert plan.scope == "touched"
     assert plan.arguments == (
         "build",
-        "--select", "source:wwi_raw.sales__invoices+", "source:wwi_raw.sales__orders+", *scope.EVERY_LOAD,
-        "--exclude", *scope.VIEWS,
+        "--select", "source:wwi_raw.sales__invoices+", "source:wwi_raw.sales__orders+", *selection.EVERY_LOAD,
+        "--exclude", *selection.VIEWS,
     )  # fmt: skip
 
 
@@ -118,13 +122,13 @@ def test_a_batch_without_a_row_touches_only_what_every_load_does(warehouse: Ware
     warehouse.build(warehouse.plan(), 2)
     warehouse.bring()
     assert warehouse.plan().arguments == (
-        "build", "--select", *scope.EVERY_LOAD, "--exclude", *scope.VIEWS,
+        "build", "--select", *selection.EVERY_LOAD, "--exclude", *selection.VIEWS,
     )  # fmt: skip
 
 
 def test_one_narrow_build_follows_another(warehouse: Warehouse) -> None:
     warehouse.build(warehouse.plan(), 2)
-    warehouse.build(scope.whole(["build", "--select", "marts"], PLAN.project_hash))
+    warehouse.build(selection.whole(["build", "--select", "marts"], PLAN.project_hash))
     warehouse.bring("sales.customers")
     assert warehouse.plan().scope == "touched"
 
@@ -142,7 +146,7 @@ def failed(warehouse: Warehouse) -> None:
 
 
 def a_part_failed(warehouse: Warehouse) -> None:
-    warehouse.build(scope.whole(["build", "--select", "marts"], PLAN.project_hash), status="failed")
+    warehouse.build(selection.whole(["build", "--select", "marts"], PLAN.project_hash), status="failed")
 
 
 def killed(warehouse: Warehouse) -> None:
@@ -150,7 +154,7 @@ def killed(warehouse: Warehouse) -> None:
 
 
 def of_another_project(warehouse: Warehouse) -> None:
-    warehouse.build(scope.whole(["build", "--select", "marts"], "another project"))
+    warehouse.build(selection.whole(["build", "--select", "marts"], "another project"))
 
 
 def not_noted(warehouse: Warehouse) -> None:
@@ -159,7 +163,7 @@ def not_noted(warehouse: Warehouse) -> None:
 
 
 def nothing_is_told_of_a_batch(warehouse: Warehouse) -> None:
-    loads = ledger.table_name(warehouse.settings, "table_loads")
+    loads = table_name(warehouse.settings, "table_loads")
     execute(warehouse.client, f"delete from {loads} where batch_id = {warehouse.batch}")
 
 

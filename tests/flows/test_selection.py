@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import NotFound
 
-from flows import dbt
-from flows.dry_run import dry_run
-from ingestion.bigquery import connect
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
+from transform import dbt
+from transform.dry_run import dry_run
+from warehouse.client import connect
 
 pytestmark = pytest.mark.services
 

@@ -5,8 +5,8 @@ from datetime import date
 import psycopg
 import pytest
 
-from flows.simulation import Progress, Rules, Simulated, length, order_lines, progress
 from metadata.errors import WwiError
+from sandbox.simulation import Progress, Rules, Simulated, length, order_lines, progress
 from sandbox.simulator import simulate
 
 MONDAY = date(2013, 1, 7)

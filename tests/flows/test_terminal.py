@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import app, main
-from flows.cli.failure import describe
+from cli import app, main
+from cli.failure import describe
 from metadata.errors import WwiError
 
 WWI = Path(sys.executable).with_name("wwi")
 # prints more than a pipe or a buffer holds, with characters that no ASCII terminal has
 PRINTS = """
 import sys
-from flows.cli import app, process
-from flows.cli.output import print_csv, print_json, print_table
+from cli import app, process
+from cli.pages.output import print_csv, print_json, print_table
 @app.command()
 def prints(rows: int = 1):
     print_table("Straße", ("müller", "n"), [("Łódź", 1)] * rows)
@@ -137,7 +137,7 @@ def test_an_error_of_ours_is_told_as_it_is(
     def fail(*_: object) -> None:
         raise WwiError("what failed. What to do.")
 
-    monkeypatch.setattr("flows.cli.options.settings", fail)
+    monkeypatch.setattr("cli.options.settings", fail)
     with pytest.raises(SystemExit):
         main(["source", "dsn"])
     assert capsys.readouterr().err == "wwi: what failed. What to do.\n"

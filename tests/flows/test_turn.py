@@ -5,12 +5,13 @@ import time
 
 import pytest
 
-from flows.turn import wait_for_turn
-from ingestion.bigquery import connect, execute
-from ingestion.errors import PermanentError
-from ingestion.lease import hold
-from ingestion.ledger import table_name
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
+from flows.wait_for_lease import wait_for_turn
+from warehouse.client import connect
+from warehouse.lease import hold
+from warehouse.ledger.tables import table_name
+from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 

@@ -13,11 +13,11 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from flows.packages import VAULT_DIR
-from ingestion.layout import ensure_layout
-from ingestion.settings import Settings
+from config.settings import Settings
+from ingestion.load.create_tables import ensure_layout
 from metadata.spec import Catalog
 from tests.googlesql.warehouse import Sent, Warehouse, serving
+from transform.packages import VAULT_DIR
 
 HERE = Path(__file__).parent
 PROJECT = "wwi-typed"

@@ -4,15 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingestion.bigquery import timestamp_literal
-from ingestion.settings import Settings
+from audit.history import difference, table_functions
+from audit.history.as_of import Model, Models, as_of
+from audit.history.version_rows import parts_of, statement
+from config.settings import Settings
+from metadata.mappings import HubMapping
 from metadata.marts import Mart, load_marts
 from metadata.reconciliation import load_reconciliation
-from metadata.spec import Catalog, HubMapping
-from questions import difference, history, table_functions
-from questions.as_of import Model, Models, as_of
+from metadata.spec import Catalog
 from tests.googlesql.analyzer import column
 from tests.googlesql.conftest import PROJECT, Build, Typed
+from warehouse.queries import timestamp_literal
 
 SETTINGS = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
 THEN = timestamp_literal(datetime(2026, 1, 1, tzinfo=UTC))
@@ -73,7 +75,7 @@ def test_the_history_of_every_hub_is_accepted(
 ) -> None:
     hubs = {t.vault.hub for t in catalog.tables if isinstance(t.vault, HubMapping)}
     for entity in ("customer", "person", "stock_item") if personal else hubs:
-        parts = history.parts_of(catalog, entity)
-        sql = history.statement(catalog, entity, parts, SETTINGS, personal=personal)
+        parts = parts_of(catalog, entity)
+        sql = statement(catalog, entity, parts, SETTINGS, personal=personal)
         (asked,) = typed.warehouse.analyzer.analyze(sql, {"key": "INT64"})
         assert [each.type for each in asked.columns] == ["STRING", "TIMESTAMP", "STRING", "STRING"], entity

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.packages import VAULT_DIR
 from tests.googlesql import rules
 from tests.googlesql.analyzer import Analyzer, RefusedError, column
 from tests.googlesql.conftest import Build, Typed
+from transform.packages import VAULT_DIR
 
 LINES = ("p", "d", "lines")
 

@@ -9,28 +9,34 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from flows.erasure import Task, updates
-from ingestion import builds, chain, erasures, ledger, rebuilds, side, swap
+from audit import content, sizes, trace_statements
+from audit.altered_rows import located_statement
+from audit.delivery import rebuilt
+from audit.reconcile import reconcile
+from audit.reconciliation import Comparison, DayDifference, Reconciliation
+from audit.reconciliation_record import record
+from audit.status import status
+from config.errors import PermanentError, TransientError
+from config.settings import LOCAL_PROJECT, Settings
+from dashboard.figures import figures
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, execute, query
-from ingestion.errors import PermanentError, TransientError
-from ingestion.lease import hold
-from ingestion.settings import LOCAL_PROJECT, Settings
 from metadata.aml.models import holistics_models
 from metadata.aml.presentation import load_presentation
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from questions import audit, content, personal, sizes, trace_statements
-from questions.dashboard.figures import figures
-from questions.delivery import rebuilt
-from questions.reconcile import Comparison, DayDifference, Reconciliation, reconcile, record
-from questions.status import status
+from operations import personal_values, shadow_datasets, swap
+from operations.erasure_task import Task, updates
 from sandbox.schema import create_schema
 from tests.googlesql.conftest import Build, Typed
 from tests.googlesql.warehouse import Warehouse, serving
 from tests.ingestion.filling import fill
 from tests.vault.delivery import statement
+from warehouse.client import connect
+from warehouse.lease import hold
+from warehouse.ledger import batch_contents, builds, erasures, hash_chain, rebuilds
+from warehouse.ledger.tables import layout
+from warehouse.queries import execute, query
 
 pytestmark = pytest.mark.services
 
@@ -79,7 +85,7 @@ def sent_since(platform: Platform, before: int) -> str:
 
 
 def test_a_batch_with_its_ledger(platform: Platform, catalog: Catalog) -> None:
-    names = tuple(field.name for field in ledger.layout(platform.settings, "batches").schema)
+    names = tuple(field.name for field in layout(platform.settings, "batches").schema)
     platform.warehouse.rows[*names, "newest_hash"] = [[None] * (len(names) + 1)]
     before = len(platform.warehouse.sent)
     report = run_batch(platform.settings, catalog)
@@ -156,9 +162,9 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
 def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     """Every table of vault and marts is compared, and filled again, with the columns that it has."""
     client, live = connect(platform.settings), platform.settings
-    beside = side.side_of(live)
+    beside = shadow_datasets.side_of(live)
     tables = platform.warehouse.analyzer.tables
-    for layer in side.LAYERS:
+    for layer in shadow_datasets.LAYERS:
         dataset = beside.dataset(layer)
         platform.warehouse.create_dataset(
             {"datasetReference": {"projectId": LOCAL_PROJECT, "datasetId": dataset}}
@@ -170,7 +176,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     rebuilds.ensure_tables(client, live)
     assert rebuilds.open_swap(client, live) is None
     number = rebuilds.begin(client, live)
-    execute(client, side.batches_statement(live, beside))
+    execute(client, shadow_datasets.batches_statement(live, beside))
     for layer in content.LAYERS:
         query(client, content.columns_statement(live, layer))
         query(client, content.tables_statement(live, layer))
@@ -231,12 +237,14 @@ def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
 def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog) -> None:
     client, settings = connect(platform.settings), platform.settings
     loaded = [
-        chain.Delivery(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
+        hash_chain.Delivery(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
         for table in catalog.tables
     ]
-    query(client, chain.contents_statement(settings, [*loaded, *ledger.loaded(settings, (1, 2))]))
+    query(
+        client, hash_chain.contents_statement(settings, [*loaded, *batch_contents.loaded(settings, (1, 2))])
+    )
     for table in catalog.tables:
-        query(client, audit.located_statement(settings, catalog, table, 1, NOW))
+        query(client, located_statement(settings, catalog, table, 1, NOW))
     node = builds.Node("test", "unique", "", "fail", None, None, 0.5, 3, "it's broken")
     build = builds.Build(
         "a", NOW, NOW, "failed", "1", None, "{}", "hub", "[]", "{}", "wwi", "here", "all", "0"
@@ -266,19 +274,20 @@ def test_the_way_from_a_fact_to_its_source(platform: Platform, catalog: Catalog)
 
 def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
     client, settings = connect(platform.settings), platform.settings
-    own = personal.person_table(catalog)
+    own = personal_values.person_table(catalog)
     platform.warehouse.rows["n",] = [["2"]]
     platform.warehouse.rows["k",] = [["7"]]  # the same person's was interrupted
-    places = [personal.Held(own.qualified, "full_name", 1, (), True)] + [
-        personal.Held(table.qualified, column.name, 1, (), False)
+    places = [personal_values.Held(own.qualified, "full_name", 1, (), True)] + [
+        personal_values.Held(table.qualified, column.name, 1, (), False)
         for table in catalog.tables
-        for column in personal.texts(table)
+        for column in personal_values.texts(table)
         if table != own
     ]
-    with personal.values_of(client, settings, own, 7) as values:
-        personal.held(client, settings, catalog, 7, values.count)
+    with personal_values.values_of(client, settings, own, 7) as values:
+        personal_values.held(client, settings, catalog, 7, values.count)
         query(
-            client, personal.found_statement(settings, "raw", "sales__invoices", ["comments"], values.count)
+            client,
+            personal_values.found_statement(settings, "raw", "sales__invoices", ["comments"], values.count),
         )
         task = Task(client, settings, catalog, 7, tuple(places), values.count)
         for sql in updates(task):
@@ -289,7 +298,9 @@ def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
             loaded = tuple(column.name for column in table.loaded_columns)
             query(
                 client,
-                chain.contents_statement(settings, [chain.Delivery(name, loaded, (1,), replaced=erased)]),
+                hash_chain.contents_statement(
+                    settings, [hash_chain.Delivery(name, loaded, (1,), replaced=erased)]
+                ),
             )
     del platform.warehouse.rows["n",], platform.warehouse.rows["k",]
     assert not platform.warehouse.refused()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingestion.raw_layout import DELETE, UPSERT, arrow_schema
 from metadata.load import load_catalog
 from metadata.spec import Catalog, Table
+from warehouse.raw_tables import DELETE, UPSERT, arrow_schema
 
 from . import scenarios as s
 from .scenarios import Delivered, Scenario, State

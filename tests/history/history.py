@@ -4,12 +4,13 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from flows import packages
-from ingestion import bigquery
-from ingestion.raw_layout import raw_layout
-from ingestion.settings import Settings
-from metadata import generate
+from config.settings import Settings
+from metadata.codegen import generate
 from tests.vault.conftest import VAULT, Row, Sandbox, make_project
+from transform import packages
+from warehouse.client import connect
+from warehouse.queries import execute
+from warehouse.raw_tables import raw_layout
 
 from . import scenarios as s
 from .deliveries import as_arrow, catalog, rows_of
@@ -41,7 +42,7 @@ def plain_project(folder: Path, packages_dir: Path) -> Path:
 
 def warehouse(settings: Settings, project: Path, folder: Path) -> Sandbox:
     """A warehouse with empty raw tables and the ledger."""
-    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox = Sandbox(connect(settings), settings, project, folder)
     sandbox.create_tables([raw_layout(settings, table) for table in catalog().tables])
     return sandbox
 
@@ -91,7 +92,7 @@ def _build(sandbox: Sandbox, marks_itself: bool) -> None:
     sandbox.build()
     if not marks_itself:
         audit = sandbox.settings.dataset("audit")
-        bigquery.execute(
+        execute(
             sandbox.client,
             f"insert into {audit}.vault_loads (batch_id, load_dts) select batch_id, load_dts from "
             f"{audit}.batches where batch_id not in (select batch_id from {audit}.vault_loads)",

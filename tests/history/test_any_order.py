@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.dbt import BuildFailedError
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.vault.conftest import Sandbox
+from transform.build_report import BuildFailedError
+from warehouse.queries import execute
 
 from . import scenarios as s
 from .history import bring, our_project, same_rows, vault_of, warehouse
@@ -95,9 +95,9 @@ class World:
         """Drop the vault, its marks, and that any load was completed."""
         client, settings = self.sandbox.client, self.sandbox.settings
         for table in ("vault_loads", "batches"):
-            bigquery.execute(client, f"delete from {settings.dataset('audit')}.{table} where true")
+            execute(client, f"delete from {settings.dataset('audit')}.{table} where true")
         for name in self.measure:
-            bigquery.execute(client, f"drop table {settings.dataset('raw_vault')}.{name}")
+            execute(client, f"drop table {settings.dataset('raw_vault')}.{name}")
 
     def take(self, step: Step) -> None:
         """Let one step happen."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.settings import Settings
+from config.settings import Settings
 
 from . import judge, report
 from . import scenarios as s

@@ -11,11 +11,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from config.errors import PermanentError
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, query
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
 from metadata.spec import Catalog
+from warehouse.client import connect
+from warehouse.queries import query
 
 from . import judge
 from . import scenarios as s

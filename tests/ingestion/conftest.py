@@ -10,13 +10,14 @@ import psycopg
 import pytest
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery
+from config.settings import Settings
 from ingestion.batch import run_batch
 from ingestion.report import BatchReport
-from ingestion.settings import Settings
 from metadata.spec import Catalog, Column, Table
 from sandbox import postgres as local_postgres
 from tests import throw_away
+from warehouse.client import connect
+from warehouse.queries import query
 
 _numbers = itertools.count(1)
 
@@ -39,7 +40,7 @@ class World:
     def ask(self, sql: str) -> list[Row]:
         """Query the warehouse; {raw} and {audit} stand for the datasets."""
         names = {layer: self.settings.dataset(layer) for layer in ("raw", "audit")}
-        return bigquery.query(self.client, sql.format(**names))
+        return query(self.client, sql.format(**names))
 
     def raw(self, table: str) -> list[Row]:
         """Every row of a raw table, in the order it came."""
@@ -145,4 +146,4 @@ def shop(own_settings: Settings, database: str) -> Iterator[World]:
         source.execute(
             "insert into shop.visits values (7, 1, '2013-01-01 07:00'), (8, 2, '2013-01-01 08:00')"
         )
-        yield World(own_settings, SHOP, source, bigquery.connect(own_settings))
+        yield World(own_settings, SHOP, source, connect(own_settings))

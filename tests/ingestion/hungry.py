@@ -6,8 +6,8 @@ counted: Python's modules, connections and threads.
 
 from pathlib import Path
 
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.settings import Settings
 from tests.ingestion.big_table import CATALOG, SMALL
 
 

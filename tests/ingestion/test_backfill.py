@@ -6,10 +6,10 @@ from datetime import date
 import psycopg
 import pytest
 
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.ingestion.conftest import World, create
 from tests.ingestion.test_daily_totals import CATALOG, MONDAY, TUESDAY
+from warehouse.client import connect
 
 pytestmark = pytest.mark.services
 
@@ -26,7 +26,7 @@ def orders(own_settings: Settings, database: str) -> Iterator[World]:
             "insert into shop.lines values (1, 1, 2, 1.005), (2, 1, 3, 10), (3, 2, -1, 0.5), (4, 3, 1, 1)"
         )
         source.execute("insert into shop.colors values (1)")
-        world = World(own_settings, CATALOG, source, bigquery.connect(own_settings))
+        world = World(own_settings, CATALOG, source, connect(own_settings))
         world.load()
         yield world
 

@@ -6,24 +6,21 @@ from pathlib import Path
 import pytest
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery, load_jobs
-from ingestion.errors import (
-    ConcurrentWriteError,
-    MissingInWarehouseError,
-    PermanentError,
-    TransientError,
-)
-from ingestion.load_jobs import find_load_job
-from ingestion.settings import Settings
+from config.errors import ConcurrentWriteError, MissingInWarehouseError, PermanentError, TransientError
+from config.settings import Settings
 from metadata.errors import WwiError
 from tests.loopback import ROWS, Answer, answering, job, refusal
+from warehouse import load_jobs, queries
+from warehouse.client import connect
+from warehouse.load_jobs import find_load_job
+from warehouse.queries import READ_RETRY, dry_run, execute, only_reads, query
 
 WRITE = "update d.t set n = 1 where true"
 READ = "select n from d.t"
 
 
 def client_of(url: str, home: Path) -> Client:
-    return bigquery.connect(Settings(home=home, warehouse_url=url, _env_file=None))
+    return connect(Settings(home=home, warehouse_url=url, _env_file=None))
 
 
 CASES = [
@@ -52,7 +49,7 @@ def test_an_answer_says_whether_trying_again_can_help(
 ) -> None:
     with answering([refusal(status, reason)]) as (url, asked):
         with pytest.raises(kind, match=text) as caught:
-            bigquery.execute(client_of(url, tmp_path), WRITE)
+            execute(client_of(url, tmp_path), WRITE)
         assert type(caught.value) is kind
         assert asked == ["POST /bigquery/v2/projects/wwi-local/jobs"], "a write is sent once"
 
@@ -71,7 +68,7 @@ def test_a_write_that_lost_to_another_one_is_told_apart(message: str, tmp_path: 
         answering([failed]) as (url, asked),
         pytest.raises(ConcurrentWriteError, match="Another statement was quicker"),
     ):
-        bigquery.execute(client_of(url, tmp_path), WRITE)
+        execute(client_of(url, tmp_path), WRITE)
     assert len([each for each in asked if each.startswith("POST")]) == 1
 
 
@@ -81,7 +78,7 @@ def test_a_write_whose_job_failed_for_a_passing_reason_is_left_to_the_caller(
 ) -> None:
     failed = job({"reason": reason, "message": "the reason why"})
     with answering([failed]) as (url, asked), pytest.raises(TransientError, match=f"busy .{reason}"):
-        bigquery.execute(client_of(url, tmp_path), WRITE)
+        execute(client_of(url, tmp_path), WRITE)
     assert len([each for each in asked if each.startswith("POST")]) == 1
 
 
@@ -90,23 +87,23 @@ def test_a_write_whose_job_failed_for_a_passing_reason_is_left_to_the_caller(
 )
 def test_a_read_is_asked_again_when_bigquery_is_busy(busy: Answer, tmp_path: Path) -> None:
     with answering([busy, busy, job(), ROWS]) as (url, asked):
-        assert bigquery.query(client_of(url, tmp_path), READ) == [{"n": 7}]
+        assert query(client_of(url, tmp_path), READ) == [{"n": 7}]
     assert len([each for each in asked if each.startswith("POST")]) == 3
 
 
 def test_a_read_is_given_up_when_bigquery_stays_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bigquery, "READ_RETRY", bigquery.READ_RETRY.with_timeout(1))
+    monkeypatch.setattr(queries, "READ_RETRY", READ_RETRY.with_timeout(1))
     with (
         answering([refusal(403, "rateLimitExceeded")]) as (url, asked),
         pytest.raises(TransientError, match="rateLimitExceeded"),
     ):
-        bigquery.query(client_of(url, tmp_path), READ)
+        query(client_of(url, tmp_path), READ)
     assert len(asked) > 1
 
 
 def test_a_read_that_is_refused_for_good_is_asked_once(tmp_path: Path) -> None:
     with answering([refusal(403, "accessDenied")]) as (url, asked), pytest.raises(PermanentError):
-        bigquery.query(client_of(url, tmp_path), READ)
+        query(client_of(url, tmp_path), READ)
     assert len(asked) == 1
 
 
@@ -124,7 +121,7 @@ def test_a_read_that_is_refused_for_good_is_asked_once(tmp_path: Path) -> None:
     ],
 )
 def test_only_what_is_certain_to_read_is_taken_for_a_read(sql: str, reads: bool) -> None:
-    assert bigquery.only_reads(sql) is reads
+    assert only_reads(sql) is reads
 
 
 def test_a_load_job_that_failed_for_a_passing_reason_counts_as_failed(tmp_path: Path) -> None:
@@ -141,7 +138,7 @@ def test_a_load_job_that_failed_for_a_passing_reason_counts_as_failed(tmp_path: 
 def test_a_question_about_a_load_job_that_gets_no_answer_tells_nothing_of_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_jobs, "READ_RETRY", bigquery.READ_RETRY.with_timeout(0.5))
+    monkeypatch.setattr(load_jobs, "READ_RETRY", READ_RETRY.with_timeout(0.5))
     settings = Settings(home=tmp_path, _env_file=None)
     with answering([refusal(503, "backendError")]) as (url, _), pytest.raises(TransientError):
         find_load_job(client_of(url, tmp_path), settings, "job")
@@ -150,6 +147,6 @@ def test_a_question_about_a_load_job_that_gets_no_answer_tells_nothing_of_the_jo
 def test_many_reads_share_one_client(tmp_path: Path) -> None:
     with answering([refusal(404, "notFound")]) as (url, asked), ThreadPoolExecutor(8) as pool:
         client = client_of(url, tmp_path)
-        asking = [pool.submit(bigquery.dry_run, client, READ) for _ in range(40)]
+        asking = [pool.submit(dry_run, client, READ) for _ in range(40)]
         assert all(isinstance(each.exception(30), MissingInWarehouseError) for each in asking)
     assert len(asked) == 40

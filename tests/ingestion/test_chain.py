@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from ingestion import bigquery
+from audit.verify import Verification, verify
 from metadata.errors import WwiError
-from questions.audit import Verification, verify
 from tests.ingestion.conftest import World
+from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 
@@ -77,7 +77,7 @@ def found(shop: World, head: str | None = None) -> Verification:
 
 def run(shop: World, statement: str) -> None:
     names = {layer: shop.settings.dataset(layer) for layer in ("raw", "audit")}
-    bigquery.execute(shop.client, statement.format(**names))
+    execute(shop.client, statement.format(**names))
 
 
 def planted(shop: World) -> Iterator[tuple[Planted, Verification]]:

@@ -7,12 +7,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingestion.errors import PermanentError
-from ingestion.parallel import read_ahead
-from ingestion.postgres import break_off, connect, copy_out
-from ingestion.settings import Settings
-from ingestion.source_errors import translated
-from ingestion.source_login import Connection
+from config.errors import PermanentError
+from config.parallel import read_ahead
+from config.settings import Settings
+from ingestion.source.errors import translated
+from ingestion.source.login import Connection
+from ingestion.source.postgres import break_off, connect, copy_out
 
 pytestmark = pytest.mark.services
 

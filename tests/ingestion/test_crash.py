@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import pytest
 
-from ingestion import postgres
-from ingestion.errors import PermanentError
-from ingestion.load_jobs import find_load_job
-from ingestion.lock import run_lock
+from config.errors import PermanentError
+from config.home_lock import run_lock
 from ingestion.report import Progress
-from ingestion.spool import state_folder
+from ingestion.source import postgres
+from ingestion.staged_files import state_folder
 from tests.ingestion.conftest import World
+from warehouse.load_jobs import find_load_job
 
 pytestmark = pytest.mark.services
 
@@ -139,13 +139,13 @@ def test_keys_survive_a_run_that_ends_right_after_it_completed(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.key_cache.adopt", killed)
+        patch.setattr("ingestion.changes.key_cache.adopt", killed)
         with pytest.raises(Killed):
             shop.load()
     assert shop.statuses() == ["completed", "completed"]
     shop.source.execute("delete from shop.accounts where account_id = 4")
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.key_cache._rebuild", killed)
+        patch.setattr("ingestion.changes.key_cache._rebuild", killed)
         assert shop.load().tables[0].rows_deleted == 1
 
 
@@ -170,7 +170,7 @@ def test_a_killed_process_leaves_no_lock(shop: World) -> None:
     program = f"""
 import os, signal
 from ingestion.batch import run_batch
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.ingestion.conftest import SHOP
 
 def kill(progress):

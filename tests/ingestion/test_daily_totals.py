@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingestion import bigquery
-from ingestion.errors import TransientError
+from config.errors import TransientError
+from config.settings import Settings
 from ingestion.report import Progress
-from ingestion.settings import Settings
 from metadata.spec import Catalog, Column, Table
 from tests.ingestion.conftest import World, create
+from warehouse.client import connect
 
 pytestmark = pytest.mark.services
 
@@ -54,7 +54,7 @@ def orders(own_settings: Settings, database: str) -> Iterator[World]:
         )
         source.execute("insert into shop.lines values (1, 1, 2, 1.005), (2, 1, 3, 10), (3, 2, -1, 0.5)")
         source.execute("insert into shop.colors values (1)")
-        yield World(own_settings, CATALOG, source, bigquery.connect(own_settings))
+        yield World(own_settings, CATALOG, source, connect(own_settings))
 
 
 def days(world: World, table: str, batch: int) -> dict[tuple[date | None, str], Decimal]:

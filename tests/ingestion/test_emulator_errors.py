@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from ingestion.bigquery import connect, query
-from ingestion.emulator_errors import plain_words
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
-from questions.query import ask
+from audit.query import ask
+from config.errors import PermanentError
+from config.settings import Settings
+from warehouse.client import connect
+from warehouse.emulator_errors import plain_words
+from warehouse.queries import query
 
 ENGINE_WORDS = re.compile(
     r"duckdb|sqlglot|bqemu|binder|(catalog|conversion|out of range|parser) error|invalid input"

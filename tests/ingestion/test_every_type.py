@@ -8,14 +8,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingestion import bigquery, postgres, source_catalog
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
-from ingestion.typemap import normalise
+from config.errors import PermanentError
+from config.settings import Settings
+from ingestion.source import catalog, postgres
 from metadata.postgres_types import AS_TEXT
 from metadata.spec import Catalog
 from tests.ingestion.conftest import World, table
 from tests.ingestion.type_cases import CASES, TYPES, Case, Rejected
+from warehouse.client import connect
+from warehouse.type_mappings import normalise
 
 # BigQuery itself answers with its older names
 SHORT = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -58,11 +59,11 @@ def matrix(settings: Settings, source_dsn: str) -> Iterator[Loaded]:
         create_matrix(source)
         names = table("matrix", {"id": "integer"})
         with postgres.connect(settings) as reader:
-            live = source_catalog.live_tables(reader, [names])["shop.matrix"].columns
+            live = catalog.live_tables(reader, [names])["shop.matrix"].columns
         types = {name: normalise(column.type) for name, column in live.items()}
         known = {column_of(case): case.known for case in CASES if case.known.endswith(AS_TEXT)}
         whole = table("matrix", {**types, **known})
-        world = World(settings, Catalog(tables=(whole,), hubs=()), source, bigquery.connect(settings))
+        world = World(settings, Catalog(tables=(whole,), hubs=()), source, connect(settings))
         world.load()
         kept = world.ask("select key, column_name, value, reason from {audit}.rejected_values")
         described = world.client.get_table(f"{settings.dataset('raw')}.shop__matrix", timeout=10)
@@ -116,7 +117,7 @@ def test_a_type_without_a_road_is_refused_by_name_before_anything_is_written(
         source.execute("create schema shop")
         source.execute(f"create table shop.odd (id integer primary key, value {kind})".encode())
         odd = table("odd", {"id": "integer", "value": "text"})
-        world = World(own_settings, Catalog(tables=(odd,), hubs=()), source, bigquery.connect(own_settings))
+        world = World(own_settings, Catalog(tables=(odd,), hubs=()), source, connect(own_settings))
         with pytest.raises(PermanentError) as error:
             world.load()
         assert f"shop.odd.value: its type is {kind} now, text in the metadata" in str(error.value)

@@ -11,15 +11,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingestion import bigquery
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.plan import TOO_MANY_ENDED, Xids
-from ingestion.settings import Settings
-from ingestion.source_sql import written_by
+from ingestion.changes.xid import TOO_MANY_ENDED
+from ingestion.read_window import Xids
+from ingestion.source.sql import written_by
 from metadata.spec import Catalog, Table
 from sandbox.schema import create_schema
 from tests.ingestion.conftest import World
 from tests.ingestion.filling import fill, rewrite
+from warehouse import queries
+from warehouse.client import connect
 
 pytestmark = pytest.mark.services
 
@@ -141,7 +143,7 @@ def test_nothing_is_missed_or_brought_twice_while_writers_commit_all_through(
                 run_batch(settings, catalog, allow_shrink=True)
         last = run_batch(settings, catalog, allow_shrink=True)
         assert run_batch(settings, catalog).rows_loaded == 0
-        client = bigquery.connect(settings)
+        client = connect(settings)
         written = 0
         for table in catalog.tables:
             names = [column.name for column in table.loaded_columns]
@@ -149,7 +151,7 @@ def test_nothing_is_missed_or_brought_twice_while_writers_commit_all_through(
             expected = source.execute(
                 f"select {listed} from {table.qualified} order by 1".encode()
             ).fetchall()
-            raw = bigquery.query(
+            raw = queries.query(
                 client,
                 f"select {listed}, change_type from {settings.dataset('raw')}.{table.raw_name} "
                 "order by load_dts",

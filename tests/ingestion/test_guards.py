@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingestion.errors import PermanentError, TransientError
-from ingestion.postgres import reader_grants
+from config.errors import PermanentError, TransientError
+from ingestion.source.postgres import reader_grants
 from metadata.spec import Catalog
 from tests.ingestion.conftest import SHOP, World, table
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 import psycopg
 import pytest
 
-from ingestion import bigquery, ledger
-from ingestion.errors import TransientError
-from ingestion.identity import MAX_CHILDREN, Identity, from_text, identity_of, reasons
+from config.errors import TransientError
+from config.settings import Settings
 from ingestion.report import BatchReport, Progress, TableReport
-from ingestion.settings import Settings
-from ingestion.structure import ColumnFacts, Relation, Structure, TypeFacts
+from ingestion.source.identity import MAX_CHILDREN, Identity, from_text, identity_of, reasons
+from ingestion.source.structure import ColumnFacts, Relation, Structure, TypeFacts
 from metadata.spec import Catalog, Column, Table
 from tests.ingestion.conftest import World
 from tests.ingestion.identity_cases import CHANGES, HARMLESS, Case
+from warehouse.client import connect
+from warehouse.ledger import tables
+from warehouse.ledger.tables import DESCRIPTION
+from warehouse.tables import ensure_dataset, ensure_table
 
 pytestmark = pytest.mark.services
 
@@ -60,7 +63,7 @@ def loaded(settings: Settings, source_dsn: str) -> Iterator[Loaded]:
     catalog = Catalog(tables=tuple(map(described, CASES)), hubs=())
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         source.execute("set allow_system_table_mods = on")
-        world = World(settings, catalog, source, bigquery.connect(settings))
+        world = World(settings, catalog, source, connect(settings))
         for case in CASES:
             source.execute(f"create schema {case.name}".encode())
             run(source, case, case.before)
@@ -121,10 +124,10 @@ def test_another_database_of_the_same_name_is_read_whole(shop: World, database: 
 
 def test_a_batch_of_an_older_release_is_followed_by_one_whole_reading(shop: World) -> None:
     """Its ledger has no such column, so the next batch adds it."""
-    layout = ledger.layout(shop.settings, "table_loads")
+    layout = tables.layout(shop.settings, "table_loads")
     older = tuple(field for field in layout.schema if field.name != "identity")
-    bigquery.ensure_dataset(shop.client, shop.settings, "audit", ledger.DESCRIPTION)
-    bigquery.ensure_table(shop.client, replace(layout, schema=older))
+    ensure_dataset(shop.client, shop.settings, "audit", DESCRIPTION)
+    ensure_table(shop.client, replace(layout, schema=older))
     shop.load()
     shop.ask("update {audit}.table_loads set identity = null where true")
     shop.source.execute("alter table shop.visits drop at")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion import key_sets
+from ingestion.changes import key_sets
 
 SCHEMA = pa.schema([("first", pa.string()), ("second", pa.int64())])
 KEYS = st.sets(st.tuples(st.text(max_size=3), st.integers(-3, 3)), max_size=30)

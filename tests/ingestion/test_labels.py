@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from ingestion.bigquery import connect, dry_run, query
-from ingestion.labels import allowed, labels_of
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.ingestion.conftest import World
 from tests.loopback import listening
+from warehouse.client import connect
+from warehouse.labels import allowed, labels_of
+from warehouse.queries import dry_run, query
 
 
 def test_a_label_is_brought_into_the_form_that_bigquery_allows() -> None:

@@ -14,21 +14,24 @@ import psutil
 import pytest
 from google.cloud.bigquery import Client
 
-from ingestion import bigquery, ledger
-from ingestion.errors import PermanentError
-from ingestion.lease import LeaseLostError, at_work, current, hold, interrupter
-from ingestion.processes import has_ended, is_running, running_process, this_process
+from config.errors import PermanentError
+from config.processes import has_ended, is_running, running_process, this_process
+from config.settings import Settings
 from ingestion.report import Progress
-from ingestion.settings import Settings
 from tests.ingestion.conftest import World
+from warehouse.client import connect
+from warehouse.lease import LeaseLostError, hold, interrupter
+from warehouse.lease_holder import at_work, current
+from warehouse.ledger.tables import table_name
+from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 
 HOLD = """
 import sys
-from ingestion.bigquery import connect
-from ingestion.lease import hold
-from ingestion.settings import Settings
+from warehouse.client import connect
+from warehouse.lease import hold
+from config.settings import Settings
 settings = Settings.model_validate_json(sys.argv[1])
 with hold(connect(settings), settings, "build"):
     print("held", flush=True)
@@ -38,7 +41,7 @@ with hold(connect(settings), settings, "build"):
 
 @pytest.fixture
 def client(own_settings: Settings) -> Client:
-    return bigquery.connect(own_settings)
+    return connect(own_settings)
 
 
 @pytest.fixture
@@ -60,8 +63,8 @@ def other(own_settings: Settings) -> Iterator[subprocess.Popen[str]]:
 
 def rewrite(client: Client, settings: Settings, changes: str) -> None:
     """Do to the lease what another run, or time, would do."""
-    table = ledger.table_name(settings, "leases")
-    assert bigquery.execute(client, f"update {table} set {changes} where true") == 1
+    table = table_name(settings, "leases")
+    assert execute(client, f"update {table} set {changes} where true") == 1
 
 
 ELSEWHERE = "holder = 'theirs', host = 'elsewhere', machine = 'another boot', pid = 1, step = 'ingest'"
@@ -100,7 +103,7 @@ def test_a_batch_is_refused_while_another_process_builds_from_another_home(
 
 def test_of_many_that_race_for_the_lease_one_gets_it(own_settings: Settings) -> None:
     """The table is not there yet, so they race for making it and its row, too."""
-    clients = [bigquery.connect(own_settings) for _ in range(8)]
+    clients = [connect(own_settings) for _ in range(8)]
     ready, done = threading.Barrier(len(clients)), threading.Barrier(len(clients))
     outcomes: list[str] = []
 
@@ -283,8 +286,8 @@ def test_a_lease_taken_by_an_earlier_version_is_taken_over_only_from_a_pid_that_
 def test_the_table_of_an_earlier_version_gets_its_new_column(own_settings: Settings, client: Client) -> None:
     with hold(client, own_settings, "build"):
         pass
-    table = ledger.table_name(own_settings, "leases")
-    bigquery.execute(client, f"create or replace table {table} as select * except (start_ticks) from {table}")
+    table = table_name(own_settings, "leases")
+    execute(client, f"create or replace table {table} as select * except (start_ticks) from {table}")
     assert at_work(client, own_settings) is None
     with hold(client, own_settings, "ingest"):
         found = current(client, own_settings)

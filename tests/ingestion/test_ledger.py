@@ -5,9 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion import bigquery, layout, ledger
-from ingestion.ledger import Batch, string_literal
+from ingestion.batch_ledger import Batch, give_up, open_batch, set_status
+from ingestion.load import create_tables
 from tests.ingestion.conftest import SHOP, World
+from warehouse import tables
+from warehouse.ledger.tables import VOID, insert, layouts, string_literal
+from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 
@@ -15,14 +18,14 @@ HARD_TEXT = 'o\'x;\n"quoted" \\ \\n %s {a} @p ` ünï😀 -- /* \r\n\t end\\'
 
 
 def test_texts_and_numbers_come_back_equal(shop: World) -> None:
-    layout.ensure_layout(shop.client, shop.settings, SHOP)
+    create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     moment = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     batch = Batch(1, moment, datetime(2013, 1, 1, 0, 0, 0, 7), HARD_TEXT, "1:1:", moment)
-    ledger.open_batch(shop.client, shop.settings, batch, "")
-    ledger.set_status(shop.client, shop.settings, 1, ledger.VOID, HARD_TEXT)
+    open_batch(shop.client, shop.settings, batch, "")
+    set_status(shop.client, shop.settings, 1, VOID, HARD_TEXT)
     most = Decimal("12345678901234567890123456789.123456789")
     totals = [{"batch_id": 1, "table_name": HARD_TEXT, "control": None, "value": most}]
-    bigquery.execute(shop.client, ledger.insert(shop.settings, "control_totals", totals))
+    execute(shop.client, insert(shop.settings, "control_totals", totals))
     row = shop.ask("select * from {audit}.batches")[0]
     assert (row["source_system"], row["error"], row["status"]) == (HARD_TEXT, HARD_TEXT, "void")
     assert (row["load_dts"], row["applied_dts"]) == (batch.load_dts, batch.applied_dts)
@@ -31,7 +34,7 @@ def test_texts_and_numbers_come_back_equal(shop: World) -> None:
 
 def test_a_completed_batch_cannot_be_given_up(shop: World) -> None:
     shop.load()
-    ledger.give_up(shop.client, shop.settings, 1, "late trouble")
+    give_up(shop.client, shop.settings, 1, "late trouble")
     assert shop.statuses() == ["completed"]
 
 
@@ -42,16 +45,16 @@ def test_a_literal_is_one_line_in_quotes() -> None:
 def test_nothing_is_made_again_while_the_metadata_stay_the_same(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layout.ensure_layout(shop.client, shop.settings, SHOP)
+    create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     made = []
-    monkeypatch.setattr(bigquery, "ensure_table", lambda _, item: made.append(item.table_id))
-    layout.ensure_layout(shop.client, shop.settings, SHOP)
+    monkeypatch.setattr(tables, "ensure_table", lambda _, item: made.append(item.table_id))
+    create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     assert made == []
-    layout.ensure_layout(shop.client, shop.settings, SHOP, force=True)
-    assert len(made) == len(SHOP.tables) + len(ledger.layouts(shop.settings))
+    create_tables.ensure_layout(shop.client, shop.settings, SHOP, force=True)
+    assert len(made) == len(SHOP.tables) + len(layouts(shop.settings))
 
 
 def test_a_dropped_ledger_table_is_made_again(shop: World) -> None:
-    layout.ensure_layout(shop.client, shop.settings, SHOP)
+    create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     shop.ask("drop table {audit}.table_loads")
     assert shop.load().rows_loaded == 5

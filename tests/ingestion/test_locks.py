@@ -7,10 +7,11 @@ from threading import Thread
 import psycopg
 import pytest
 
-from ingestion import postgres, source_session
-from ingestion.errors import TransientError
+from config.errors import TransientError
+from config.settings import Settings
 from ingestion.report import Progress
-from ingestion.settings import Settings
+from ingestion.source import postgres
+from ingestion.source import session as source_session
 from tests.ingestion.conftest import SHOP, World, create
 
 pytestmark = pytest.mark.services

@@ -9,14 +9,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from flows import simulation
-from ingestion import bigquery, loopback, postgres
-from ingestion.errors import PermanentError, TransientError
-from ingestion.settings import Settings
+from config import loopback
+from config.errors import PermanentError, TransientError
+from config.settings import Settings
+from ingestion.source import postgres
 from sandbox import postgres as local_source
-from sandbox import warehouse
+from sandbox import simulation, warehouse
+from warehouse.client import connect
+from warehouse.queries import query
 
-CLI = "from flows.cli.process import main; main()"
+CLI = "from cli.process import main; main()"
 NOBODY = "127.0.0.1:9"
 PROXIES = {
     name: f"http://{NOBODY}"
@@ -117,7 +119,7 @@ def test_the_local_services_are_reached_whatever_the_environment_says(
     source, address = local_source.up(services), warehouse.up(services)
     assert local_source.answers(source["reader_dsn"])
     assert warehouse.answers(address["url"], address["project"])
-    assert bigquery.query(bigquery.connect(services), "select 1 as one") == [{"one": 1}]
+    assert query(connect(services), "select 1 as one") == [{"one": 1}]
     with postgres.connect(services) as connection:
         row = connection.execute("select current_user, current_setting('wwi.reached', true)").fetchone()
         assert row == (local_source.READER, None)
@@ -158,7 +160,7 @@ def test_the_command_line_and_its_prefect_server_ask_no_proxy(services: Settings
     flow = (
         "import os\n"
         "from flows.prefect_api import start_prefect_api\n"
-        "from ingestion.settings import Settings\n"
+        "from config.settings import Settings\n"
         "ready = start_prefect_api(Settings())\n"
         "from prefect import flow\n"
         "ready()\n"

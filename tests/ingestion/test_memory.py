@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.ingestion.big_table import CATALOG, FILL, ROWS, TEXT_BYTES
 from tests.ingestion.conftest import create
 

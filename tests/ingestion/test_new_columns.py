@@ -5,10 +5,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingestion.errors import PermanentError
-from ingestion.raw_layout import raw_layout
+from config.errors import PermanentError
 from metadata.spec import Catalog, Column, Table
 from tests.ingestion.conftest import SHOP, World
+from warehouse.raw_tables import raw_layout
 
 pytestmark = pytest.mark.services
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from ingestion.parallel import in_parallel, read_ahead
+from config.parallel import in_parallel, read_ahead
 
 
 def ignore(_: object) -> None:

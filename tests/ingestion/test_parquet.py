@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.parquet import GROUP_BYTES, GROUP_ROWS, open_writer
+from warehouse.parquet import GROUP_BYTES, GROUP_ROWS, open_writer
 
 SCHEMA = pa.schema([("number", pa.int64()), ("text", pa.string())])
 

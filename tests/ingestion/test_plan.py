@@ -7,21 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.identity import ColumnIdentity, Identity
-from ingestion.plan import (
+from ingestion.changes.xid import (
     COMPARABLE_TRANSACTIONS,
     MAX_ENDED,
     TOO_MANY_ENDED,
     Previous,
-    Snapshot,
-    Window,
-    Xids,
     ended_from_text,
     ended_to_text,
     has_shrunk,
     plan_window,
     unfinished_range,
 )
+from ingestion.read_window import Snapshot, Window, Xids
+from ingestion.source.identity import ColumnIdentity, Identity
 
 NOW = Snapshot.parse("1000:1005:1001,1003")
 IDENTITY = Identity(

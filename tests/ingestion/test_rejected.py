@@ -8,18 +8,20 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows.cli import batch_pages, pages
-from ingestion import bigquery, ledger
-from ingestion.errors import PermanentError
+from audit.layers import raw_totals
+from audit.layers import statement as totals_statement
+from audit.reconcile import compare, days_taken, source_totals
+from audit.reconciliation import Comparison
+from audit.rejected_values import RejectedValues, standing
+from audit.status import status
+from cli.pages import batch_pages, results
+from config.errors import PermanentError
+from config.settings import Settings
 from ingestion.report import Progress
-from ingestion.settings import Settings
 from metadata.spec import Catalog
-from questions.layers import raw_totals
-from questions.layers import statement as totals_statement
-from questions.reconcile import Comparison, compare, days_taken, source_totals
-from questions.rejected import RejectedValues, standing
-from questions.status import status
 from tests.ingestion.conftest import World, create, table
+from warehouse.client import connect
+from warehouse.ledger.tables import layout
 
 pytestmark = pytest.mark.services
 
@@ -53,7 +55,7 @@ def rates(own_settings: Settings, database: str) -> Iterator[World]:
             "('\"ü', '2013-01-01', 'NaN', 1e29, 'infinity'), "
             "('USD', '2013-01-01', 2, 'Infinity', '2013-01-07')"
         )
-        yield World(own_settings, CATALOG, source, bigquery.connect(own_settings))
+        yield World(own_settings, CATALOG, source, connect(own_settings))
 
 
 def kept(world: World) -> list[tuple[Any, ...]]:
@@ -108,7 +110,7 @@ def test_the_status_shows_what_stands_and_what_each_batch_set_apart(
     assert [(each.batch_id, each.rejected) for each in found.batches] == [(2, 0), (1, 4)]
     assert RejectedValues("shop.rates", "rate", "NUMERIC holds no NaN", 1, 1) in found.rejected
     assert [each.values for each in found.rejected] == [2, 1, 1]
-    pages.show_status(found)
+    results.show_status(found)
     assert "kept in rejected_values" in capsys.readouterr().out
 
 
@@ -197,7 +199,7 @@ def test_personal_values_are_shown_in_no_error_and_guarded_where_they_are_kept(r
     assert "infinity" not in str(error.value)
     tag = "projects/p/locations/eu/taxonomies/1/policyTags/2"
     tagged = rates.settings.model_copy(update={"personal_policy_tag": tag})
-    fields = ledger.layout(tagged, "rejected_values").schema
+    fields = layout(tagged, "rejected_values").schema
     assert {field.name for field in fields if field.policy_tags} == {"key", "value"}
 
 
@@ -219,7 +221,7 @@ def test_a_key_of_any_type_is_found_again(own_settings: Settings, database: str,
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, (keyed,))
         source.execute(f"insert into shop.keyed values ({key}, 'infinity')".encode())
-        world = World(own_settings, Catalog(tables=(keyed,), hubs=()), source, bigquery.connect(own_settings))
+        world = World(own_settings, Catalog(tables=(keyed,), hubs=()), source, connect(own_settings))
         world.load()
         assert stands(world) == [("day", 1, 1)]
         source.execute("update shop.keyed set day = '2013-01-01'")
@@ -238,7 +240,7 @@ def test_text_of_no_encoding_is_refused_by_name(own_settings: Settings, database
                 words = table("words", {"id": "integer", "word": "text"})
                 create(source, (words,))
                 source.execute(rb"insert into shop.words values (1, E'caf\xe9')")
-                world = World(own, Catalog(tables=(words,), hubs=()), source, bigquery.connect(own))
+                world = World(own, Catalog(tables=(words,), hubs=()), source, connect(own))
                 with pytest.raises(
                     PermanentError, match=r"shop\.words: a text cannot .* Correct it in the source"
                 ):

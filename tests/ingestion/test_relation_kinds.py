@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres as local_postgres
 from tests.ingestion.conftest import SHOP, World, create, table

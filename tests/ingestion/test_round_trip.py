@@ -12,15 +12,15 @@ from google.cloud.bigquery import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion import bigquery
-from ingestion.csv_arrow import Block, read_block
-from ingestion.plan import Window
-from ingestion.postgres import connect, copy_out
-from ingestion.settings import Settings
-from ingestion.source_sql import select_rows
-from ingestion.typemap import column_type
+from config.settings import Settings
+from ingestion.extract.csv_arrow import Block, read_block
+from ingestion.read_window import Window
+from ingestion.source.postgres import connect, copy_out
+from ingestion.source.sql import select_rows
 from metadata.spec import Catalog, Table
 from tests.ingestion.conftest import World, create, table
+from warehouse import client as warehouse_client
+from warehouse.type_mappings import column_type
 
 pytestmark = pytest.mark.services
 
@@ -82,7 +82,7 @@ def kinds(own_settings: Settings, database: str) -> Iterator[World]:
     """Tables of all types and of texts; nothing in them."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, (KINDS, TEXTS))
-        client: Client = bigquery.connect(own_settings)
+        client: Client = warehouse_client.connect(own_settings)
         yield World(own_settings, Catalog(tables=(KINDS, TEXTS), hubs=()), source, client)
 
 

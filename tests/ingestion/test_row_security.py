@@ -6,9 +6,10 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from ingestion import postgres, reading, source_session
-from ingestion.errors import PermanentError
-from ingestion.postgres import reader_grants
+from config.errors import PermanentError
+from ingestion.extract import batch_reader
+from ingestion.source import postgres, session
+from ingestion.source.postgres import reader_grants
 from tests.ingestion.conftest import World
 
 pytestmark = pytest.mark.services
@@ -80,7 +81,7 @@ def test_row_security_behind_a_view_is_an_error_of_the_source(loaded: World) -> 
             reader.execute("select visit_id from shop.visits")
         reader.rollback()
     assert error.value.diag.source_function == "check_enable_rls"
-    translated = source_session.translated("reading shop.visits")
+    translated = session.translated("reading shop.visits")
     with pytest.raises(PermanentError, match=r"A hidden row looks like a deleted one.*bypassrls"), translated:
         raise error.value
 
@@ -91,9 +92,9 @@ def test_deletes_that_row_security_once_made_are_taken_back(
 ) -> None:
     """Earlier versions loaded hidden rows as deletes, and their transactions are over: no window has them."""
     with monkeypatch.context() as earlier:
-        earlier.setitem(source_session.VALUES, "row_security", ("on", 12))
-        earlier.setitem(source_session.HELD, "row_security", "on")
-        earlier.setattr(reading, "check_row_security", lambda *_: None)
+        earlier.setitem(session.VALUES, "row_security", ("on", 12))
+        earlier.setitem(session.HELD, "row_security", "on")
+        earlier.setattr(batch_reader, "check_row_security", lambda *_: None)
         hide(loaded)
         assert loaded.load().tables[1].rows_deleted == 1
     assert [row["visit_id"] for row in loaded.latest("shop.visits")] == [8]
@@ -108,9 +109,9 @@ def test_comparing_keys_repairs_also_what_the_number_of_rows_does_not_show(
     loaded: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setitem(source_session.VALUES, "row_security", ("on", 12))
-        earlier.setitem(source_session.HELD, "row_security", "on")
-        earlier.setattr(reading, "check_row_security", lambda *_: None)
+        earlier.setitem(session.VALUES, "row_security", ("on", 12))
+        earlier.setitem(session.HELD, "row_security", "on")
+        earlier.setattr(batch_reader, "check_row_security", lambda *_: None)
         hide(loaded)
         loaded.load()
     loaded.source.execute(f"alter role {ROLE} bypassrls".encode())

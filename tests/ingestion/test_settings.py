@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from google.auth import impersonated_credentials
 
-from ingestion.bigquery import connect, connection_variables
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
+from warehouse.client import connect, connection_variables
 
 
 def project(**more: object) -> Settings:

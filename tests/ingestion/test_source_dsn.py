@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ingestion import postgres, source_dsn
-from ingestion.errors import PermanentError, TransientError
-from ingestion.settings import Settings
+from config.errors import PermanentError, TransientError
+from config.settings import Settings
+from ingestion.source import dsn as source_dsn
+from ingestion.source import postgres
 from metadata.errors import WwiError
 
 HEAD, TAIL = "Qz7Head", "Tail9xW"
@@ -203,7 +204,7 @@ def test_libpq_variables_reach_a_given_source(
 
 
 def test_a_wrong_webhook_is_not_repeated() -> None:
-    program = "from flows.cli.options import settings; settings()"
+    program = "from cli.options import settings; settings()"
     environment = os.environ | {"WWI_FAILURE_WEBHOOK": f"htp://me:{HEAD}@chat.example/{TAIL}"}
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ingestion import postgres, source_session
-from ingestion.errors import PermanentError, TransientError
-from ingestion.settings import Settings
-from ingestion.source_errors import translated
+from config.errors import PermanentError, TransientError
+from config.settings import Settings
+from ingestion.source import postgres, session
+from ingestion.source.errors import translated
 
 TEXTS = {
     "57P03": "データベースシステムは起動中です",
@@ -144,7 +144,7 @@ def test_a_statement_that_takes_too_long_differs_from_one_that_somebody_cancels(
     settings: Settings, source_dsn: str
 ) -> None:
     with closing(postgres.connect(settings)) as connection:
-        source_session.set_limit(connection, 1)
+        session.set_limit(connection, 1)
         with (
             pytest.raises(PermanentError, match=r"after 1 s\. Raise WWI_QUERY_TIMEOUT_S"),
             translated("counting", connection.limit_s),

@@ -9,13 +9,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingestion import postgres, source_catalog, source_dsn, source_session
-from ingestion.errors import PermanentError
-from ingestion.plan import Snapshot, Window, Xids
-from ingestion.settings import Settings
-from ingestion.source_login import log_in
-from ingestion.source_session import Transaction
-from ingestion.source_sql import select_rows
+from config.errors import PermanentError
+from config.settings import Settings
+from ingestion.read_window import Snapshot, Window, Xids
+from ingestion.source import catalog, postgres, session
+from ingestion.source import dsn as source_dsn
+from ingestion.source.login import log_in
+from ingestion.source.session import Transaction
+from ingestion.source.sql import select_rows
 from metadata.spec import Catalog
 from tests.ingestion import hostile
 from tests.ingestion.conftest import World
@@ -37,7 +38,7 @@ def odd(source_dsn: str) -> str:
 def read(settings: Settings) -> tuple[object, ...]:
     """Everything that a batch takes from the source: catalog, counts, rows, and rows of transactions."""
     with closing(postgres.connect(settings)) as coordinator:
-        live = source_catalog.live_tables(coordinator, [ODD])
+        live = catalog.live_tables(coordinator, [ODD])
         picture = postgres.open_picture(coordinator, [ODD])
         changed = Window("incremental", "test", Xids(3, picture.snapshot.xmax))
         with closing(postgres.open_reader(settings, picture)) as reader:
@@ -136,10 +137,10 @@ def test_no_setting_outlives_the_transaction(odd: str) -> None:
     prepared = "select count(*) from pg_prepared_statements"
     with closing(log_in(source_dsn.parse(odd))) as connection:
         before = connection.execute(everything).fetchall()
-        source_session.begin(connection, Transaction("read committed", 7))
+        session.begin(connection, Transaction("read committed", 7))
         postgres.open_picture(connection, [ODD])
         for _ in range(20):
-            source_catalog.live_tables(connection, [ODD])
+            catalog.live_tables(connection, [ODD])
         assert connection.execute(everything).fetchall() != before
         connection.rollback()
         assert connection.execute(everything).fetchall() == before
@@ -152,7 +153,7 @@ def test_a_pooler_that_shares_the_connection_by_statement_is_refused(odd: str) -
         closing(log_in(source_dsn.parse(odd))) as connection,
         pytest.raises(PermanentError, match=r"does not keep a transaction.*pool_mode"),
     ):
-        source_session.check_held(connection, "read committed")
+        session.check_held(connection, "read committed")
 
 
 def test_readers_of_another_server_are_refused(settings: Settings, odd: str) -> None:

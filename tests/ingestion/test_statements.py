@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from ingestion import statements
-from ingestion.bigquery import connect, query
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
-from questions.query import ask
+from audit.query import ask
+from config.errors import PermanentError
+from config.settings import Settings
+from warehouse import statements
+from warehouse.client import connect
+from warehouse.queries import query
 
 COLUMNS = {
     "order_id": "int64",

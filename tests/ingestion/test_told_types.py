@@ -2,7 +2,7 @@
 
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
-from ingestion.load_jobs import told_types
+from warehouse.load_jobs import told_types
 
 AT = SchemaField("at", "DATETIME", description="When.", policy_tags=PolicyTagList(["a tag"]))
 PRICE = SchemaField("price", "NUMERIC", mode="REQUIRED", precision=18, scale=2)

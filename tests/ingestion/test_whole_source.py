@@ -5,13 +5,14 @@ import logging
 import psycopg
 import pytest
 
-from ingestion import bigquery
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.settings import Settings
 from metadata.spec import Catalog
 from sandbox.reader import grant_reader
 from sandbox.schema import create_schema
 from tests.ingestion.filling import fill
+from warehouse.client import connect, logger
+from warehouse.queries import query
 
 pytestmark = pytest.mark.services
 
@@ -38,20 +39,20 @@ def test_all_tables_land_whole_without_secrets_and_an_idle_batch_asks_little(
     assert {table.table: table.rows_upserted for table in report.tables} == {
         table.qualified: ROWS for table in catalog.tables
     }
-    client = bigquery.connect(reader)
+    client = connect(reader)
     with psycopg.connect(source_dsn, connect_timeout=10) as source:
         for table in catalog.tables:
             names = ", ".join(column.name for column in table.loaded_columns)
             expected = source.execute(f"select {names} from {table.qualified} order by 1".encode()).fetchall()
             raw = f"{reader.dataset('raw')}.{table.raw_name}"
-            rows = bigquery.query(client, f"select * from {raw} order by 1")
+            rows = query(client, f"select * from {raw} order by 1")
             found = [tuple(row[column.name] for column in table.loaded_columns) for row in rows]
             assert found == expected, table.qualified
             secrets = {column.name for column in table.columns if column.sensitivity == "secret"}
             assert not secrets & set(rows[0]), table.qualified
-    with caplog.at_level(logging.DEBUG, logger=bigquery.logger.name):
+    with caplog.at_level(logging.DEBUG, logger=logger.name):
         caplog.clear()
         idle = run_batch(reader, catalog)
     assert idle.rows_loaded == 0
-    statements = [record for record in caplog.records if record.name == bigquery.logger.name]
+    statements = [record for record in caplog.records if record.name == logger.name]
     assert 0 < len(statements) < len(idle.tables), "its cost must not grow with the number of tables"

@@ -7,16 +7,18 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from flows import dbt, scope
+from audit.reconcile import reconcile
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, query
-from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
-from questions.reconcile import reconcile
 from sandbox.simulator import Extensions, simulate
 from tests import forgotten
 from tests.marts import copies, planted, renamed
+from transform import dbt, selection
+from transform.dbt_invocation import VAULT_DIR
+from warehouse.client import connect
+from warehouse.queries import query
 
 START = date(2016, 1, 4)  # the sensors report by then
 DAYS = 25  # over the first payments to suppliers and a stocktake
@@ -135,7 +137,7 @@ class Business:
     def load(self) -> None:
         """One batch and a build of what it touches, without the tests of the data; each mart is copied."""
         run_batch(self.settings, self.catalog)
-        touched = scope.touched(self.client, self.settings, dbt.VAULT_DIR) if self.loads else None
+        touched = selection.touched(self.client, self.settings, VAULT_DIR) if self.loads else None
         dbt.make(self.settings, touched or ["path:models"])
         self.loads += 1
         copies.keep(self.settings, self.loads)

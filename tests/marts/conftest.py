@@ -2,8 +2,8 @@
 
 import pytest
 
-from flows.definitions import definitions
-from questions.as_of import Models
+from audit.history.as_of import Models
+from operations.mart_definitions import definitions
 from tests.marts.business import Business
 
 

@@ -1,8 +1,9 @@
 """Copies of all marts, kept after a load, and how a mart told of the past is compared with its copy."""
 
-from ingestion.bigquery import connect, execute, query
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.marts import load_marts
+from warehouse.client import connect
+from warehouse.queries import execute, query
 
 SHOWN = 4
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.dbt import VAULT_DIR
 from metadata.reconciliation import load_reconciliation
 from tests.marts.business import GONE, Business
+from transform.dbt_invocation import VAULT_DIR
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 

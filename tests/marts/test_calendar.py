@@ -7,8 +7,9 @@ from typing import Any
 import jinja2
 import pytest
 
-from ingestion.bigquery import connect, query
-from ingestion.settings import Settings
+from config.settings import Settings
+from warehouse.client import connect
+from warehouse.queries import query
 
 SQL = Path(__file__).parents[2] / "vault" / "models" / "marts" / "dim_date.sql"
 FIRST, LAST = date(2004, 1, 1), date(2033, 12, 31)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.vault_docs import write_docs
-from ingestion.errors import PermanentError
+from config.errors import PermanentError
 from tests.marts.business import Business
+from transform.vault_docs import write_docs
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
-from ingestion.settings import PROJECT_ROOT
+from cli import main
+from config.settings import PROJECT_ROOT
 from tests.docs.commands import commands, pages
 from tests.marts.business import Business
 

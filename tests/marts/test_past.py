@@ -6,16 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from flows import functions
-from flows.cli import main
-from ingestion.bigquery import execute, timestamp_literal
-from ingestion.errors import PermanentError
-from questions import past
-from questions.as_of import Models, as_of, marts
-from questions.history import history
-from questions.moments import loads
+from audit.history import past
+from audit.history.as_of import Models, as_of, marts
+from audit.history.as_of_time import loads
+from audit.history.versions import history
+from cli import main
+from config.errors import PermanentError
+from operations import refresh_functions
 from tests.marts import copies
 from tests.marts.business import Business
+from warehouse.queries import execute, timestamp_literal
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
@@ -62,11 +62,11 @@ def test_a_build_makes_the_functions_again_whose_models_have_changed(
 ) -> None:
     settings = business.settings
     past.make_functions(settings, models, ["dim_date", "dim_city"])
-    assert functions.renew(settings) == ()
+    assert refresh_functions.renew(settings) == ()
     of_before = f"update {settings.dataset('audit')}.table_functions set statement_hash = 'of before'"
     execute(business.client, f"{of_before} where name = 'dim_date_asof'")
-    assert functions.renew(settings) == ("dim_date_asof",)
-    assert functions.renew(settings) == ()
+    assert refresh_functions.renew(settings) == ("dim_date_asof",)
+    assert refresh_functions.renew(settings) == ()
 
 
 def test_the_difference_of_two_times_explains_every_total(business: Business, models: Models) -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from ingestion.bigquery import execute
+from audit.trace import trace
+from audit.trace_total import made_of
+from audit.verify import verify
 from metadata.errors import WwiError
 from metadata.load import load_catalog
+from metadata.mappings import EventMapping, HubMapping
 from metadata.reconciliation import load_reconciliation
-from metadata.spec import EventMapping, HubMapping
-from questions.audit import verify
-from questions.trace import trace
-from questions.trace_total import made_of
 from tests.marts.business import Business
+from warehouse.queries import execute
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 

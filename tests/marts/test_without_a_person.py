@@ -10,16 +10,17 @@ import sys
 
 import pytest
 
-from flows.erasure import erase
-from ingestion import ledger
-from ingestion.bigquery import ensure_table, execute, query
-from ingestion.errors import PermanentError
+from audit.history.versions import history
+from audit.reconcile import reconcile
+from audit.verify import verify
+from config.errors import PermanentError
 from metadata.errors import WwiError
 from metadata.reconciliation import load_reconciliation
-from questions.audit import verify
-from questions.history import history
-from questions.reconcile import reconcile
+from operations.erasure import erase
 from tests.marts.business import Business
+from warehouse.ledger.tables import layout
+from warehouse.queries import execute, query
+from warehouse.tables import ensure_table
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
@@ -31,8 +32,8 @@ MARTS = ("marts.dim_customer_unmasked", "marts.dim_supplier_unmasked")
 # `python -c KILLED_AFTER module.function person_id`: the process ends as soon as that step is done
 KILLED_AFTER = """
 import importlib, os, signal, sys
-from flows.erasure import erase
-from ingestion.settings import Settings
+from operations.erasure import erase
+from config.settings import Settings
 from metadata.load import load_catalog
 
 module, _, name = sys.argv[1].rpartition(".")
@@ -47,9 +48,9 @@ setattr(place, name, last)
 erase(Settings(_env_file=None), load_catalog(), int(sys.argv[2]), yes=True, reason="asked")
 """
 STEPS = {
-    "questions.personal.held": (*RAW, *VAULT, *MARTS),
-    "ingestion.spool.discard": (*VAULT, *MARTS),
-    "ingestion.swap.refill": MARTS,
+    "operations.personal_values.held": (*RAW, *VAULT, *MARTS),
+    "ingestion.staged_files.discard": (*VAULT, *MARTS),
+    "operations.swap.refill": MARTS,
 }
 
 
@@ -103,7 +104,7 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
         "values (999, 'sales.invoices', '{}', 'comments', concat('for ', @name, ', infinity'))",
         {"name": person.name},
     )
-    ensure_table(business.client, ledger.layout(settings, "test_failures"))
+    ensure_table(business.client, layout(settings, "test_failures"))
     execute(
         business.client,
         f"insert into {audit}.test_failures (test_name, row_key, value) "

@@ -14,8 +14,14 @@ from metadata.aml.models import aml_type, holistics_models, quoted
 from metadata.aml.presentation import load_presentation
 from metadata.aml.project import aml_texts, read_project
 from metadata.aml.reader import AmlSyntaxError, Block, Text, read_aml
+from metadata.codegen.generate import (
+    HOLISTICS_DIR,
+    HOLISTICS_MODELS,
+    MODELS_DIR,
+    difference,
+    generated_holistics,
+)
 from metadata.errors import MetadataError
-from metadata.generate import HOLISTICS_DIR, HOLISTICS_MODELS, MODELS_DIR, difference, generated_holistics
 from metadata.load import METADATA_DIR
 from metadata.marts import load_marts
 

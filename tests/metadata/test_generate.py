@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metadata.generate import GENERATED_FOLDERS, MODELS_DIR, difference, generated_files, main, write
+from metadata.codegen.generate import GENERATED_FOLDERS, MODELS_DIR, difference, generated_files, main, write
+from metadata.generated_text import MARK
 from metadata.load import load_catalog
-from metadata.render import MARK
 from metadata.spec import Catalog
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from metadata.generate import DOCS_DIR, MODELS_DIR, difference, generated_documents
-from metadata.homes import SECRET, home
+from metadata.codegen.column_lineage import SECRET, home
+from metadata.codegen.generate import DOCS_DIR, MODELS_DIR, difference, generated_documents
 from metadata.load import load_catalog
 from metadata.marts import load_marts
 from metadata.spec import Table

@@ -6,9 +6,10 @@ from collections import Counter
 import pytest
 
 from metadata.load import load_catalog
+from metadata.mappings import EventMapping, HubMapping, ReferenceMapping
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
-from metadata.spec import Catalog, EventMapping, HubMapping, ReferenceMapping
+from metadata.spec import Catalog
 
 PORT = {
     "application": "cities countries delivery_methods payment_methods people state_provinces "

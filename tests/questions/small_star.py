@@ -9,9 +9,9 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from ingestion.bigquery import execute
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.marts import Mart, load_marts
+from warehouse.queries import execute
 
 MARTS = {mart.name: mart for mart in load_marts()}
 # the emulator has no type for a place, and no figure asks for a picture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
-from questions.as_of import Model, as_of
+from audit.history.as_of import Model, as_of
+from config.errors import PermanentError
+from config.settings import Settings
 
 SETTINGS = Settings(_env_file=None)
 THEN = "timestamp '2024-01-01 00:00:00+00:00'"

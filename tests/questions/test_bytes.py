@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.errors import PermanentError
-from questions.bytes_billed import Partition, Span, TableStatistics, billed, grown, read_bytes
-from questions.daily_bytes import MB, Model, ModelBytes, judged, load_budgets, read_by
-from questions.scans import Known, Scan, scans
+from config.errors import PermanentError
+from operations.cost.bytes_billed import Partition, Span, TableStatistics, billed, grown, read_bytes
+from operations.cost.model_bytes import MB, Model, ModelBytes, judged, load_budgets, read_by
+from operations.cost.scans import Known, Scan, scans
 
 PROJECT = "p"
 COLUMNS = {

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from questions.layers import DaysTaken, Totals
-from questions.reconcile import Comparison, Reconciliation, ReconciliationError, compare, plain
+from audit.layers import DaysTaken, Totals
+from audit.reconcile import compare
+from audit.reconciliation import Comparison, Reconciliation, ReconciliationError, plain
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SOURCE = {

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.settings import Settings
-from questions.cost import SMALLEST_READ, TIB, Estimate, billed_bytes, summed
+from config.settings import Settings
+from warehouse.query_cost import SMALLEST_READ, TIB, Estimate, billed_bytes, summed
 
 MIB = 2**20
 

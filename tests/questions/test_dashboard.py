@@ -13,18 +13,18 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ingestion.bigquery import connect
-from ingestion.layout import ensure_layout
-from ingestion.settings import Settings
+from audit.platform_state import BatchState, Status
+from audit.query import Answer, ask
+from config.settings import Settings
+from dashboard.figures import FOLDER, figures
+from dashboard.page import as_script, charts, columnar, page
+from dashboard.write import write_dashboard
+from ingestion.load.create_tables import ensure_layout
 from metadata.errors import WwiError
 from metadata.load import load_catalog
-from questions.dashboard.figures import FOLDER, figures
-from questions.dashboard.page import as_script, charts, columnar, page
-from questions.dashboard.write import write_dashboard
-from questions.query import Answer, ask
-from questions.status import BatchState, Status
 from tests import throw_away
 from tests.questions.small_star import NASTY, make_star
+from warehouse.client import connect
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BROWSER_LIMIT_S = 120

@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud.bigquery import Client
 
-from flows.retention import _thin_nodes
-from ingestion import bigquery, ledger
-from ingestion.settings import Settings
-from questions.data_quality import failing_nodes, failing_rows
+from audit.data_quality import failing_nodes, failing_rows
+from config.settings import Settings
+from operations.retention import _thin_nodes
+from warehouse.client import connect
+from warehouse.ledger.tables import Row, insert, layout, table_name
+from warehouse.queries import execute, query
+from warehouse.tables import ensure_dataset, ensure_table
 
 pytestmark = pytest.mark.services
 
@@ -25,13 +28,13 @@ BUILDS: dict[str, tuple[str, str, dict[str, str]]] = {
 @pytest.fixture(scope="module")
 def client(settings: Settings) -> Client:
     """A warehouse whose ledger has BUILDS; every warning and failure left a row that names its build."""
-    client = bigquery.connect(settings)
-    bigquery.ensure_dataset(client, settings, "audit")
+    client = connect(settings)
+    ensure_dataset(client, settings, "audit")
     for name in ("builds", "build_nodes", "test_failures"):
-        bigquery.ensure_table(client, ledger.layout(settings, name))
-    builds: list[ledger.Row] = []
-    nodes: list[ledger.Row] = []
-    rows: list[ledger.Row] = []
+        ensure_table(client, layout(settings, name))
+    builds: list[Row] = []
+    nodes: list[Row] = []
+    rows: list[Row] = []
     for month, (build, (scope, place, outcomes)) in enumerate(BUILDS.items()):
         at = START + timedelta(days=30 * month)
         prefix = settings.dataset_prefix if place == "live" else place
@@ -47,7 +50,7 @@ def client(settings: Settings) -> Client:
                      "value": "v", "expected": "e", "failing_rows": 1}
                 )  # fmt: skip
     for name, found in (("builds", builds), ("build_nodes", nodes), ("test_failures", rows)):
-        bigquery.execute(client, ledger.insert(settings, name, found))
+        execute(client, insert(settings, name, found))
     return client
 
 
@@ -70,9 +73,9 @@ def test_what_stands_outlives_the_retention(client: Client, settings: Settings) 
     before = standing(client, settings)
     _thin_nodes(client, settings, START + timedelta(days=1000))
     assert standing(client, settings) == before
-    kept = bigquery.query(
+    kept = query(
         client,
-        f"select test_name, row_key from {ledger.table_name(settings, 'test_failures')} order by 1, 2",
+        f"select test_name, row_key from {table_name(settings, 'test_failures')} order by 1, 2",
     )
     assert [(row["test_name"], row["row_key"]) for row in kept] == [
         ("broken", "small"), ("odd", "small"), ("quiet", "whole"), ("renamed", "first"),

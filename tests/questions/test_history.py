@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from audit.history.as_of_time import Load
+from audit.history.version_rows import parts_of, statement, typed_key
+from audit.history.versions import History, Span, versions
+from config.errors import PermanentError
+from config.settings import Settings
 from metadata.spec import Catalog
-from questions.history import History, Span, parts_of, statement, typed_key, versions
-from questions.moments import Load
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES = tuple(START + timedelta(days=number) for number in range(5))

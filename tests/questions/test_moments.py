@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingestion.bigquery import timestamp_literal
-from ingestion.errors import PermanentError
-from questions.moments import Load, moment, parsed
+from audit.history.as_of_time import Load, moment, parsed
+from config.errors import PermanentError
+from warehouse.queries import timestamp_literal
 
 FIRST = datetime(2026, 1, 1, 6, 0, tzinfo=UTC)
 LOADS = tuple(Load(number, FIRST + timedelta(days=number - 1), None) for number in range(1, 9))

@@ -6,23 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.bigquery import connect, ensure_dataset, execute, query
-from ingestion.settings import Settings
+from audit.reconcile import reconcile
+from audit.reconciliation import DayDifference, Reconciliation
+from config.settings import Settings
 from metadata.errors import WwiError
+from metadata.mappings import EventMapping, Hub, HubMapping, Link, ReferenceMapping, Satellite
 from metadata.reconciliation import Fact
-from metadata.spec import (
-    Catalog,
-    Column,
-    EventMapping,
-    Hub,
-    HubMapping,
-    Link,
-    ReferenceMapping,
-    Satellite,
-    Table,
-)
-from questions.reconcile import DayDifference, Reconciliation, reconcile
+from metadata.spec import Catalog, Column, Table
 from tests import throw_away
+from warehouse.client import connect
+from warehouse.queries import execute, query
+from warehouse.tables import ensure_dataset
 
 pytestmark = pytest.mark.services
 

@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.cli.output import print_json
-from flows.cli.pages import show_status
-from ingestion.bigquery import connect, execute
-from ingestion.layout import ensure_layout
-from ingestion.settings import Settings
+from audit.platform_state import BatchState, ColumnChange, Status
+from audit.status import status
+from cli.pages.output import print_json
+from cli.pages.results import show_status
+from config.settings import Settings
+from ingestion.load.create_tables import ensure_layout
 from metadata.spec import Catalog
-from questions.status import BatchState, ColumnChange, Status, status
 from tests import throw_away
+from warehouse.client import connect
+from warehouse.queries import execute
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 

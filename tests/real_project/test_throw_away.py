@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud.bigquery import Client, Dataset
 
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests import throw_away
 from tests.pretended import IDENTITY, LOCATION, PROJECT, Pretended, pretended_project
+from warehouse.client import connect
+from warehouse.queries import execute
 
 pytestmark = [
     pytest.mark.services,
@@ -40,7 +41,7 @@ def client(project: Pretended, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A client with the project's credentials; the environment names the project."""
     for name, value in project.environment.items():
         monkeypatch.setenv(name, value)
-    return bigquery.connect(Settings(_env_file=None))
+    return connect(Settings(_env_file=None))
 
 
 def python(project: Pretended, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -80,7 +81,7 @@ def test_datasets_are_labelled_placed_and_expire(client: Client) -> None:
         made = client.get_dataset(f"{PROJECT}.{prefix}_raw", timeout=30)
         assert (made.location, made.default_table_expiration_ms) == (LOCATION, 24 * 3600 * 1000)
         assert made.labels[throw_away.RUN_LABEL] == throw_away.run_name()
-        bigquery.execute(client, f"create table {prefix}_raw.full as select 1 as one")
+        execute(client, f"create table {prefix}_raw.full as select 1 as one")
     assert throw_away.left_behind(client) == []
 
 
@@ -106,7 +107,7 @@ def left(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     now = datetime.now(UTC)
     monkeypatch.setenv("WWI_TEST_RUN", "run_1")
     throw_away.make(client, "ci_old_raw", LOCATION, now - timedelta(hours=7))
-    bigquery.execute(client, "create table ci_old_raw.full as select 1 as one")
+    execute(client, "create table ci_old_raw.full as select 1 as one")
     throw_away.make(client, "ci_young_raw", LOCATION, now)
     monkeypatch.setenv("WWI_TEST_RUN", "run_2")
     throw_away.make(client, "ci_other_raw", LOCATION, now)

@@ -14,22 +14,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from flows import dbt
+from audit.history.versions import history
+from audit.reconcile import reconcile
+from audit.verify import verify
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, query
 from ingestion.report import BatchReport
-from ingestion.settings import Settings
-from metadata import generate
+from metadata.codegen import generate
+from metadata.codegen.pages import catalogue
 from metadata.load import load_catalog
-from metadata.pages import catalogue
 from metadata.spec import Catalog
-from questions.audit import verify
-from questions.history import history
-from questions.reconcile import reconcile
 from sandbox.schema import schema_statements
 from tests.own_platform import own_platform
 from tests.vault.conftest import VAULT, make_project
 from tests.vault.delivery import compare, loads
+from transform import dbt
+from warehouse.client import connect
+from warehouse.queries import query
 
 METADATA = Path(__file__).parent / "metadata"
 ORIGINALS = os.environ.get("WWI_DBT_PACKAGES")

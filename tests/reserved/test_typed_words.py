@@ -10,22 +10,28 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from ingestion import chain
-from ingestion.bigquery import connect, ensure_dataset, execute, query
-from ingestion.layout import ensure_layout
-from ingestion.settings import Settings
-from metadata import generate, naming
+from audit import rejected_values
+from audit.altered_rows import located_statement
+from audit.delivery import rebuilt
+from audit.history import version_rows
+from audit.history.version_rows import parts_of
+from audit.layers import raw_totals, vault_totals
+from audit.layers import statement as totals
+from config.settings import Settings
+from ingestion.load.create_tables import ensure_layout
+from metadata import naming
+from metadata.codegen import generate
 from metadata.load import load_catalog
 from metadata.words import UNQUOTABLE, WORDS_OF_SQL
-from questions import audit, history, rejected
-from questions.delivery import rebuilt
-from questions.layers import raw_totals, vault_totals
-from questions.layers import statement as totals
 from tests.googlesql.analyzer import Analyzer, RefusedError, column
 from tests.googlesql.conftest import PROJECT, Typed
 from tests.googlesql.warehouse import Warehouse, serving
 from tests.vault.conftest import VAULT, make_project
 from tests.vault.delivery import statement
+from warehouse.client import connect
+from warehouse.ledger import hash_chain
+from warehouse.queries import execute, query
+from warehouse.tables import ensure_dataset
 
 METADATA = Path(__file__).parent / "metadata"
 ORIGINALS = os.environ.get("WWI_DBT_PACKAGES")
@@ -70,20 +76,22 @@ def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Clien
         assert (build.code, typed.warehouse.refused()) == (0, []), build.output[-3000:]
     asked = [rebuilt(words, table, settings) for table in words.tables]
     asked += [statement(settings, words, table, NOW) for table in words.tables]
-    asked += [audit.located_statement(settings, words, table, 1, NOW) for table in words.tables]
+    asked += [located_statement(settings, words, table, 1, NOW) for table in words.tables]
     raw = [raw_totals(words, table, settings) for table in words.tables]
     vault = [each for table in words.tables if (each := vault_totals(words, table, settings))]
     asked += [totals(raw, {}, settings), totals(vault, {}, settings)]
     for table in words.tables:
         columns = tuple(each.name for each in table.loaded_columns)
-        asked.append(chain.contents_statement(settings, [chain.Delivery(table.qualified, columns, (1,))]))
-        asked.append(rejected._standing(settings, table))
+        asked.append(
+            hash_chain.contents_statement(settings, [hash_chain.Delivery(table.qualified, columns, (1,))])
+        )
+        asked.append(rejected_values._standing(settings, table))
     for sql in asked:
         query(client, sql)
     for entity, key in (("user", 1), ("select", "a")):
-        parts = history.parts_of(words, entity)
+        parts = parts_of(words, entity)
         for personal in (False, True):
-            sql = history.statement(words, entity, parts, settings, personal=personal)
+            sql = version_rows.statement(words, entity, parts, settings, personal=personal)
             query(client, sql, {"key": key})
     assert typed.warehouse.refused() == []
 

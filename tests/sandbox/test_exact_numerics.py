@@ -21,10 +21,10 @@ from google.cloud.bigquery import (
     Table,
 )
 
-from ingestion.bigquery import connect
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.googlesql.analyzer import RefusedError
 from tests.googlesql.execution import texts
+from warehouse.client import connect
 
 TIMEOUT_S = 60
 Ask = Callable[..., list[tuple[Any, ...]]]

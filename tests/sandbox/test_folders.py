@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingestion import bigquery
-from ingestion.errors import PermanentError
-from ingestion.private import keep_private
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.private_files import keep_private
+from config.settings import Settings
 from sandbox import postgres, programs, warehouse
 from tests.ingestion.conftest import SHOP, World, create
+from warehouse.client import connect
 
 ODD = "home é 'q' \"d\" $HOME `id` %41 #a;&[x]* k=v \n {end}"
 
@@ -58,7 +58,7 @@ def test_a_batch_in_a_folder_with_an_odd_name_is_loaded_and_private(closed_paren
                 settings.model_copy(update={"source_dsn": admin_dsn}),
                 SHOP,
                 source,
-                bigquery.connect(settings),
+                connect(settings),
             )
             world.load()
             source.execute("insert into shop.accounts values (3, 'Cid', 3, 'z')")
@@ -132,7 +132,7 @@ def test_commands_close_what_they_make(tmp_path: Path) -> None:
     home.mkdir(mode=0o777)
     home.chmod(0o777)
     done = subprocess.run(
-        [sys.executable, "-c", "from flows.cli.process import main; main()", "warehouse", "down"],
+        [sys.executable, "-c", "from cli.process import main; main()", "warehouse", "down"],
         env={**os.environ, "WWI_HOME": str(home)}, umask=0, capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0
@@ -143,7 +143,7 @@ def test_prefects_server_closes_what_it_makes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o777)
-    start = "from flows.prefect_api import start_prefect_api; from ingestion.settings import Settings; "
+    start = "from flows.prefect_api import start_prefect_api; from config.settings import Settings; "
     done = subprocess.run(
         [sys.executable, "-c", f"{start} start_prefect_api(Settings())()"],
         env={name: value for name, value in os.environ.items() if not name.startswith(("WWI_", "PREFECT_"))}

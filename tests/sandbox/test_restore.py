@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingestion.settings import Settings
+from config.local_services import ServiceError
+from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres
 from sandbox.restore import restore
 from sandbox.schema import create_schema
-from sandbox.services import ServiceError
 
 pytestmark = pytest.mark.services
 

@@ -12,10 +12,13 @@ from types import ModuleType
 import psutil
 import pytest
 
-from ingestion.settings import Settings
+from config import local_services
+from config.local_services import ServiceError, address_file, free_port, listens, runs
+from config.settings import Settings
 from sandbox import postgres, warehouse
-from sandbox import services as local_services
-from sandbox.services import ServiceError, address_file, free_port, listens, runs
+from warehouse.client import connect
+from warehouse.queries import execute, query
+from warehouse.tables import ensure_dataset
 
 
 @pytest.fixture
@@ -113,21 +116,19 @@ def test_the_source_starts_once_and_comes_back_after_a_kill(own_settings: Settin
 @pytest.mark.services
 @pytest.mark.local("it starts and kills one")
 def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_settings: Settings) -> None:
-    from ingestion import bigquery  # noqa: PLC0415
-
     try:
         first = warehouse.up(own_settings)
-        client = bigquery.connect(own_settings)
-        bigquery.ensure_dataset(client, own_settings, "raw", "kept over a restart")
-        bigquery.execute(client, "create table wwi_raw.kept as select 1 as one")
+        client = connect(own_settings)
+        ensure_dataset(client, own_settings, "raw", "kept over a restart")
+        execute(client, "create table wwi_raw.kept as select 1 as one")
         kill(first)
         second = warehouse.up(own_settings)
         assert second["pid"] != first["pid"]
-        client = bigquery.connect(own_settings)
-        assert bigquery.query(client, "select one from wwi_raw.kept") == [{"one": 1}]
+        client = connect(own_settings)
+        assert query(client, "select one from wwi_raw.kept") == [{"one": 1}]
         warehouse.reset(own_settings)
         third = warehouse.up(own_settings)
-        client = bigquery.connect(own_settings)
+        client = connect(own_settings)
         assert third["pid"] != second["pid"]
         assert list(client.list_datasets(timeout=10)) == []
     finally:

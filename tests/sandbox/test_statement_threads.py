@@ -8,8 +8,8 @@ import pytest
 from google.api_core.exceptions import BadRequest
 from google.cloud.bigquery import Client
 
-from ingestion.bigquery import connect
-from ingestion.settings import Settings
+from config.settings import Settings
+from warehouse.client import connect
 
 AT_ONCE = 8
 TIMEOUT_S = 60

@@ -8,11 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
 from tests.ingestion.conftest import World, create, table
+from warehouse.client import connect
 
 VISITS = Catalog(
     tables=(
@@ -50,7 +50,7 @@ def test_times_are_utc_wherever_the_machine_is(tmp_path: Path) -> None:
                 "insert into shop.visits values (1, '2020-01-01 23:30+00', '2020-01-01 23:30', '2020-01-01')"
             )
             own = settings.model_copy(update={"source_dsn": admin_dsn})
-            world = World(own, VISITS, source, bigquery.connect(own))
+            world = World(own, VISITS, source, connect(own))
             world.load()
         (visit,) = world.latest("shop.visits")
         assert visit == {

@@ -12,11 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from google.cloud.bigquery import Client
 
-from flows import dbt, packages
-from ingestion import bigquery, ledger
-from ingestion.bigquery import TableLayout
-from ingestion.load_jobs import LoadRequest, load_parquet
-from ingestion.settings import Layer, Settings
+from config.settings import Layer, Settings
+from transform import dbt, packages
+from transform.build_report import BuildReport
+from warehouse import queries
+from warehouse.ledger import tables as ledger_tables
+from warehouse.ledger.tables import COMPLETED, insert
+from warehouse.load_jobs import LoadRequest, load_parquet
+from warehouse.queries import execute
+from warehouse.tables import TableLayout, ensure_dataset, ensure_table
 
 Row = dict[str, Any]
 VAULT = packages.VAULT_DIR
@@ -39,10 +43,10 @@ class Sandbox:
 
     def create_tables(self, layouts: Iterable[TableLayout]) -> None:
         """Make the raw tables and the ledger."""
-        bigquery.ensure_dataset(self.client, self.settings, "raw")
-        bigquery.ensure_dataset(self.client, self.settings, "audit")
-        for layout in [*layouts, *ledger.layouts(self.settings)]:
-            bigquery.ensure_table(self.client, layout)
+        ensure_dataset(self.client, self.settings, "raw")
+        ensure_dataset(self.client, self.settings, "audit")
+        for layout in [*layouts, *ledger_tables.layouts(self.settings)]:
+            ensure_table(self.client, layout)
 
     def deliver(self, batch: int, tables: Mapping[str, pa.Table]) -> None:
         """Load a batch, {raw table: its rows without plumbing but with change_type}, and complete it."""
@@ -56,9 +60,9 @@ class Sandbox:
 
     def complete(self, batch: int) -> None:
         """Let the vault see a batch."""
-        done = {"batch_id": batch, "load_dts": load_time(batch), "status": ledger.COMPLETED,
+        done = {"batch_id": batch, "load_dts": load_time(batch), "status": COMPLETED,
                 "finished_at": load_time(batch)}  # fmt: skip
-        bigquery.execute(self.client, ledger.insert(self.settings, "batches", [done]))
+        execute(self.client, insert(self.settings, "batches", [done]))
 
     def _load(self, batch: int, name: str, rows: pa.Table, part: str) -> None:
         plumbing = {
@@ -74,7 +78,7 @@ class Sandbox:
         table_id = f"{self.settings.project}.{self.settings.dataset('raw')}.{name}"
         load_parquet(self.client, self.settings, LoadRequest(path, table_id, job_id, {}))
 
-    def build(self, *select: str, full_refresh: bool = False) -> dbt.BuildReport:
+    def build(self, *select: str, full_refresh: bool = False) -> BuildReport:
         """`dbt build`."""
         return dbt.build(self.settings, select=select, full_refresh=full_refresh, vault_dir=self.project)
 
@@ -86,12 +90,12 @@ class Sandbox:
         """Run SQL in which {audit}, {raw_vault}, ... stand for the datasets."""
         layers: tuple[Layer, ...] = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
         names = {layer: self.settings.dataset(layer) for layer in layers}
-        return bigquery.query(self.client, sql.format(**names))
+        return queries.query(self.client, sql.format(**names))
 
     def forget_loads(self, condition: str) -> None:
         """Make batches pending again, as after a run that died before it could mark them."""
         sql = f"delete from {self.settings.dataset('audit')}.vault_loads where {condition}"
-        bigquery.execute(self.client, sql)
+        execute(self.client, sql)
 
     def snapshot(self, dataset: str) -> dict[str, list[str]]:
         """Every table of a dataset as its sorted rows, to compare two states."""

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from google.cloud.bigquery import Client
 
-from ingestion.bigquery import query
-from ingestion.settings import Settings
+from audit.delivery import rebuilt
+from config.settings import Settings
 from metadata.spec import Catalog, Table
-from questions.delivery import rebuilt
+from warehouse.queries import query
 
 
 @dataclass(frozen=True)

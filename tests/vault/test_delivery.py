@@ -4,17 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from flows import dbt
+from audit.delivery import rebuilt
+from config.settings import Settings
 from ingestion.batch import run_batch
-from ingestion.bigquery import connect, execute, query
-from ingestion.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
-from questions.delivery import rebuilt
 from sandbox.simulator import simulate
 from tests.marts import planted
 from tests.marts.business import BUSY, DAYS, SCALE, START, Business
 from tests.vault.delivery import compare, loads
+from transform import dbt
+from warehouse.client import connect
+from warehouse.queries import execute, query
 
 pytestmark = pytest.mark.services
 

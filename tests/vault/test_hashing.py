@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
+from warehouse.client import connect
 
 from .conftest import VAULT, Row, Sandbox, make_project
 
@@ -102,7 +102,7 @@ def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPath
     queries = [as_query(number, vector) for number, vector in enumerate(VECTORS)]
     (models / "vectors.sql").write_text("\nunion all\n".join(queries))
     project = make_project(folder / "project", folder / "models", offline)
-    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox = Sandbox(connect(settings), settings, project, folder)
     sandbox.build()
     return sorted(sandbox.rows("marts", "vectors"), key=lambda row: row["number"])
 

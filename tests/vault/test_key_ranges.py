@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from google.cloud.bigquery import SchemaField
 
-from flows.dry_run import dry_run
-from ingestion import bigquery
-from ingestion.bigquery import TableLayout
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
+from transform.dry_run import dry_run
+from warehouse.client import connect
+from warehouse.tables import TableLayout
 
 from .conftest import Sandbox, make_project
 
@@ -66,7 +66,7 @@ def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathF
     """Deliver and load all batches."""
     folder = tmp_path_factory.mktemp("ranges")
     project = make_project(folder / "project", Path(__file__).parent / "ranges_project", offline)
-    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox = Sandbox(connect(settings), settings, project, folder)
     sandbox.create_tables([raw_layout(settings)])
     number = 0
     for batches in LOADS:

@@ -14,11 +14,13 @@ import pyarrow as pa
 import pytest
 from google.cloud.bigquery import SchemaField
 
-from flows.dbt import BuildFailedError
-from ingestion import bigquery, ledger
-from ingestion.bigquery import TableLayout
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
+from transform.build_report import BuildFailedError
+from warehouse.client import connect
+from warehouse.ledger.tables import EXTRACTING, LOADING, VOID, insert
+from warehouse.queries import execute
+from warehouse.tables import TableLayout
 
 from .conftest import Sandbox, load_time, make_project
 
@@ -46,7 +48,7 @@ def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathF
     """A warehouse with one batch loaded."""
     folder = tmp_path_factory.mktemp("loading")
     project = make_project(folder / "project", MODELS, offline)
-    sandbox = Sandbox(bigquery.connect(settings), settings, project, folder)
+    sandbox = Sandbox(connect(settings), settings, project, folder)
     with pytest.raises(PermanentError, match=r"vault_loads.* does not exist.*`wwi ingest`"):
         sandbox.build()
     sandbox.create_tables([raw_layout(settings)])
@@ -113,10 +115,10 @@ def test_staging_holds_pending_batches_only(loaded: Sandbox) -> None:
 
 def test_a_batch_that_is_not_completed_is_not_loaded(loaded: Sandbox) -> None:
     before = loaded.snapshot("raw_vault"), marked(loaded)
-    for status in (ledger.EXTRACTING, ledger.LOADING, ledger.VOID):
+    for status in (EXTRACTING, LOADING, VOID):
         batch = deliver(loaded)
         table = f"{loaded.settings.dataset('audit')}.batches"
-        bigquery.execute(loaded.client, f"update {table} set status = '{status}' where batch_id = {batch}")
+        execute(loaded.client, f"update {table} set status = '{status}' where batch_id = {batch}")
     loaded.build()
     assert held(loaded, "staging", "stg_wwi__things") == []
     assert (loaded.snapshot("raw_vault"), marked(loaded)) == before
@@ -194,7 +196,7 @@ def test_a_new_source_table_is_filled_by_its_first_load(loaded: Sandbox) -> None
         loaded.build()
         assert held(loaded, "raw_vault", "sat_other__details") == [batch]
         relation = f"{loaded.settings.dataset('raw_vault')}.sat_other__details"
-        bigquery.execute(loaded.client, f"drop table {relation}")
+        execute(loaded.client, f"drop table {relation}")
         with pytest.raises(PermanentError, match=r"sat_other__details is missing"):
             loaded.build()
     assert marked(loaded) == [*before, batch]
@@ -261,4 +263,4 @@ def test_a_batch_is_marked_when_all_that_its_tables_feed_is_built(loaded: Sandbo
 def tell_rows(sandbox: Sandbox, batch: int, rows: int) -> None:
     """Note, as ingestion does, how many rows a batch brought."""
     load = {"batch_id": batch, "table_name": "test.things", "rows_loaded": rows}
-    bigquery.execute(sandbox.client, ledger.insert(sandbox.settings, "table_loads", [load]))
+    execute(sandbox.client, insert(sandbox.settings, "table_loads", [load]))

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from flows.packages import PACKAGES, VAULT_DIR, install, origin, refuse_offline, summary, versions
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
+from config.errors import PermanentError
+from config.settings import Settings
 from metadata.errors import WwiError
 from sandbox.programs import server_user
+from transform.packages import PACKAGES, VAULT_DIR, install, origin, refuse_offline, summary, versions
 
 # as a user without rights where root runs the tests; that user need not reach the folder by its path
 INSTALL_WITHOUT_RIGHTS = """
 import os, sys
 from pathlib import Path
-from flows.packages import install
+from transform.packages import install
 os.chdir(sys.argv[1])
 if sys.argv[2:]:
     os.setgroups([]), os.setegid(int(sys.argv[3])), os.seteuid(int(sys.argv[2]))

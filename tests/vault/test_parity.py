@@ -15,11 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingestion import bigquery
-from ingestion.raw_layout import DELETE, UPSERT, arrow_schema, raw_layout
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.spec import Catalog, Column, Table
 from tests import throw_away
+from warehouse.client import connect
+from warehouse.raw_tables import DELETE, UPSERT, arrow_schema, raw_layout
 
 from .conftest import VAULT, Row, Sandbox, make_project
 
@@ -76,7 +76,7 @@ def test_both_package_sets_build_the_same_vault(
         project = make_project(tmp_path / f"project_{number}", models, packages_dir)
         with (project / "dbt_project.yml").open("a") as settings_file:
             settings_file.write(NO_TESTS)
-        sandboxes.append(Sandbox(bigquery.connect(own), own, project, tmp_path))
+        sandboxes.append(Sandbox(connect(own), own, project, tmp_path))
     ours, theirs = (loads_of(sandbox, tables) for sandbox in sandboxes)
     compared = 0
     for number, (our_tables, their_tables) in enumerate(zip(ours, theirs, strict=True), start=1):

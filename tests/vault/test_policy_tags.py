@@ -16,9 +16,9 @@ from urllib.error import HTTPError
 
 import pytest
 
-from ingestion import bigquery
-from ingestion.settings import Settings
+from config.settings import Settings
 from tests.vault.conftest import Sandbox, make_project
+from warehouse.client import connect
 
 pytestmark = pytest.mark.services
 
@@ -103,7 +103,7 @@ def sandbox(gate: Gate, settings: Settings, offline: Path, tmp_path: Path) -> Sa
     assert engine.read_text().count(NOT_LOCALLY) == 1
     engine.write_text(engine.read_text().replace(NOT_LOCALLY, "{{ return(true) }}"))
     through = settings.model_copy(update={"warehouse_url": gate.url})
-    made = Sandbox(bigquery.connect(through), through, project, tmp_path)
+    made = Sandbox(connect(through), through, project, tmp_path)
     made.create_tables([])
     return made
 

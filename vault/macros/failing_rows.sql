@@ -1,6 +1,6 @@
 {#-
     What every generic test of this project selects: one row per failure with `row_key`, `column_name`, `value` and
-    `expected`, all text. Python copies the first ones to `test_failures` in the ledger (ingestion/test_failures.py).
+    `expected`, all text. Python copies the first ones to `test_failures` in the ledger (warehouse/ledger/test_failures.py).
 -#}
 
 {#- A key or value as text; hash keys are BYTES. -#}

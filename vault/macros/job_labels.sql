@@ -1,6 +1,6 @@
 {#-
     The labels of dbt's jobs, as JSON: the query comment, which dbt-bigquery turns into job labels and
-    brings into their form. The same names as in ingestion/labels.py, so that one query adds up what a
+    brings into their form. The same names as in warehouse/labels.py, so that one query adds up what a
     step costs, whoever sent the job. dbt adds its invocation id by itself.
 -#}
 {% macro job_labels(node) -%}

@@ -20,12 +20,12 @@ from google.cloud.resourcemanager_v3.services.projects.transports import Project
 from google.cloud.service_usage_v1 import ServiceUsageClient
 from google.cloud.service_usage_v1.services.service_usage.transports import ServiceUsageGrpcTransport
 
-from ingestion.cloud.clients import Clients
-from ingestion.cloud.setup import SetupReport, set_up
-from ingestion.settings import Settings
+from config.settings import Settings
 from metadata.spec import Catalog
 from tests.ingestion.cloud import grpc_apis, rest_api
 from tests.ingestion.cloud.grpc_apis import Project
+from warehouse.setup.apply import SetupReport, set_up
+from warehouse.setup.clients import Clients
 
 PROJECT = "shop-project"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flows.cli import main
+from cli import main
 from metadata.spec import Catalog
 from tests.ingestion.cloud.conftest import PROJECT, Cloud
 
@@ -14,7 +14,7 @@ def connected(cloud: Cloud, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -
     """The command reads its settings from the environment and meets the project of the tests."""
     for name, value in {"TARGET": "bigquery", "BIGQUERY_PROJECT": PROJECT, "BIGQUERY_LOCATION": "EU"}.items():
         monkeypatch.setenv(f"WWI_{name}", value)
-    monkeypatch.setattr("ingestion.cloud.clients.connect", lambda _: cloud.clients)
+    monkeypatch.setattr("warehouse.setup.clients.connect", lambda _: cloud.clients)
     return cloud
 
 

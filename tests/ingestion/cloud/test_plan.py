@@ -2,8 +2,11 @@
 
 import pytest
 
-from ingestion.cloud import plan, rights
-from ingestion.cloud.resources import (
+from config.errors import PermanentError
+from config.settings import Settings
+from metadata.spec import Catalog
+from warehouse.setup import plan, rights
+from warehouse.setup.resources import (
     Dataset,
     Grant,
     Mask,
@@ -13,9 +16,6 @@ from ingestion.cloud.resources import (
     ServiceAccount,
     Table,
 )
-from ingestion.errors import PermanentError
-from ingestion.settings import Settings
-from metadata.spec import Catalog
 
 TAG = "projects/shop-project/locations/eu/taxonomies/7/policyTags/8"
 SETTINGS = Settings(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingestion.cloud.resources import RowPolicy
-from ingestion.cloud.warehouse import row_policy_statement
 from tests.googlesql.analyzer import Analyzer, RefusedError, column
+from warehouse.setup.datasets import row_policy_statement
+from warehouse.setup.resources import RowPolicy
 
 TABLE = ("shop-project", "wwi_raw_vault", "sat_person__personal")
 POLICY = RowPolicy(".".join(TABLE), "wwi_personal", frozenset({"group:a@example.com", "user:b@example.com"}))

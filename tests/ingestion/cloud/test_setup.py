@@ -13,14 +13,14 @@ from google.cloud.service_usage_v1.services.service_usage.transports import Serv
 from google.iam.v1 import policy_pb2
 from google.type import expr_pb2
 
-from ingestion.cloud.clients import connect
-from ingestion.cloud.plan import APIS
-from ingestion.cloud.resources import Step
-from ingestion.cloud.setup import set_up
-from ingestion.errors import PermanentError, TransientError
-from ingestion.settings import Settings
+from config.errors import PermanentError, TransientError
+from config.settings import Settings
 from metadata.spec import Catalog
 from tests.ingestion.cloud.conftest import PROJECT, Cloud
+from warehouse.setup.apply import set_up
+from warehouse.setup.clients import connect
+from warehouse.setup.plan import APIS
+from warehouse.setup.resources import Step
 
 RAW = f"{PROJECT}.wwi_raw"
 PEOPLE = f"{RAW}.application__people"
@@ -353,7 +353,7 @@ def test_a_missing_right_is_named_with_the_command_that_grants_it(cloud: Cloud, 
 def test_an_api_that_stays_off_is_named_with_the_command_that_enables_it(
     ready: Cloud, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.cloud.plan.APIS", ())
+    monkeypatch.setattr("warehouse.setup.plan.APIS", ())
     ready.state.enabled.remove(api)
     with pytest.raises(PermanentError, match=f"gcloud services enable {api} --project={PROJECT}"):
         ready.set_up()

@@ -6,15 +6,17 @@ from typing import cast
 import pytest
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
-from ingestion import bigquery, ledger
-from ingestion.bigquery import TableLayout
-from ingestion.cloud import plan, warehouse
-from ingestion.cloud.clients import Clients
-from ingestion.cloud.resources import Dataset, RowPolicy, Table
-from ingestion.layout import LABEL, ensure_layout
-from ingestion.raw_layout import raw_layout
-from ingestion.settings import Settings
+from config.settings import Settings
+from ingestion.load.create_tables import LABEL, ensure_layout
 from tests.ingestion.conftest import SHOP, World
+from warehouse.client import connect
+from warehouse.ledger.tables import layouts
+from warehouse.raw_tables import raw_layout
+from warehouse.setup import datasets as warehouse
+from warehouse.setup import plan
+from warehouse.setup.clients import Clients
+from warehouse.setup.resources import Dataset, RowPolicy, Table
+from warehouse.tables import TableLayout, ensure_dataset, ensure_table, table_label
 
 pytestmark = pytest.mark.services
 
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.services
 def clients(own_settings: Settings) -> Clients:
     """Clients of which only the warehouse's is there."""
     none = cast("dict[str, None]", dict.fromkeys(("services", "iam", "projects", "tags", "masks")))
-    return Clients(bigquery=bigquery.connect(own_settings), **none)  # type: ignore[arg-type]
+    return Clients(bigquery=connect(own_settings), **none)  # type: ignore[arg-type]
 
 
 def datasets(settings: Settings) -> list[Dataset]:
@@ -50,7 +52,7 @@ def test_datasets_are_made_once_and_mended(clients: Clients, own_settings: Setti
 
 
 def test_tables_are_made_and_get_the_columns_that_they_lack(clients: Clients, own_settings: Settings) -> None:
-    bigquery.ensure_dataset(clients.bigquery, own_settings, "raw")
+    ensure_dataset(clients.bigquery, own_settings, "raw")
     whole = raw_layout(own_settings, SHOP.table("shop.accounts"))
     part = replace(whole, schema=tuple(field for field in whole.schema if field.name != "balance"))
     warehouse.make_table(clients, Table(part), None)
@@ -58,16 +60,16 @@ def test_tables_are_made_and_get_the_columns_that_they_lack(clients: Clients, ow
     found = warehouse.find_table(clients, Table(whole))
     step = warehouse.compare_table(Table(whole), found)
     assert (step.action, step.detail) == ("change", "lacks balance")
-    bigquery.ensure_table(clients.bigquery, whole)
+    ensure_table(clients.bigquery, whole)
     assert warehouse.compare_table(Table(whole), warehouse.find_table(clients, Table(whole))).action == "fine"
 
 
 def test_a_row_policy_is_made_with_those_who_see_the_rows(clients: Clients, own_settings: Settings) -> None:
-    bigquery.ensure_dataset(clients.bigquery, own_settings, "raw_vault")
+    ensure_dataset(clients.bigquery, own_settings, "raw_vault")
     table_id = f"{own_settings.project}.{own_settings.dataset('raw_vault')}.sat_guarded"
     wanted = RowPolicy(table_id, "guard", frozenset({"group:a@example.com", "user:b@example.com"}))
     assert warehouse.compare_rows(wanted, warehouse.find_rows(clients, wanted)).action == "later"
-    bigquery.ensure_table(clients.bigquery, TableLayout(table_id, (SchemaField("a", "INT64"),)))
+    ensure_table(clients.bigquery, TableLayout(table_id, (SchemaField("a", "INT64"),)))
     try:
         found = warehouse.find_rows(clients, wanted)
         assert warehouse.compare_rows(wanted, found).action == "create"
@@ -93,8 +95,8 @@ def test_ingestion_puts_the_tag_on_personal_columns_only(own_settings: Settings)
 
 def test_a_layout_that_was_made_is_noted_where_the_loader_may_write(shop: World) -> None:
     shop.load()
-    [noted, *_] = ledger.layouts(shop.settings)
-    assert bigquery.table_label(shop.client, noted.table_id, LABEL) is not None
+    [noted, *_] = layouts(shop.settings)
+    assert table_label(shop.client, noted.table_id, LABEL) is not None
     audit = shop.client.get_dataset(f"{shop.settings.project}.{shop.settings.dataset('audit')}")
     assert LABEL not in audit.labels
 

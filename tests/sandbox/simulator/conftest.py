@@ -8,7 +8,7 @@ from datetime import date
 import psycopg
 import pytest
 
-from ingestion.settings import Settings
+from config.settings import Settings
 from sandbox import postgres
 from sandbox.simulator import DayReport, Extensions, SimulationReport, simulate
 

@@ -1,0 +1,120 @@
+"""Find the rows of raw that were altered after their batch was loaded, by comparison with the vault."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from google.cloud.bigquery import Client
+
+from audit.delivery import rebuilt
+from audit.ledger_state import Finding, LedgerState, raw_deliveries
+from config.settings import Settings
+from metadata import naming
+from metadata.spec import Catalog, Table
+from warehouse.ledger import hash_chain
+from warehouse.queries import query
+from warehouse.raw_tables import plumbing_names
+
+SHOWN_ROWS = 5
+
+
+def later_columns(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
+    """Rows with a value in a column that their batch did not bring, so that its content leaves it out."""
+    listed: dict[str, set[str]] = defaultdict(set)
+    for row in query(client, _columns_statement(settings), timeout_s=settings.query_timeout_s):
+        listed[row["table_name"]].add(row["column_name"])
+    for delivery in raw_deliveries(state):
+        known = {*delivery.columns, *plumbing_names()}
+        raw_name = naming.raw_table(*delivery.table.split(".", 1))
+        for name in sorted(listed[raw_name] - known):
+            sql = (
+                "select batch_id, count(*) as row_count "
+                f"from {hash_chain.raw_table(settings, delivery.table)} "
+                f"where batch_id in ({', '.join(map(str, delivery.batches))}) and `{name}` is not null "
+                "group by batch_id"
+            )
+            for row in query(client, sql, timeout_s=settings.load_timeout_s):
+                text = f"{row['row_count']} rows hold a column that this batch did not bring: {name}"
+                yield Finding(text, row["batch_id"], delivery.table)
+
+
+def _columns_statement(settings: Settings) -> str:
+    return (
+        "select table_name, column_name\n"
+        f"from `{settings.project}`.`{settings.dataset('raw')}`.INFORMATION_SCHEMA.COLUMNS"
+    )
+
+
+def located_rows(  # noqa: PLR0913, PLR0917 - a delivery, and where everything stands
+    client: Client, settings: Settings, catalog: Catalog, state: LedgerState, table: str, batch_id: int
+) -> tuple[str, ...]:
+    """Name the rows of a delivery that the vault knows otherwise, by key; none where it cannot tell."""
+    described = {each.qualified: each for each in catalog.tables}.get(table)
+    if described is None or described.vault is None or batch_id not in state.vault_batches:
+        return ()
+    load_dts = next(batch["load_dts"] for batch in state.batches if batch["batch_id"] == batch_id)
+    sql = located_statement(settings, catalog, described, batch_id, load_dts)
+    rows = query(client, sql, timeout_s=settings.load_timeout_s)
+    return tuple(f"{row['row_key']}: {row['what']}" for row in rows)
+
+
+def located_statement(
+    settings: Settings, catalog: Catalog, table: Table, batch_id: int, load_dts: datetime
+) -> str:
+    """The rows of a delivery in raw that differ from the table as the vault has it after that batch.
+
+    Columns: row_key (JSON), what. A row that a batch brought unchanged and that is missing is not found: the
+    vault does not know that it came again.
+    """
+    columns = ", ".join(f"`{column.name}`" for column in table.loaded_columns)
+    parts = {
+        "now": rebuilt(catalog, table, settings, as_of=load_dts),
+        "earlier": rebuilt(catalog, table, settings, as_of=load_dts - timedelta(microseconds=1)),
+        "delivered": f"select {columns} from {hash_chain.raw_table(settings, table.qualified)} "
+        f"where batch_id = {batch_id} and change_type = 'upsert'",
+        "deleted": f"select {columns} from {hash_chain.raw_table(settings, table.qualified)} "
+        f"where batch_id = {batch_id} and change_type = 'delete'",
+    }
+    sides = ",\n".join(
+        f"{name} as (\n{_texts(sql, columns, table.primary_key)}\n)" for name, sql in parts.items()
+    )
+    return f"""with
+{sides},
+
+wrong as (
+    select delivered.row_key, 'changed' as what
+    from delivered inner join now on delivered.row_key = now.row_key
+    where delivered.row_text != now.row_text
+    union all
+    select row_key, 'added' from delivered where row_key not in (select row_key from now)
+    union all
+    select row_key, 'a delete was added' from deleted where row_key in (select row_key from now)
+    union all
+    select row_key, 'there more than once' from delivered group by row_key having count(*) > 1
+    union all
+    select now.row_key, 'missing'
+    from now left join earlier on now.row_key = earlier.row_key
+    where
+        (earlier.row_text is null or earlier.row_text != now.row_text)
+        and now.row_key not in (select row_key from delivered)
+    union all
+    select row_key, 'a delete is missing'
+    from earlier
+    where
+        row_key not in (select row_key from now)
+        and row_key not in (select row_key from deleted)
+)
+
+select row_key, min(what) as what
+from wrong
+group by row_key
+order by row_key
+limit {SHOWN_ROWS}"""
+
+
+def _texts(rows: str, columns: str, key: Collection[str]) -> str:
+    """Key and whole row as JSON texts."""
+    listed = ", ".join(f"'\"{name}\":', to_json_string(one_row.`{name}`)" for name in key)
+    separated = listed.replace("), '\"", "), ',', '\"")
+    return f"""    select concat('{{', {separated}, '}}') as row_key, to_json_string(one_row) as row_text
+    from (select {columns} from ({rows})) as one_row"""

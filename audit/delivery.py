@@ -1,0 +1,132 @@
+"""The SQL that rebuilds a source table from the raw vault alone, as it was delivered up to any load.
+
+A row comes from its hub (or non-historized link, or code list), the newest record of its status and of each
+of its satellites, and the relationship in force, whose keys are looked up in the hubs they belong to. A tie
+for the newest record gives the row twice on purpose: what the vault holds double must show.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from config.settings import Settings
+from metadata import naming
+from metadata.mappings import EventMapping, HubMapping, ReferenceMapping
+from metadata.spec import Catalog, Table
+from warehouse.queries import timestamp_literal
+
+
+def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less of it
+    catalog: Catalog,
+    table: Table,
+    settings: Settings,
+    *,
+    columns: Collection[str] | None = None,
+    as_of: datetime | None = None,
+    whole: bool = True,
+) -> str:
+    """Return a SELECT of the table's loaded columns, or of `columns`, in the order of the source.
+
+    `as_of`: the time of the last load to take into account (with zone); default all. `whole`: a row counts
+    only when each of its parts is there; otherwise what the columns need is enough. Raises ValueError for a
+    table that has no place in the vault.
+    """
+    wanted = [
+        column.name for column in table.loaded_columns if columns is None or column.name in set(columns)
+    ]
+    match table.vault:
+        case HubMapping() as mapping:
+            parts = _Parts(catalog, table, settings, mapping.concept, as_of)
+            parts.start(mapping.parent, table.primary_key, wanted)
+            if mapping.link and (whole or set(mapping.link.columns) & set(wanted)):
+                parts.relationship(mapping.link.name, mapping.link.columns, wanted)
+        case EventMapping() as mapping:
+            parts = _Parts(catalog, table, settings, mapping.concept, as_of)
+            parts.start(mapping.parent, table.primary_key, wanted)
+        case ReferenceMapping(reference=name):
+            parts = _Parts(catalog, table, settings, name, as_of)
+            parts.start(naming.reference(name), wanted, wanted, is_versioned=True)
+            return parts.sql(naming.reference_status(name), wanted)
+        case _:
+            raise ValueError(f"{table.qualified} has no place in the vault.")
+    for satellite in mapping.satellites:
+        if whole or set(satellite.columns) & set(wanted):
+            parts.satellite(naming.satellite(mapping.concept, satellite.topic), satellite.columns, wanted)
+    return parts.sql(mapping.status, wanted)
+
+
+class _Parts:
+    """The joins that make a row whole, and which of them each column comes from."""
+
+    def __init__(
+        self, catalog: Catalog, table: Table, settings: Settings, concept: str, as_of: datetime | None
+    ) -> None:
+        self._catalog, self._table, self._settings = catalog, table, settings
+        self._key = naming.hash_key(concept)
+        self._as_of = as_of
+        self._joins: list[str] = []
+        self._from: dict[str, str] = {}
+
+    def start(
+        self, model: str, columns: Collection[str], wanted: Collection[str], *, is_versioned: bool = False
+    ) -> None:
+        """Begin with the model that holds the keys, and take these columns from it."""
+        chosen = [name for name in columns if name in wanted]
+        rows = self._latest(model, chosen) if is_versioned else self._name(model)
+        self._joins.append(f"{rows} as parent")
+        self._from |= {name: f"parent.{naming.quoted(name)}" for name in chosen}
+
+    def satellite(self, model: str, columns: Collection[str], wanted: Collection[str]) -> None:
+        """Join the newest record of a satellite."""
+        chosen = [name for name in columns if name in wanted]
+        self._inner(self._latest(model, chosen), model, f"parent.{self._key} = {model}.{self._key}")
+        self._from |= {name: f"{model}.{naming.quoted(name)}" for name in chosen}
+
+    def relationship(self, link: str, columns: Collection[str], wanted: Collection[str]) -> None:
+        """Join the row of the link that is in force, and the hubs of its columns that are wanted."""
+        link_key = naming.link_hash_key(link)
+        in_force = self._latest(naming.effectivity(link), [link_key])
+        self._inner(in_force, "in_force", f"parent.{self._key} = in_force.{self._key}")
+        self._inner(self._name(naming.link(link)), "link", f"in_force.{link_key} = link.{link_key}")
+        for name in columns:
+            if name in wanted:
+                self._end(name)
+
+    def _end(self, column: str) -> None:
+        """Take a reference from the hub that it points to; the zero key is in no hub and gives null."""
+        target = self._catalog.referred(self._table, column).vault
+        assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
+        (key,) = self._catalog.hub(target.hub).business_key
+        alias, hash_key = f"hub_of_{column}", naming.hash_key(naming.role(column))
+        rows, hub_key = self._name(naming.hub(target.hub)), naming.hash_key(target.hub)
+        self._joins.append(f"left join {rows} as {alias} on link.{hash_key} = {alias}.{hub_key}")
+        self._from[column] = f"{alias}.{naming.quoted(key)}"
+
+    def sql(self, status: str, wanted: Collection[str]) -> str:
+        """Return the whole SELECT: rows that the source has not deleted."""
+        rows = self._latest(status, [naming.IS_DELETED])
+        self._inner(rows, "status", f"parent.{self._key} = status.{self._key}")
+        listed = (
+            ", ".join(f"{self._from[name]} as {naming.quoted(name)}" for name in wanted)
+            or f"parent.{self._key}"
+        )
+        joins = "\n".join(self._joins)
+        return f"select {listed}\nfrom {joins}\nwhere not status.{naming.IS_DELETED}"
+
+    def _inner(self, rows: str, alias: str, condition: str) -> None:
+        self._joins.append(f"inner join {rows} as {alias} on {condition}")
+
+    def _latest(self, model: str, columns: Collection[str]) -> str:
+        listed = "".join(f", {naming.quoted(name)}" for name in columns)
+        until = "true" if self._as_of is None else f"{naming.LOAD_DTS} <= {timestamp_literal(self._as_of)}"
+        return (
+            f"(select {self._key}{listed} from {self._name(model)} where {until} qualify {newest(self._key)})"
+        )
+
+    def _name(self, model: str) -> str:
+        return f"`{self._settings.project}.{self._settings.dataset('raw_vault')}.{model}`"
+
+
+def newest(*key: str) -> str:
+    """Condition: the record that came last for the key; all of them when several came together."""
+    listed = ", ".join(map(naming.quoted, key))
+    return f"rank() over (partition by {listed} order by {naming.LOAD_DTS} desc) = 1"

@@ -1,0 +1,219 @@
+"""`wwi ingest`, `build`, `rebuild`, `run`, `serve`, `demo`, `deps`: what moves data."""
+# ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
+
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from cli import options
+from cli.pages.output import print_json, progress
+
+Full = Annotated[bool, typer.Option("--full", help="Read every row instead of the changed ones.")]
+CompareKeys = Annotated[
+    bool, typer.Option("--compare-keys", help="Read all keys of every table and compare them with raw.")
+]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Accept that a large part of a table is gone at the source.")
+]
+
+
+def ingest(  # noqa: PLR0913, PLR0917 - one parameter per option
+    table: Annotated[
+        list[str] | None, typer.Option(help="Only this table, e.g. sales.orders; may be repeated.")
+    ] = None,
+    full: Full = False,
+    compare_keys: CompareKeys = False,
+    first_day: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Read again all rows from this business day on."),
+    ] = None,
+    last_day: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last of these days; default: one."),
+    ] = None,
+    allow_shrink: AllowShrink = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Load one batch: what changed in Postgres since the last one, into raw."""
+    from cli.pages import batch_pages
+    from ingestion.batch import run_batch
+    from ingestion.run import choose_tables
+    from metadata.load import load_catalog
+    from operations.preflight import check_ready
+
+    days = _days(first_day, last_day)
+    settings, catalog = options.settings(), load_catalog()
+    chosen = choose_tables(catalog, table)
+    if days and not any(each.day for each in chosen):
+        raise typer.BadParameter("none of these tables has a business day, which --from is about")
+    with progress():
+        check_ready(settings, catalog)
+        report = run_batch(
+            settings,
+            catalog,
+            tables=table,
+            full=full,
+            allow_shrink=allow_shrink,
+            compare_keys=compare_keys,
+            days=days,
+        )
+    print_json(report) if as_json else batch_pages.show_batch(report)
+
+
+def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
+    """The business days of --from and --to; None without either."""
+    if first is None:
+        if last is not None:
+            raise typer.BadParameter("--to needs --from")
+        return None
+    end = last or first
+    if end < first:
+        raise typer.BadParameter(f"--to {end:%Y-%m-%d} is before --from {first:%Y-%m-%d}")
+    # the day has begun somewhere in the world up to 14 hours before it does in UTC
+    if first > (datetime.now(UTC) + timedelta(hours=14)).replace(tzinfo=None):
+        raise typer.BadParameter(f"--from {first:%Y-%m-%d} is in the future: the source has no such day yet")
+    return first.date(), end.date()
+
+
+def build(  # noqa: PLR0913, PLR0917 - one per option
+    select: Annotated[
+        list[str] | None, typer.Option("--select", "-s", help="dbt selection, e.g. marts or +dim_city.")
+    ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Make vault and marts anew from everything in raw.")
+    ] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Also what the batches that wait do not touch.")
+    ] = False,
+    unit_tests: Annotated[bool, typer.Option("--unit-tests", help="Run the models' unit tests too.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what the build would read and cost on BigQuery.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Build and test staging, vault and marts with dbt.
+
+    While batches wait and the build before succeeded by the same models, it is only what is made of the
+    source tables that they brought rows of.
+    """
+    from audit.loaded import require_batches
+    from cli.pages import results
+    from operations import refresh_functions
+    from transform import dbt
+
+    selected = " ".join(select or ()).split()
+    if select and not selected:
+        raise typer.BadParameter("--select is empty: name a model, a folder such as marts, or leave it out")
+    if wrong := [each for each in selected if each.startswith("-")]:
+        raise typer.BadParameter(f"--select takes models, not an option of dbt such as {wrong[0]}")
+    if dry_run:
+        _show_cost(selected, full_refresh=full_refresh, whole=whole, as_json=as_json)
+        return
+    settings = options.settings()
+    require_batches(settings)
+    with progress():
+        report = dbt.build(
+            settings,
+            select=selected,
+            full_refresh=full_refresh,
+            unit_tests=unit_tests,
+            whole=whole,
+        )
+        refresh_functions.renew(settings)
+    print_json(report) if as_json else results.show_build(report)
+
+
+def _show_cost(select: list[str], *, full_refresh: bool, whole: bool, as_json: bool) -> None:
+    from cli.pages import results
+    from transform import dry_run
+
+    with progress():
+        cost = dry_run.dry_run(options.settings(), select=select, full_refresh=full_refresh, whole=whole)
+    print_json(cost) if as_json else results.show_cost(cost)
+
+
+def rebuild(
+    no_swap: Annotated[
+        bool, typer.Option("--no-swap", help="Only compare; leave the live tables as they are.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Put the rebuilt tables in place although they differ: a re-hash."),
+    ] = False,
+    keep_side: Annotated[bool, typer.Option("--keep-side", help="Leave the rebuilt datasets.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make vault and marts again from raw beside the live ones, compare every table, swap if all are equal.
+
+    Exit code 1 when a table differs and was not swapped.
+    """
+    from cli.pages import results
+    from operations import rebuild as flow
+
+    if no_swap and force:
+        raise typer.BadParameter("--no-swap and --force exclude each other")
+    with progress():
+        report = flow.rebuild(options.settings(), put_in_place=not no_swap, force=force, keep_side=keep_side)
+    if as_json:
+        print_json({**dataclasses.asdict(report), "different": len(report.different)})
+    else:
+        results.show_rebuild(report)
+    if not report.is_as_raw_says:
+        raise typer.Exit(1)
+
+
+def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.AsJson = False) -> None:
+    """Run the whole daily load as the Prefect flow: ingest, build, reconcile."""
+    from cli.pages import batch_pages
+    from flows.run import run_daily_load
+
+    with progress():
+        report = run_daily_load(options.settings(), full=full, allow_shrink=allow_shrink)
+    print_json(dataclasses.asdict(report)) if as_json else batch_pages.show_daily(report)
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of Prefect's page, on this machine.")] = 4200,
+) -> None:
+    """Run the load and its relatives by schedule: carry out the deployments of prefect.yaml until Ctrl-C."""
+    from flows import serve as serving
+
+    with progress():
+        page = serving.register(options.settings(), port=port)
+    print(f"serving the deployments of {serving.DEFINITION.name}; runs and schedules: {page}", flush=True)
+    if serving.work():
+        raise typer.Exit(1)
+
+
+def demo(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Delete the local source and warehouse first.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the local services running.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Simulate half a year of business, load it, then two more days with changes; print what came of it.
+
+    Run again, it continues with the next two days. The data stay in WWI_HOME.
+    """
+    from cli.demo import run_demo
+    from cli.no_run import check_no_run
+    from cli.pages import batch_pages
+
+    settings = options.settings()
+    for service in ("source", "warehouse"):
+        check_no_run(settings, service, force=not fresh)
+    with progress():
+        report = run_demo(settings, fresh=fresh, keep=keep)
+    print_json(report) if as_json else batch_pages.show_demo(report)
+
+
+def deps(
+    again: Annotated[bool, typer.Option("--again", help="Install anew, asking the hub again.")] = False,
+) -> None:
+    """Install the dbt packages: from WWI_DBT_PACKAGES, the dbt hub, or vault/offline."""
+    from transform.packages import VAULT_DIR, install, summary
+
+    print(summary(install(VAULT_DIR, options.settings().dbt_packages, again=again), VAULT_DIR))

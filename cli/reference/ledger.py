@@ -1,0 +1,67 @@
+"""docs/reference/ledger.md: the tables of the ledger, from where they are made."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from audit.reconciliation_record import DAYS_DESCRIPTION, RECONCILED_DAYS, RECONCILIATIONS, TOTALS_DESCRIPTION
+from cli.reference import markdown
+from config.settings import Settings
+from metadata.ledger import AUDIT_TABLES
+from warehouse.ledger.tables import layouts
+from warehouse.tables import TableLayout
+
+COLUMNS = Path(__file__).parent / "ledger_columns.yml"
+EVERYWHERE = "everywhere"
+
+
+def page() -> str:
+    """Return the page."""
+    sources = "warehouse/ledger/tables.py, cli/reference/ledger_columns.yml"
+    return markdown.page(sources, "The ledger", _parts())
+
+
+def tables() -> dict[str, TableLayout]:
+    """Return name -> layout of every table of the ledger, those of the reconciliation included."""
+    settings = Settings(_env_file=None, target="local")
+    made = {layout.table_id.rpartition(".")[2]: layout for layout in layouts(settings)}
+    return made | {
+        "reconciliations": TableLayout("reconciliations", RECONCILIATIONS, TOTALS_DESCRIPTION),
+        "reconciled_days": TableLayout("reconciled_days", RECONCILED_DAYS, DAYS_DESCRIPTION),
+    }
+
+
+def described() -> Mapping[str, Mapping[str, str]]:
+    """Return table -> column -> what it is, where the table itself does not say so."""
+    told: dict[str, dict[str, str]] = yaml.safe_load(COLUMNS.read_text(encoding="utf-8"))
+    return told | {name: columns for name, (_, columns) in AUDIT_TABLES.items()}
+
+
+def meaning(table: str, column: str) -> str:
+    """What a column of the ledger is; nothing when nobody has said it."""
+    told = described()
+    return told.get(table, {}).get(column) or told[EVERYWHERE].get(column, "")
+
+
+def _parts() -> Iterator[str]:
+    yield (
+        "What was loaded, built, compared, rebuilt and erased stands in the dataset `<prefix>_audit`. Times "
+        "are UTC. `wwi status` and `wwi query` read it; only the platform writes it: `wwi audit verify` "
+        "finds every change of `batches`, `table_loads`, `control_totals`, `daily_totals` and "
+        "`rejected_values` ([audit](../audit.md))."
+    )
+    found = tables()
+    yield markdown.table(
+        ("table", "holds"), ((f"[`{name}`](#{name})", each.description) for name, each in found.items())
+    )
+    for name, layout in found.items():
+        yield f"## {name}"
+        yield layout.description
+        yield markdown.table(
+            ("column", "type", "what it is"),
+            (
+                (markdown.code(field.name), field.field_type, field.description or meaning(name, field.name))
+                for field in layout.schema
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Load the staged files of a batch into raw and complete the batch."""

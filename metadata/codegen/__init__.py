@@ -1,0 +1,1 @@
+"""Write dbt models, dbt YAML and docs pages from the metadata."""

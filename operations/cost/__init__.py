@@ -1,0 +1,1 @@
+"""Estimate the bytes that BigQuery would bill for a daily load."""

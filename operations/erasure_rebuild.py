@@ -1,0 +1,90 @@
+"""Rebuild the tables of vault and marts that contained the values of an erased person."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from config.settings import Layer, Settings
+from metadata import naming
+from metadata.mappings import EventMapping, HubMapping, ReferenceMapping
+from metadata.spec import Table
+from operations import shadow_datasets, swap
+from operations.erasure_task import Task
+from transform import dbt
+from transform.build_plan import compiled
+from warehouse.ledger.erasures import Erasure
+from warehouse.queries import query
+
+logger = logging.getLogger(__name__)
+
+
+def rebuild_affected(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> tuple[str, ...]:
+    """Make of raw, beside the live vault, the tables that hold the changed columns, and put them in place.
+
+    Then the stages, which hold the last delivery, and all of business vault and marts, as every build does.
+    `begun`: the records of this person; an interrupted one is so finished by the next.
+    """
+    changed: dict[str, set[str]] = defaultdict(set)
+    for each in begun:
+        for change in each.changes:
+            changed[change.table].update(change.columns)
+    tables = [table for table in task.catalog.tables if table.qualified in changed]
+    models = sorted({model for table in tables for model in _models(table, changed[table.qualified])})
+    beside = shadow_datasets.make(task.client, task.settings, begun[-1].erasure_id)
+    points = _points_in_time(beside, models, vault_dir, task.settings.dataset_prefix)
+    selected = [f"+{model}" for model in (*models, *points)]
+    logger.info("erase: %s from raw ...", ", ".join((*models, *points)))
+    dbt.make(beside, selected, vault_dir=vault_dir, raw_prefix=task.settings.dataset_prefix)
+    swap.refill(task.client, task.settings, beside, "raw_vault", _with_columns(task, "raw_vault", models))
+    swap.refill(
+        task.client, task.settings, beside, "business_vault", _with_columns(task, "business_vault", points)
+    )
+    shadow_datasets.drop(task.client, task.settings)
+    logger.info("erase: business vault and marts ...")
+    stages = [table.stage_name for table in tables]
+    dbt.make(task.settings, [*stages, "business_vault", "marts"], vault_dir=vault_dir)
+    return tuple(models)
+
+
+def _points_in_time(
+    beside: Settings, models: Sequence[str], vault_dir: Path, raw_prefix: str
+) -> tuple[str, ...]:
+    """The tables of the business vault that only add what a load brings, and are made of these models.
+
+    They hold the times of states that are one and the same now, so they are made again as a whole, too.
+    """
+    chosen = [f"{model}+,business_vault,config.materialized:incremental" for model in models]
+    arguments = ["compile", "--select", *chosen, "--no-populate-cache", "--full-refresh"]
+    nodes = compiled(arguments, beside, vault_dir, raw_prefix)
+    # dbt brings the tests of what is selected
+    return tuple(sorted(node.name for node in nodes if node.resource_type == "model"))
+
+
+def _models(table: Table, columns: Collection[str]) -> list[str]:
+    """The raw vault's tables that hold these columns."""
+    mapping = table.vault
+    if isinstance(mapping, ReferenceMapping):
+        return [naming.reference(mapping.reference)]
+    if isinstance(mapping, HubMapping | EventMapping):
+        return [
+            naming.satellite(mapping.concept, satellite.topic)
+            for satellite in mapping.satellites
+            if set(satellite.columns) & set(columns)
+        ]
+    return []  # a table that has no place in the vault
+
+
+def _with_columns(task: Task, layer: Layer, models: Sequence[str]) -> list[tuple[str, list[str]]]:
+    dataset = task.settings.dataset(layer)
+    rows = query(
+        task.client,
+        "select table_name, column_name\n"
+        f"from `{task.settings.project}`.`{dataset}`.INFORMATION_SCHEMA.COLUMNS",
+        timeout_s=task.settings.query_timeout_s,
+    )
+    found: Mapping[str, list[str]] = {model: [] for model in models}
+    for row in rows:
+        if row["table_name"] in found:
+            found[row["table_name"]].append(row["column_name"])
+    return list(found.items())

@@ -1,0 +1,64 @@
+"""The models of business vault and marts as dbt compiles them here, for questions that ask them of the past.
+
+Compiling takes dbt some seconds and depends on nothing but the project's files and where its datasets are: it
+is done once, and kept under WWI_HOME until one of them changes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from audit.history.as_of import Model, Models
+from config.settings import Settings
+from transform import build_plan
+from transform.dbt_invocation import VAULT_DIR
+
+logger = logging.getLogger(__name__)
+
+LAYERS = ("business_vault", "marts")
+# what the compiled SQL of these layers is made of, below the dbt project
+SOURCES = ("dbt_project.yml", "packages.yml", "macros/**/*", "models/**/*.yml")
+FOLDER = Path("dbt") / "definitions"
+
+
+def definitions(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> Models:
+    """Return the models by name. Raises as `dbt.build` when dbt cannot compile them."""
+    kept = settings.home / FOLDER / f"{fingerprint(settings, vault_dir)}.json"
+    try:
+        return {each["name"]: Model(**each) for each in json.loads(kept.read_text())}
+    except (FileNotFoundError, ValueError):
+        pass
+    logger.info("compiling the definitions of the marts, once for this version of the project ...")
+    models = compiled(settings, vault_dir)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    written = kept.with_suffix(".new")
+    written.write_text(json.dumps([dataclasses.asdict(model) for model in models.values()]))
+    written.replace(kept)  # whoever reads meanwhile finds all of it or none
+    for old in kept.parent.glob("*.json"):
+        if old != kept:
+            old.unlink(missing_ok=True)
+    return models
+
+
+def compiled(settings: Settings, vault_dir: Path) -> Models:
+    """Have dbt compile the models."""
+    selected = [f"{layer},resource_type:model" for layer in LAYERS]
+    # the whole of what a model holds, not what the next load would add to it
+    arguments = ["compile", "--select", *selected, "--no-populate-cache", "--full-refresh"]
+    nodes = build_plan.compiled(arguments, settings, vault_dir)
+    return {
+        node.name: Model(node.name, str(node.fqn[1]), str(node.relation_name), str(node.compiled_code))
+        for node in nodes
+        if node.resource_type == "model" and node.fqn[1] in LAYERS
+    }
+
+
+def fingerprint(settings: Settings, vault_dir: Path) -> str:
+    """A digest of everything that the compiled SQL depends on."""
+    digest = hashlib.sha256(settings.warehouse_name.encode())
+    patterns = [*SOURCES, *(f"models/{layer}/*.sql" for layer in LAYERS)]
+    for path in sorted(file for pattern in patterns for file in vault_dir.glob(pattern) if file.is_file()):
+        digest.update(f"\0{path.relative_to(vault_dir)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()

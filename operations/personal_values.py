@@ -1,0 +1,295 @@
+"""Where a person's values are: in which rows of raw, and in every text of every table of the warehouse.
+
+The values themselves stay in the warehouse, in a table of the ledger that is empty but for that time: no
+statement holds one, for BigQuery keeps the text of statements for half a year.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from google.cloud.bigquery import Client
+
+from config.settings import Layer, Settings
+from metadata import naming
+from metadata.errors import WwiError
+from metadata.mappings import HubMapping
+from metadata.spec import Catalog, Column, Table
+from warehouse.ledger.erasures import ERASED
+from warehouse.ledger.hash_chain import raw_table
+from warehouse.ledger.tables import completed, table_name
+from warehouse.queries import execute, query
+from warehouse.type_mappings import column_type
+
+LAYERS: tuple[Layer, ...] = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
+VALUES = "erasing"
+SHORTEST = 5
+TABLES_A_STATEMENT = 40
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows of a raw table that hold a value of the person. `newest`: keys whose newest row still does.
+
+    `is_own`: the person's own row; in others a value stands within a text.
+    """
+
+    table: str
+    column: str
+    rows: int
+    newest: tuple[int, ...]
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was looked through for the values, and where one was found: {layer.table.column: rows}."""
+
+    tables: int
+    columns: int
+    values: int
+    found: Mapping[str, int]
+
+
+def person_table(catalog: Catalog) -> Table:
+    """The source table whose rows are persons."""
+    return next(
+        table
+        for table in catalog.tables
+        if isinstance(table.vault, HubMapping) and table.vault.hub == "person" and not table.vault.aspect
+    )
+
+
+def personal_texts(table: Table) -> list[Column]:
+    """The personal columns that are loaded as text."""
+    return [column for column in table.loaded_columns if column.is_personal and _is_text(column)]
+
+
+def texts(table: Table) -> list[Column]:
+    """All columns that are loaded as text: a name may stand where none is expected."""
+    return [
+        column for column in table.loaded_columns if _is_text(column) and column.name not in table.primary_key
+    ]
+
+
+def _is_text(column: Column) -> bool:
+    return column_type(column.type).bigquery == "STRING"
+
+
+@dataclass
+class Values:
+    """How many texts are kept, and whether they stay: for an erasure that has begun to write."""
+
+    count: int
+    keep: bool = False
+
+
+@contextmanager
+def values_of(client: Client, settings: Settings, table: Table, key: int) -> Iterator[Values]:
+    """Keep the texts by which the person can be found, while the context lasts, or longer if `keep` is set.
+
+    A text that another person has too, such as the number of a switchboard, one of less than 5 characters,
+    or a single word, such as a first name that a city bears as well, tells nobody apart: it is erased in the
+    person's own row and not looked for elsewhere. Texts that an interrupted erasure kept are taken up. Raises
+    WwiError when raw knows no such person, or another person's erasure was interrupted.
+    """
+    column_key = naming.quoted(*table.primary_key)
+    raw, kept = raw_table(settings, table.qualified), table_name(settings, VALUES)
+    (count,) = query(
+        client,
+        f"select count(*) as n from {raw} where {column_key} = {key}",
+        timeout_s=settings.query_timeout_s,
+    )
+    if not count["n"]:
+        raise WwiError(f"{table.qualified} never had a row with {column_key} {key}.")
+    left = _left_over(client, settings)
+    if left not in {None, key}:
+        raise WwiError(f"the erasure of person {left} was interrupted. Run it again first, to its end.")
+    _keep(client, settings, table, key)
+    (row,) = query(client, f"select count(*) as n from {kept}", timeout_s=settings.query_timeout_s)
+    values = Values(int(row["n"]))
+    try:
+        yield values
+    finally:
+        if not values.keep:
+            execute(client, f"delete from {kept} where true", timeout_s=settings.query_timeout_s)
+
+
+def _left_over(client: Client, settings: Settings) -> int | None:
+    """The person whose erasure was interrupted, if there is one."""
+    kept = table_name(settings, VALUES)
+    rows = query(client, f"select max(entity_key) as k from {kept}", timeout_s=settings.query_timeout_s)
+    return None if rows[0]["k"] is None else int(rows[0]["k"])
+
+
+def _keep(client: Client, settings: Settings, table: Table, key: int) -> None:
+    column_key = naming.quoted(*table.primary_key)
+    raw, kept = raw_table(settings, table.qualified), table_name(settings, VALUES)
+    columns = personal_texts(table)
+    own = "\n        union distinct\n        ".join(
+        f"select {naming.quoted(column.name)} as value from {raw} where {column_key} = {key}"
+        for column in columns
+    )
+    others = "\n        union distinct\n        ".join(
+        f"select {naming.quoted(column.name)} as value from {raw} where {column_key} != {key}"
+        for column in columns
+    )
+    execute(
+        client,
+        f"""insert into {kept} (entity_key, position, value)
+    select
+        {key},
+        (select count(*) from {kept}) + row_number() over (order by length(value) desc, value) as position,
+        value
+    from (
+        {own}
+    )
+    where
+        length(value) >= {SHORTEST}
+        and value != '{ERASED}'
+        and regexp_contains(value, r'[^\\pL]')
+        and value not in (
+            select value from (
+                {others}
+            ) where value is not null
+        )
+        and value not in (select value from {kept})""",
+        timeout_s=settings.load_timeout_s,
+    )
+
+
+def held(client: Client, settings: Settings, catalog: Catalog, key: int, values: int) -> tuple[Held, ...]:
+    """Return where raw holds values of the person; within `values_of`."""
+    own = person_table(catalog)
+    selects = [_own(settings, own, column, key) for column in own.loaded_columns if column.is_personal] + [
+        _others(settings, table, column, values)
+        for table in catalog.tables
+        for column in texts(table)
+        if table != own
+    ]
+    rows = query(client, "\nunion all\n".join(selects), timeout_s=settings.load_timeout_s)
+    return tuple(
+        Held(
+            row["table_name"],
+            row["column_name"],
+            int(row["n"]),
+            tuple(sorted(int(each) for each in (row["newest"] or "").split(",") if each)),
+            row["table_name"] == own.qualified,
+        )
+        for row in rows
+        if row["n"]
+    )
+
+
+def is_open(column: Column) -> str:
+    """SQL: the column of a person's own row still says something."""
+    name = naming.quoted(column.name)
+    if _is_text(column):
+        return f"({name} is not null and {name} not in ('', '{ERASED}'))"
+    return f"{name} is not null"
+
+
+def holds_value(settings: Settings, text: str, values: int) -> str:
+    """SQL: a text holds one of the person's values, of which there are so many.
+
+    The plain search comes first: a pattern that is no literal is read anew for every row.
+    """
+    kept = table_name(settings, VALUES)
+    plain = " or ".join(
+        f"strpos({text}, (select value from {kept} where position = {position})) > 0"
+        for position in range(1, values + 1)
+    )
+    return f"if({plain or 'false'}, regexp_contains({text}, {_pattern(settings)}), false)"
+
+
+def without_values(settings: Settings, text: str) -> str:
+    """SQL: a text that holds a value, with the values taken out of it."""
+    return f"regexp_replace({text}, {_pattern(settings)}, r'\\1{ERASED}\\3')"
+
+
+def _pattern(settings: Settings) -> str:
+    """SQL: one regular expression of all values, each a whole word or several; null when there is none.
+
+    A subquery that refers to nothing outside of it, so that it is made once, and BigQuery takes it anywhere.
+    """
+    escaped = r"regexp_replace(value, r'([\\.+*?()|\[\]{}^$])', r'\\\1')"
+    return (
+        r"(select concat(r'(^|[^\pL\pN])(', "
+        f"string_agg({escaped}, '|' order by length(value) desc, value), "
+        r"r')($|[^\pL\pN])')"
+        f" from {table_name(settings, VALUES)})"
+    )
+
+
+def _own(settings: Settings, table: Table, column: Column, key: int) -> str:
+    column_key = naming.quoted(*table.primary_key)
+    return _counted(settings, table, column.name, f"{column_key} = {key}", is_open(column))
+
+
+def _others(settings: Settings, table: Table, column: Column, values: int) -> str:
+    return _counted(
+        settings, table, column.name, "true", holds_value(settings, naming.quoted(column.name), values)
+    )
+
+
+def _counted(settings: Settings, table: Table, column: str, chosen: str, condition: str) -> str:
+    """Rows of a raw table with the condition, of void batches too, and the keys whose newest row has it."""
+    key = naming.quoted(table.primary_key[0])
+    whole_key = ", ".join(map(naming.quoted, table.primary_key))
+    return f"""select
+    '{table.qualified}' as table_name, '{column}' as column_name, count(*) as n,
+    string_agg(if(age = 1, cast({key} as string), null), ',') as newest
+from (
+    select *, row_number() over (
+        partition by {whole_key} order by is_completed desc, load_dts desc
+    ) as age
+    from (
+        select *, batch_id in ({completed(settings)}) as is_completed
+        from {raw_table(settings, table.qualified)}
+        where {chosen}
+    )
+)
+where change_type = 'upsert' and {condition}"""
+
+
+def search(client: Client, settings: Settings, values: int) -> Searched:
+    """Look for the values in every text of every table and view; within `values_of`."""
+    columns_of: dict[tuple[Layer, str], list[str]] = defaultdict(list)
+    for layer in LAYERS:
+        sql = (
+            "select table_name, column_name, data_type\n"
+            f"from `{settings.project}`.`{settings.dataset(layer)}`.INFORMATION_SCHEMA.COLUMNS"
+        )
+        for row in query(client, sql, timeout_s=settings.query_timeout_s):
+            if row["data_type"].startswith("STRING") and row["table_name"] != VALUES:
+                columns_of[layer, row["table_name"]].append(row["column_name"])
+    found: dict[str, int] = {}
+    rest = iter(sorted(columns_of.items()))
+    while chunk := list(islice(rest, TABLES_A_STATEMENT)):
+        sql = "\nunion all\n".join(
+            found_statement(settings, layer, table, columns, values) for (layer, table), columns in chunk
+        )
+        for row in query(client, sql, timeout_s=settings.load_timeout_s):
+            if row["n"]:
+                found[row["place"]] = int(row["n"])
+    return Searched(len(columns_of), sum(map(len, columns_of.values())), values, found)
+
+
+def found_statement(settings: Settings, layer: Layer, table: str, columns: Sequence[str], values: int) -> str:
+    """How many rows of a table hold a value in any of its texts."""
+    listed = ", ".join(f"coalesce(`{column}`, '')" for column in columns)
+    joined = f"array_to_string([{listed}], chr(10))"
+    return f"""select '{layer}.{table}' as place, count(*) as n
+from `{settings.project}`.`{settings.dataset(layer)}`.`{table}`
+where {holds_value(settings, joined, values)}"""
+
+
+def read_values(client: Client, settings: Settings) -> list[str]:
+    """The values, to look for them in files of this machine; within `values_of`."""
+    rows: list[dict[str, Any]] = query(
+        client, f"select value from {table_name(settings, VALUES)}", timeout_s=settings.query_timeout_s
+    )
+    return [row["value"] for row in rows]

@@ -1,0 +1,1 @@
+"""Run dbt from Python: packages, selection, the build and its record in the ledger."""

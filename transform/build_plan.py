@@ -1,0 +1,61 @@
+"""What a build does before it runs: dbt's arguments, the selection, and the compiled nodes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from google.cloud.bigquery import Client
+
+from config.settings import Settings
+from transform import build_record
+from transform import selection as scope
+from transform.build_report import raise_if_failed, summarise
+from transform.dbt_invocation import VAULT_DIR, run_dbt, settings_in_environment
+from transform.selectors import STRICT
+
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
+
+def build_arguments(
+    select: Sequence[str] = (), *, full_refresh: bool = False, unit_tests: bool = False
+) -> list[str]:
+    """Return dbt's arguments for a build of the selected nodes, by default of all.
+
+    Unit tests judge the SQL on rows of their own and say nothing about the data: a load goes without them.
+    """
+    selection = ["--select", *select] if select else []
+    return [
+        "build",
+        *selection,
+        *([] if unit_tests else WITHOUT_UNIT_TESTS),
+        *(["--full-refresh"] if full_refresh else []),
+        *(STRICT if select else []),
+    ]
+
+
+def plan(  # noqa: PLR0913 - what to build, how, and from where
+    client: Client,
+    settings: Settings,
+    arguments: Sequence[str],
+    vault_dir: Path = VAULT_DIR,
+    *,
+    whole: bool = False,
+    raw_prefix: str | None = None,
+) -> scope.Plan:
+    """Return what a build with these arguments takes: a plain one leaves out what no batch touches."""
+    told = scope.whole(arguments, build_record.project_hash(vault_dir, settings))
+    is_plain = [*arguments] == build_arguments() and not whole
+    if not is_plain or raw_prefix is not None or vault_dir != VAULT_DIR:
+        return told
+    return scope.narrowed(told, client, settings, vault_dir)
+
+
+def compiled(
+    arguments: Sequence[str], settings: Settings, vault_dir: Path, raw_prefix: str | None = None
+) -> Sequence[Any]:
+    """Return the nodes of a build with these arguments, compiled as it would run them now."""
+    kept = [argument for argument in arguments[1:] if argument not in WITHOUT_UNIT_TESTS]
+    with settings_in_environment(settings, vault_dir, raw_prefix):
+        results = run_dbt(["compile", *kept], settings, vault_dir)
+    raise_if_failed(summarise(results, 0))
+    return [result.node for result in results]

@@ -1,0 +1,194 @@
+"""What a build leaves in the ledger, made from dbt's results and from the code that ran."""
+
+import hashlib
+import json
+import logging
+import socket
+import subprocess
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.cloud.bigquery import Client
+
+from config.settings import PROJECT_ROOT, Settings
+from metadata.errors import WwiError
+from transform import packages
+from transform.dbt_messages import MESSAGE_LENGTH, shorten
+from transform.selection import Plan
+from warehouse.ledger import builds, test_failures
+from warehouse.ledger.test_failures import FailedTest, FailingRow
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery")
+# what decides which tables a build makes of the same rows
+PROJECT_FILES = ("*.sql", "*.yml", "*.csv", "*.py")
+NOT_OF_THE_PROJECT = {"target", "logs", "offline"}
+FAILED = ("error", "fail", "runtime error")
+
+
+def begin(
+    client: Client,
+    settings: Settings,
+    plan: Plan,
+    vault_dir: Path,
+    *,
+    raw_prefix: str | None = None,
+) -> builds.Build:
+    """Record that a build begins, and return the record. What cannot be written is told and stops nothing.
+
+    `raw_prefix`: see `transform.dbt.build`; a rebuild is recorded in the ledger of the warehouse that it
+    reads, since its own ledger is dropped.
+    """
+    build = builds.Build(
+        invocation_id=uuid.uuid4().hex,
+        started_at=datetime.now(UTC),
+        finished_at=None,
+        status="running",
+        code_version=version("wwi-vault"),
+        commit_id=commit_id(),
+        packages=json.dumps(_packages(vault_dir)),
+        packages_origin=packages.origin(vault_dir),
+        arguments=json.dumps(list(plan.arguments)),
+        scope=plan.scope,
+        project_hash=plan.project_hash,
+        vars=json.dumps(_vars(vault_dir)),
+        dataset_prefix=settings.dataset_prefix,
+        host=socket.gethostname(),
+    )
+    try:
+        builds.begin(client, _noted_in(settings, raw_prefix), build)
+    except WwiError as failure:
+        logger.warning("the build could not be noted in the ledger: %s", failure)
+    return build
+
+
+def end(  # noqa: PLR0913 - a build and where it is noted
+    client: Client,
+    settings: Settings,
+    begun: builds.Build,
+    results: Sequence[Any],
+    *,
+    raw_prefix: str | None = None,
+    error: str | None = None,
+) -> tuple[FailingRow, ...]:
+    """Record what came of a build; return the first rows that failed its data tests. Otherwise as `begin`."""
+    nodes = [node_of(result) for result in results]
+    finished_at = datetime.now(UTC)
+    build = replace(
+        begun,
+        invocation_id=_invocation_id(),
+        finished_at=finished_at,
+        status="stopped" if error else "failed" if any(n.status in FAILED for n in nodes) else "passed",
+        error=error[:MESSAGE_LENGTH] if error else None,
+    )
+    ledger_of, failed = _noted_in(settings, raw_prefix), failed_tests(results)
+    try:
+        builds.end(client, ledger_of, begun, build, nodes)
+        if not failed:
+            return ()
+        test_failures.record(client, ledger_of, build.invocation_id, finished_at, failed)
+        return test_failures.of_build(client, ledger_of, build.invocation_id)
+    except WwiError as failure:
+        logger.warning("the build could not be noted in the ledger: %s", failure)
+        return ()
+
+
+def failed_tests(results: Sequence[Any]) -> list[FailedTest]:
+    """Return the data tests that found rows, with the SQL that finds them again."""
+    return [
+        FailedTest(result.node.name, _tested_table(result.node), result.node.compiled_code)
+        for result in results
+        if str(result.node.resource_type) == "test"
+        and getattr(result, "failures", None)
+        and getattr(result.node, "compiled_code", None)
+    ]
+
+
+def _tested_table(node: Any) -> str:
+    """The model that a test belongs to; of one that belongs to none, the first that it reads."""
+    read = getattr(node.depends_on, "nodes", None) or [""]
+    return str(getattr(node, "attached_node", None) or read[0]).rpartition(".")[2]
+
+
+def _noted_in(settings: Settings, raw_prefix: str | None) -> Settings:
+    return settings.model_copy(update={"dataset_prefix": raw_prefix or settings.dataset_prefix})
+
+
+def node_of(result: Any) -> builds.Node:
+    """Return what the ledger keeps of one of dbt's results.
+
+    The message is kept of what failed only: of the rest it says what the columns say. It holds no values: the
+    rows that fail a test are in `test_failures`.
+    """
+    node, status = result.node, str(result.status)
+    kind = str(node.resource_type)
+    told = getattr(result, "adapter_response", None) or {}
+    return builds.Node(
+        kind=kind,
+        name=node.name,
+        layer=str(node.fqn[1]) if kind == "model" and len(node.fqn) > 1 else "",
+        status=status,
+        rows_affected=_number(told.get("rows_affected")),
+        bytes_billed=_number(told.get("bytes_billed")),
+        seconds=round(float(result.execution_time), 3),
+        failing_rows=_number(getattr(result, "failures", None)) if kind in {"test", "unit_test"} else None,
+        message=shorten(result.message or "") if status in FAILED else None,
+    )
+
+
+def commit_id() -> str | None:
+    """Return the commit of this checkout, `<hash>-dirty` with changes in it; None where there is none."""
+    if not (PROJECT_ROOT / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def project_hash(vault_dir: Path, settings: Settings) -> str:
+    """Return what changes when the same rows could become other tables: project, packages, policy tag."""
+    found = hashlib.sha256(json.dumps([_packages(vault_dir), settings.policy_tag]).encode())
+    paths = (path for pattern in PROJECT_FILES for path in vault_dir.rglob(pattern))
+    for name in sorted(path.relative_to(vault_dir) for path in paths):
+        if name.parts[0] not in NOT_OF_THE_PROJECT:
+            found.update(f"\n{name}\n".encode() + (vault_dir / name).read_bytes())
+    return found.hexdigest()
+
+
+def _invocation_id() -> str:
+    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415 - dbt takes seconds to import
+
+    return str(get_invocation_id())
+
+
+def _packages(vault_dir: Path) -> dict[str, str]:
+    """The versions of what built: libraries, and the packages of the dbt project."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found | packages.versions(vault_dir)
+
+
+def _vars(vault_dir: Path) -> dict[str, Any]:
+    told = yaml.safe_load((vault_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = told.get("vars") or {}
+    return found
+
+
+def _number(value: object) -> int | None:
+    return None if value is None else int(str(value))

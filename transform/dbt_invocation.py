@@ -1,0 +1,140 @@
+"""Call dbt in this process, with our settings and nothing else from the environment."""
+
+import gc
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from config.child_environment import dbt_variables
+from config.errors import PermanentError, TransientError
+from config.loopback import no_proxy
+from config.private_files import keep_private
+from config.settings import PROJECT_ROOT, Settings
+from metadata.naming import RAW_PREFIX
+from transform.dbt_messages import plain_messages, shorten
+from transform.packages import refuse_offline
+from transform.selectors import selection_error
+from warehouse.client import connection_variables
+
+nodes_logger = logging.getLogger(f"{__name__}.nodes")
+
+
+VAULT_DIR = PROJECT_ROOT / "vault"
+
+
+TARGET = Path("dbt") / "target"
+
+
+MANIFEST = "manifest.json"
+
+
+# what dbt has parsed holds for one prefix: a rebuild would have the next build parse everything again
+REBUILD_TARGET = Path("dbt") / "rebuild"
+
+
+SELDOM = (50_000, 20, 50)  # thresholds of the garbage collector, 700, 10 and 10 by default
+
+
+LOST_CONNECTION = re.compile(
+    r"connection (refused|reset|aborted|error)|max retries exceeded|remotedisconnected|remote end closed"
+    r"|failed to establish|temporarily unavailable|service unavailable|bad gateway|\b50[234]\b"
+    r"|exceeded rate limits|(job)?(backend|internal)error|could not serialize access",
+    re.IGNORECASE,
+)
+
+
+Invoke = Callable[[list[str], Settings, Path], Sequence[Any]]
+
+
+@contextmanager
+def settings_in_environment(
+    settings: Settings, vault_dir: Path, raw_prefix: str | None = None
+) -> Iterator[None]:
+    """Let dbt read these settings, and nothing else, from the environment."""
+    if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
+        raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
+    keep_private(settings.home)
+    refuse_offline(settings, vault_dir)
+    with dbt_variables(dbt_environment(settings, raw_prefix)), plain_messages():
+        yield
+
+
+def dbt_environment(settings: Settings, raw_prefix: str | None = None) -> dict[str, str]:
+    """Return the variables that vault/profiles.yml and dbt read, for these settings.
+
+    `raw_prefix`: see `build`.
+    """
+    return (
+        connection_variables(settings)
+        | no_proxy(os.environ)
+        | {
+            RAW_PREFIX: raw_prefix or settings.dataset_prefix,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
+            "DBT_TARGET_PATH": str(settings.home / (REBUILD_TARGET if raw_prefix else TARGET)),
+        }
+    )
+
+
+def run_dbt(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+    """Run dbt in this process and return its node results."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - three seconds
+
+    folders = ["--project-dir", str(vault_dir), "--profiles-dir", str(vault_dir)]
+    with _seldom_collecting():
+        outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
+    raise_if_stopped(outcome)
+    if outcome.exception is not None:
+        error = selection_error(str(outcome.exception), settings.home / TARGET / MANIFEST)
+        raise error or start_error(outcome.exception) from outcome.exception
+    return node_results(outcome)
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Have Python look for garbage less often: dbt keeps nearly all it makes, and a look goes through it."""
+    before = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def raise_if_stopped(outcome: Any) -> None:
+    """Let Ctrl-C through: dbt hands it back as one more way in which it could not run.
+
+    Pressed while dbt reads the project, it may be the context of an error about a field of some model.
+    """
+    error = outcome.exception
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    if error is not None:
+        raise error
+
+
+def node_results(outcome: Any) -> Sequence[Any]:
+    """Return the results of the nodes that dbt ran; none when it ran none."""
+    results: Sequence[Any] = getattr(outcome.result, "results", None) or ()
+    return results
+
+
+def start_error(error: BaseException) -> PermanentError | TransientError:
+    """Name why dbt did not get as far as running nodes: a broken project, or no warehouse."""
+    text = str(error).partition("Failed to invoke dbt command ")[2].partition("':")[2] or str(error)
+    if LOST_CONNECTION.search(text):
+        return TransientError(
+            "dbt lost its connection to the warehouse. Check it with `wwi warehouse up`, or the network when "
+            "the target is bigquery; then run again."
+        )
+    return PermanentError(f"dbt could not run: {shorten(text)}")
+
+
+def _log_node(event: Any) -> None:
+    if event.info.name == "NodeFinished":
+        node = event.data.node_info
+        nodes_logger.info("%s", node.node_name)

@@ -1,0 +1,148 @@
+"""Run statements in the warehouse, each with a time limit.
+
+Only reads are retried here: the emulator runs a job twice when it gets the same job id twice, so a write
+that got no answer is left to the caller, who can check whether it happened.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from google.api_core.retry import Retry
+from google.cloud import bigquery
+
+from warehouse.client import logger
+from warehouse.errors import is_busy, translated
+
+# engine: repeat
+# BigQuery counts most of its rates over ten seconds: a pause of thirty in all is longer than any of them
+READ_RETRY = Retry(predicate=is_busy, initial=0.2, maximum=10, timeout=30)
+
+
+NO_RETRY: Any = None  # the client understands it; its type hints do not
+
+
+Parameter = str | int | float | bool | Decimal | date | datetime
+
+
+Row = dict[str, Any]
+
+
+def query(
+    client: bigquery.Client,
+    sql: str,
+    params: Mapping[str, Parameter] | None = None,
+    timeout_s: float = 120,
+) -> list[Row]:
+    """Run one statement or script and return its rows as dicts, in at most `timeout_s` seconds.
+
+    `params` are named (`@name`) and typed by their Python type. Raises MissingInWarehouseError for an unknown
+    dataset or table, PermanentError for what the engine refuses, TransientError when it cannot be reached.
+    """
+    _, rows = _run(client, sql, params, timeout_s)
+    return [dict(row) for row in rows]
+
+
+def query_rows(
+    client: bigquery.Client, sql: str, timeout_s: float = 120
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Run one SELECT and return the names of its columns and its rows. Errors as `query`."""
+    _, rows = _run(client, sql, None, timeout_s)
+    with translated("query"):
+        return tuple(field.name for field in rows.schema), [row.values() for row in rows]
+
+
+def query_arrow(client: bigquery.Client, sql: str, timeout_s: float = 120) -> Iterator[pa.Table]:
+    """Run one query and yield its rows a page at a time, for large results. Errors as `query`."""
+    _, rows = _run(client, sql, None, timeout_s)
+    with translated("query"):
+        for batch in rows.to_arrow_iterable(bqstorage_client=None):
+            yield pa.Table.from_batches([batch])
+
+
+def execute(
+    client: bigquery.Client,
+    sql: str,
+    params: Mapping[str, Parameter] | None = None,
+    timeout_s: float = 120,
+) -> int:
+    """Run a statement that writes and return how many rows it changed (0 for a script). Errors as `query`."""
+    job, _ = _run(client, sql, params, timeout_s)
+    return int(job.num_dml_affected_rows or 0)
+
+
+def timestamp_literal(moment: datetime) -> str:
+    """The time as a literal of GoogleSQL: by a constant BigQuery can leave partitions out."""
+    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What BigQuery says of a statement without running it: the bytes it would read, and of which tables."""
+
+    bytes: int
+    tables: tuple[str, ...]
+
+
+def dry_run(client: bigquery.Client, sql: str, timeout_s: float = 120) -> DryRun:
+    """Check one statement and tell what it would read; costs nothing. Errors as `query`."""
+    config = bigquery.QueryJobConfig(use_legacy_sql=False, use_query_cache=False, dry_run=True)
+    with translated("dry run"):
+        job = client.query(sql, job_config=config, timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+    return DryRun(
+        bytes=int(job.total_bytes_processed or 0),
+        tables=tuple(f"{table.dataset_id}.{table.table_id}" for table in job.referenced_tables),
+    )
+
+
+def statement_type(client: bigquery.Client, sql: str, timeout_s: float = 120) -> str | None:
+    """Return what a statement is, as BigQuery says in a dry run: SELECT, DELETE, SCRIPT.
+
+    Errors as `query`. Not for the emulator: its dry run executes a script.
+    """
+    config = bigquery.QueryJobConfig(use_legacy_sql=False, use_query_cache=False, dry_run=True)
+    with translated("query"):
+        job = client.query(sql, job_config=config, timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+    kind: str | None = job.statement_type
+    return kind
+
+
+def _run(
+    client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | None, timeout_s: float
+) -> tuple[bigquery.QueryJob, Any]:
+    """Run a statement; return its job and rows. One that only reads is sent again when BigQuery is busy."""
+    config = bigquery.QueryJobConfig(
+        use_legacy_sql=False,
+        job_timeout_ms=int(timeout_s * 1000),
+        query_parameters=[
+            bigquery.ScalarQueryParameter(name, _parameter_type(value), value)
+            for name, value in (params or {}).items()
+        ],
+    )
+    logger.debug("%s", sql)
+
+    def run() -> tuple[bigquery.QueryJob, Any]:
+        # engine: errors - not query_and_wait: against the emulator it swallows that a statement failed. And
+        # no job_retry: whatever it is, the client then sends the job again for ten minutes.
+        job = client.query(sql, job_config=config, timeout=timeout_s, retry=NO_RETRY, job_retry=None)
+        return job, job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
+
+    with translated("query"):
+        return READ_RETRY(run)() if only_reads(sql) else run()
+
+
+def only_reads(sql: str) -> bool:
+    """Tell whether the text is for certain one statement that writes nothing."""
+    body = sql.strip().rstrip(";")
+    return ";" not in body and re.match(r"(select|with)\b", body, re.IGNORECASE) is not None
+
+
+def _parameter_type(value: Parameter) -> str:
+    if isinstance(value, datetime):
+        return "TIMESTAMP" if value.tzinfo else "DATETIME"
+    types = {bool: "BOOL", int: "INT64", float: "FLOAT64", Decimal: "NUMERIC", date: "DATE"}
+    return types.get(type(value), "STRING")
