@@ -106,7 +106,8 @@ The same deliveries through the package's own structures with its default settin
 `sat`, `nh_link`, `eff_sat` with automatic end dating, and `ma_sat`, which gets whole groups. Each
 scenario is judged once, at the moment it is about. Some losses have a way around outside of the
 package: one load at a time, in order, never again. For others a setting trades one for another:
-with `apply_source_filter` a replay adds nothing, and late rows are left out.
+with `apply_source_filter` a replay adds nothing, and late rows are left out. An event is a
+non-historized link there, which by design keeps its first state: corrections of events are not meant for it.
 """
 PAGE_LOST = """
 What was lost, the first finding of each:
