@@ -21,6 +21,7 @@ from sandbox import postgres, warehouse
 from tests import throw_away, workers
 from tests.marts.business import Business
 from tests.own_platform import own_platform
+from tests.shop import database, own_settings, shop  # noqa: F401 - fixtures
 from warehouse.client import connect
 
 GOOGLESQL = Path(__file__).parent / "googlesql"
@@ -123,6 +124,15 @@ def source_dsn(settings: Settings) -> str:
     """The admin DSN of the module's source, a database that was empty."""
     assert settings.source_dsn
     return settings.source_dsn
+
+
+@pytest.fixture
+def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An environment that names running services, whose datasets are those of this test."""
+    monkeypatch.setenv("WWI_HOME", str(settings.home))
+    monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
+    monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
+    return settings
 
 
 @pytest.fixture

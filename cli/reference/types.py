@@ -1,6 +1,6 @@
 """Writes docs/types.md: every Postgres type, what it is in BigQuery, and what must be known of it.
 
-`make generate` runs it; tests/ingestion/test_typemap.py compares the page with the typemap.
+`make generate` runs it; tests/warehouse/test_type_mappings.py compares the page with the typemap.
 """
 
 from collections.abc import Iterator

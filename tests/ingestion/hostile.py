@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from metadata.postgres_types import AS_TEXT
-from tests.ingestion.conftest import table
+from tests.shop import table
 
 SETTINGS = {
     "timezone": "Pacific/Kiritimati",

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from tests.ingestion.conftest import World, create
-from tests.ingestion.test_daily_totals import CATALOG, MONDAY, TUESDAY
+from tests.ingestion.extract.test_daily_totals import CATALOG, MONDAY, TUESDAY
+from tests.shop import World, create
 from warehouse.client import connect
 
 pytestmark = pytest.mark.services

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.report import Progress
 from metadata.spec import Catalog
-from tests.ingestion.conftest import World
+from tests.shop import World
 
 pytestmark = pytest.mark.services
 

@@ -16,7 +16,7 @@ from config.home_lock import run_lock
 from ingestion.report import Progress
 from ingestion.source import postgres
 from ingestion.staged_files import state_folder
-from tests.ingestion.conftest import World
+from tests.shop import World
 from warehouse.load_jobs import find_load_job
 
 pytestmark = pytest.mark.services

@@ -13,8 +13,8 @@ from config.settings import Settings
 from ingestion.source import catalog, postgres
 from metadata.postgres_types import AS_TEXT
 from metadata.spec import Catalog
-from tests.ingestion.conftest import World, table
 from tests.ingestion.type_cases import CASES, TYPES, Case, Rejected
+from tests.shop import World, table
 from warehouse.client import connect
 from warehouse.type_mappings import normalise
 

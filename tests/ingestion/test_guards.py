@@ -8,7 +8,7 @@ import pytest
 from config.errors import PermanentError, TransientError
 from ingestion.source.postgres import reader_grants
 from metadata.spec import Catalog
-from tests.ingestion.conftest import SHOP, World, table
+from tests.shop import SHOP, World, table
 
 pytestmark = pytest.mark.services
 

@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import Settings
 from tests.ingestion.big_table import CATALOG, FILL, ROWS, TEXT_BYTES
-from tests.ingestion.conftest import create
+from tests.shop import create
 
 BOUND_MB = 150
 

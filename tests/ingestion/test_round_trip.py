@@ -18,7 +18,7 @@ from ingestion.read_window import Window
 from ingestion.source.postgres import connect, copy_out
 from ingestion.source.sql import select_rows
 from metadata.spec import Catalog, Table
-from tests.ingestion.conftest import World, create, table
+from tests.shop import World, create, table
 from warehouse import client as warehouse_client
 from warehouse.type_mappings import column_type
 

@@ -14,7 +14,7 @@ from config.errors import PermanentError
 from config.private_files import keep_private
 from config.settings import Settings
 from sandbox import postgres, programs, warehouse
-from tests.ingestion.conftest import SHOP, World, create
+from tests.shop import SHOP, World, create
 from warehouse.client import connect
 
 ODD = "home é 'q' \"d\" $HOME `id` %41 #a;&[x]* k=v \n {end}"

@@ -11,7 +11,7 @@ import pytest
 from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
-from tests.ingestion.conftest import World, create, table
+from tests.shop import World, create, table
 from warehouse.client import connect
 
 VISITS = Catalog(

@@ -7,7 +7,7 @@ import pytest
 
 from audit.verify import Verification, verify
 from metadata.errors import WwiError
-from tests.ingestion.conftest import World
+from tests.shop import World
 from warehouse.queries import execute
 
 pytestmark = pytest.mark.services

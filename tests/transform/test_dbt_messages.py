@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
-from tests.ingestion.test_emulator_errors import ENGINE_WORDS
+from tests.warehouse.test_emulator_errors import ENGINE_WORDS
 from transform import dbt
 from transform.build_plan import build_arguments
 from transform.build_report import BuildFailedError

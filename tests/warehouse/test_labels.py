@@ -5,8 +5,8 @@ import re
 import pytest
 
 from config.settings import Settings
-from tests.ingestion.conftest import World
 from tests.loopback import listening
+from tests.shop import World
 from warehouse.client import connect
 from warehouse.labels import allowed, labels_of
 from warehouse.queries import dry_run, query

@@ -6,7 +6,7 @@ import pytest
 
 from cli import main
 from metadata.spec import Catalog
-from tests.ingestion.cloud.conftest import PROJECT, Cloud
+from tests.warehouse.setup.conftest import PROJECT, Cloud
 
 
 @pytest.fixture

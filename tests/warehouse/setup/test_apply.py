@@ -16,7 +16,7 @@ from google.type import expr_pb2
 from config.errors import PermanentError, TransientError
 from config.settings import Settings
 from metadata.spec import Catalog
-from tests.ingestion.cloud.conftest import PROJECT, Cloud
+from tests.warehouse.setup.conftest import PROJECT, Cloud
 from warehouse.setup.apply import set_up
 from warehouse.setup.clients import connect
 from warehouse.setup.plan import APIS

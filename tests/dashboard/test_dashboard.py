@@ -23,7 +23,7 @@ from ingestion.load.create_tables import ensure_layout
 from metadata.errors import WwiError
 from metadata.load import load_catalog
 from tests import throw_away
-from tests.questions.small_star import NASTY, make_star
+from tests.dashboard.small_star import NASTY, make_star
 from warehouse.client import connect
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)

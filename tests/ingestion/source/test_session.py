@@ -19,8 +19,8 @@ from ingestion.source.session import Transaction
 from ingestion.source.sql import select_rows
 from metadata.spec import Catalog
 from tests.ingestion import hostile
-from tests.ingestion.conftest import World
 from tests.ingestion.hostile import ODD
+from tests.shop import World
 
 pytestmark = pytest.mark.services
 

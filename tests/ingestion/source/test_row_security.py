@@ -10,7 +10,7 @@ from config.errors import PermanentError
 from ingestion.extract import batch_reader
 from ingestion.source import postgres, session
 from ingestion.source.postgres import reader_grants
-from tests.ingestion.conftest import World
+from tests.shop import World
 
 pytestmark = pytest.mark.services
 

@@ -12,7 +12,7 @@ from config.settings import Settings
 from ingestion.report import Progress
 from ingestion.source import postgres
 from ingestion.source import session as source_session
-from tests.ingestion.conftest import SHOP, World, create
+from tests.shop import SHOP, World, create
 
 pytestmark = pytest.mark.services
 

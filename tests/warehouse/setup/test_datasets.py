@@ -8,7 +8,7 @@ from google.cloud.bigquery import PolicyTagList, SchemaField
 
 from config.settings import Settings
 from ingestion.load.create_tables import LABEL, ensure_layout
-from tests.ingestion.conftest import SHOP, World
+from tests.shop import SHOP, World
 from warehouse.client import connect
 from warehouse.ledger.tables import layouts
 from warehouse.raw_tables import raw_layout

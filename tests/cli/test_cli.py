@@ -18,7 +18,7 @@ from cli import app, main
 from cli.pages import output
 from config.settings import Settings
 from tests.checkout.engines import PACKAGES
-from tests.flows.conftest import Run
+from tests.cli.conftest import Run
 
 
 def without_idle_zeros(text: str) -> str:

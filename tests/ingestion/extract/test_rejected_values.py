@@ -19,7 +19,7 @@ from config.errors import PermanentError
 from config.settings import Settings
 from ingestion.report import Progress
 from metadata.spec import Catalog
-from tests.ingestion.conftest import World, create, table
+from tests.shop import World, create, table
 from warehouse.client import connect
 from warehouse.ledger.tables import layout
 

@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.batch_ledger import Batch, give_up, open_batch, set_status
 from ingestion.load import create_tables
-from tests.ingestion.conftest import SHOP, World
+from tests.shop import SHOP, World
 from warehouse import tables
 from warehouse.ledger.tables import VOID, insert, layouts, string_literal
 from warehouse.queries import execute

@@ -14,7 +14,7 @@ from config.errors import PermanentError
 from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres as local_postgres
-from tests.ingestion.conftest import SHOP, World, create, table
+from tests.shop import SHOP, World, create, table
 
 pytestmark = pytest.mark.services
 

@@ -7,7 +7,7 @@ import pytest
 
 from config.errors import PermanentError
 from metadata.spec import Catalog, Column, Table
-from tests.ingestion.conftest import SHOP, World
+from tests.shop import SHOP, World
 from warehouse.raw_tables import raw_layout
 
 pytestmark = pytest.mark.services

@@ -18,7 +18,7 @@ from config.errors import PermanentError
 from config.processes import has_ended, is_running, running_process, this_process
 from config.settings import Settings
 from ingestion.report import Progress
-from tests.ingestion.conftest import World
+from tests.shop import World
 from warehouse.client import connect
 from warehouse.lease import LeaseLostError, hold, interrupter
 from warehouse.lease_holder import at_work, current

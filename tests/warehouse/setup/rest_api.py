@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.ingestion.cloud.grpc_apis import Project
+from tests.warehouse.setup.grpc_apis import Project
 
 Json = dict[str, Any]
 

@@ -22,8 +22,8 @@ from google.cloud.service_usage_v1.services.service_usage.transports import Serv
 
 from config.settings import Settings
 from metadata.spec import Catalog
-from tests.ingestion.cloud import grpc_apis, rest_api
-from tests.ingestion.cloud.grpc_apis import Project
+from tests.warehouse.setup import grpc_apis, rest_api
+from tests.warehouse.setup.grpc_apis import Project
 from warehouse.setup.apply import SetupReport, set_up
 from warehouse.setup.clients import Clients
 

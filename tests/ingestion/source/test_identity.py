@@ -13,8 +13,8 @@ from ingestion.report import BatchReport, Progress, TableReport
 from ingestion.source.identity import MAX_CHILDREN, Identity, from_text, identity_of, reasons
 from ingestion.source.structure import ColumnFacts, Relation, Structure, TypeFacts
 from metadata.spec import Catalog, Column, Table
-from tests.ingestion.conftest import World
-from tests.ingestion.identity_cases import CHANGES, HARMLESS, Case
+from tests.ingestion.source.identity_cases import CHANGES, HARMLESS, Case
+from tests.shop import World
 from warehouse.client import connect
 from warehouse.ledger import tables
 from warehouse.ledger.tables import DESCRIPTION

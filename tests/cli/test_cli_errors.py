@@ -16,7 +16,7 @@ from config.settings import Settings
 from flows.prefect_api import start_serving_api
 from metadata.errors import WwiError
 from sandbox import postgres, warehouse
-from tests.flows.conftest import Run
+from tests.cli.conftest import Run
 from warehouse.client import connect
 from warehouse.lease import hold
 from warehouse.queries import execute

@@ -12,7 +12,7 @@ from config.errors import TransientError
 from config.settings import Settings
 from ingestion.report import Progress
 from metadata.spec import Catalog, Column, Table
-from tests.ingestion.conftest import World, create
+from tests.shop import World, create
 from warehouse.client import connect
 
 pytestmark = pytest.mark.services
