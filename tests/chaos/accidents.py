@@ -28,15 +28,15 @@ class Accident:
         return f"{self.what} {self.point}" if self.point else self.what
 
 
-OPENING = Point("ingestion.batch_ledger.open_batch", "during")
+OPENING = Point("ingestion.extract.batch_reader.open_batch", "during")
 READING = Point("ingestion.extract.table_reader.read_block", "before")
 SPOOLING = Point("ingestion.staged_files.write_manifest", "before")
 SPOOLED = Point("ingestion.staged_files.write_manifest", "after")
-TELLING = Point("ingestion.batch_ledger.set_status", "during")
+TELLING = Point("ingestion.load.raw_loader.set_status", "during")
 IN_MID_LOAD = Point("ingestion.load.raw_loader.load_parquet", "during")
 BETWEEN_LOADS = Point("ingestion.load.raw_loader.load_parquet", "after")
-COMPLETING = Point("ingestion.batch_ledger.complete", "during")
-COMPLETED = Point("ingestion.batch_ledger.complete", "after")
+COMPLETING = Point("ingestion.load.raw_loader.complete", "during")
+COMPLETED = Point("ingestion.load.raw_loader.complete", "after")
 KEEPING_KEYS = Point("ingestion.changes.key_cache.adopt", "during")
 SHARED_OUT = (READING, IN_MID_LOAD, BETWEEN_LOADS)  # for every table, so there are several calls
 MOST_CALLS = 8

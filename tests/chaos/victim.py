@@ -94,13 +94,14 @@ def arrange(arrangement: Arrangement, command: str) -> None:
 
 def _select_tests_with_all_their_tables() -> None:
     """A selection of the whole project leaves out tables that some of its tests ask for."""
-    dbt = importlib.import_module("transform.dbt")
-    original: Callable[..., list[str]] = dbt.build_arguments
+    modules = [importlib.import_module(name) for name in ("transform.dbt", "transform.build_plan")]
+    original: Callable[..., list[str]] = modules[0].build_arguments
 
     def arguments(*args: Any, **kwargs: Any) -> list[str]:
         return [*original(*args, **kwargs), "--indirect-selection", "cautious"]
 
-    vars(dbt)["build_arguments"] = arguments
+    for module in modules:
+        vars(module)["build_arguments"] = arguments
 
 
 def _stop_at(point: Point) -> None:

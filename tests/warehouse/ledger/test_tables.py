@@ -8,7 +8,6 @@ import pytest
 from ingestion.batch_ledger import Batch, give_up, open_batch, set_status
 from ingestion.load import create_tables
 from tests.shop import SHOP, World
-from warehouse import tables
 from warehouse.ledger.tables import VOID, insert, layouts, string_literal
 from warehouse.queries import execute
 
@@ -47,7 +46,7 @@ def test_nothing_is_made_again_while_the_metadata_stay_the_same(
 ) -> None:
     create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     made = []
-    monkeypatch.setattr(tables, "ensure_table", lambda _, item: made.append(item.table_id))
+    monkeypatch.setattr(create_tables, "ensure_table", lambda _, item: made.append(item.table_id))
     create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     assert made == []
     create_tables.ensure_layout(shop.client, shop.settings, SHOP, force=True)
