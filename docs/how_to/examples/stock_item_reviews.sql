@@ -1,4 +1,4 @@
--- Rows for the table of the guide "Add a source table". Its owner would have made it so:
+-- Rows for the example of the guide "Add a source table". The owner of the table would have created it like this:
 create table if not exists warehouse.stock_item_reviews (
     stock_item_id integer primary key references warehouse.stock_items (stock_item_id),
     stars numeric(3, 2),
