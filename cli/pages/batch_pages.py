@@ -1,10 +1,14 @@
 """What people see of a batch, a daily load and the demo."""
 
-from cli.demo import DemoLoad, DemoReport
+from typing import TYPE_CHECKING
+
 from cli.pages.output import print_table
 from cli.pages.results import show_failing_rows
 from flows.report import DailyReport
 from ingestion.report import BatchReport
+
+if TYPE_CHECKING:  # the demo imports the local services, which a platform may not have
+    from cli.demo import DemoLoad, DemoReport
 
 
 def show_batch(report: BatchReport) -> None:
@@ -34,7 +38,7 @@ def show_daily(report: DailyReport) -> None:
     show_failing_rows(report.build.warnings)
 
 
-def show_demo(report: DemoReport) -> None:
+def show_demo(report: "DemoReport") -> None:
     """Print what the demo loaded, what there is now, and where the time went."""
     print_table(
         "loads",
@@ -62,7 +66,7 @@ def show_demo(report: DemoReport) -> None:
     print("The data stay: `wwi source up`, `wwi warehouse up`, then `wwi query`, `wwi status`, `wwi run`.")
 
 
-def _demo_line(load: DemoLoad) -> tuple[object, ...]:
+def _demo_line(load: "DemoLoad") -> tuple[object, ...]:
     report, simulated = load.report, load.simulated
     return (
         f"{simulated.first_day} .. {simulated.last_day}",

