@@ -85,10 +85,10 @@ def run_demo(settings: Settings, *, fresh: bool = False, keep: bool = False) -> 
 
 
 def _check_local(settings: Settings) -> None:
-    if settings.named_elsewhere:
+    if settings.external_services:
         raise WwiError(
             "the demo writes into the local source and the local warehouse, and the settings name others. "
-            f"Unset {', '.join(settings.named_elsewhere)}; `wwi run` loads a source of your own."
+            f"Unset {', '.join(settings.external_services)}; `wwi run` loads a source of your own."
         )
 
 

@@ -23,7 +23,7 @@ def check_no_run(settings: "Settings", service: str, *, force: bool) -> None:
     from warehouse.lease_holder import at_work  # noqa: PLC0415
 
     elsewhere = {"source": {"WWI_SOURCE_DSN"}, "warehouse": {"WWI_TARGET", "WWI_WAREHOUSE_URL"}}[service]
-    if force or not elsewhere.isdisjoint(settings.named_elsewhere):
+    if force or not elsewhere.isdisjoint(settings.external_services):
         return
     try:
         client = connect(settings)

@@ -2,6 +2,6 @@
 
 import decimal
 
-# NUMERIC has 38 digits and sums of it more; Python rounds to 28 by default, in every thread.
+# NUMERIC has 38 digits and its sums have more; by default Python rounds to 28, in every thread.
 decimal.DefaultContext.prec = 100
 decimal.getcontext().prec = 100

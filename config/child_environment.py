@@ -1,8 +1,9 @@
 """Decide which variables of the environment dbt and Prefect see.
 
-Both read hundreds of variables and some files of the current folder. One that another project left behind
-would change a load: DBT_EMPTY=1 empties the marts, PREFECT_TASKS_DEFAULT_RETRIES repeats steps. So all
-variables of the two are removed, except those that the platform sets and the few in KEPT and CONNECTION.
+Both read hundreds of variables and some files in the current folder. A variable left over from another
+project would change a load: DBT_EMPTY=1 empties the marts, PREFECT_TASKS_DEFAULT_RETRIES repeats steps. So
+all DBT_ and PREFECT_ variables are removed, except those that the platform sets and the few in KEPT and
+CONNECTION.
 """
 
 import logging
@@ -13,7 +14,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-# How to reach a Prefect server that somebody else runs; they count only together with the first one.
+# How to reach an external Prefect server. They are used only if the first one is set.
 CONNECTION = (
     "PREFECT_API_URL",
     "PREFECT_API_KEY",
@@ -24,7 +25,7 @@ CONNECTION = (
     "PREFECT_API_REQUEST_TIMEOUT",
     "PREFECT_CLIENT_CUSTOM_HEADERS",
 )
-# How much Prefect logs, and how often its worker asks for work: neither changes what is loaded.
+# Logging, and how often the worker polls for work: neither changes what is loaded.
 KEPT = (
     "PREFECT_LOGGING_LEVEL",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL",
@@ -32,8 +33,8 @@ KEPT = (
     "PREFECT_LOGGING_EXTRA_LOGGERS",
     "PREFECT_WORKER_QUERY_SECONDS",
 )
-# Many people export these for other work. They are removed like all others, but without a warning.
-UNREMARKABLE = (
+# Often exported for other work. They are removed like all others, but without a warning.
+REMOVED_SILENTLY = (
     *CONNECTION,
     "PREFECT_HOME",
     "PREFECT_PROFILE",
@@ -43,14 +44,14 @@ UNREMARKABLE = (
     "DBT_LOG_PATH",
     "DBT_TARGET_PATH",
 )
-UNREMARKABLE_STARTS = ("DBT_ENV_", "DBT_CLOUD_", "PREFECT__")
+REMOVED_SILENTLY_PREFIXES = ("DBT_ENV_", "DBT_CLOUD_", "PREFECT__")
 
 _warned: set[str] = set()
 
 
 @contextmanager
 def dbt_variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Give dbt these variables, no other DBT_ variable and no empty WWI_ one, inside the block."""
+    """Set these variables for dbt inside the block; remove all other DBT_ and all empty WWI_ variables."""
     before = dict(os.environ)
     remove("DBT_", kept=variables)
     for name in [name for name, value in before.items() if name.startswith("WWI_") and not value.strip()]:
@@ -65,9 +66,9 @@ def dbt_variables(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def set_prefect_variables(variables: Mapping[str, str]) -> None:
-    """Give Prefect these variables and those of KEPT, from now on; call it before `prefect` is imported.
+    """Set these variables for Prefect, for the rest of the process. Call it before `prefect` is imported.
 
-    The variables of CONNECTION stay where PREFECT_API_URL names a server. A variable of KEPT wins over ours.
+    Variables in CONNECTION are kept if PREFECT_API_URL names a server. Variables in KEPT override ours.
     """
     connection = CONNECTION if os.environ.get("PREFECT_API_URL", "").strip() else ()
     remove("PREFECT_", kept=(*connection, *KEPT))
@@ -77,29 +78,29 @@ def set_prefect_variables(variables: Mapping[str, str]) -> None:
 
 
 def import_prefect(folder: Path) -> None:
-    """Import Prefect while `folder` is the current one.
+    """Import Prefect with `folder` as the current folder.
 
-    On import it reads the files .env, prefect.toml and pyproject.toml of the current folder, and keeps them.
+    On import, Prefect reads .env, prefect.toml and pyproject.toml from the current folder.
     """
     with chdir(folder):
-        import prefect.main  # noqa: F401, PLC0415 - after its variables were set
+        import prefect.main  # noqa: F401, PLC0415 - its variables must be set first
 
 
 def remove(prefix: str, *, kept: Collection[str]) -> None:
-    """Remove all variables with this prefix but the non-empty ones that are kept; warn of each once."""
+    """Remove all variables with this prefix except the non-empty ones in `kept`. Warn once about each."""
     found = [name for name in os.environ if name.upper().startswith(prefix)]
     removed = [name for name in found if name not in kept or not os.environ[name].strip()]
     for name in removed:
         del os.environ[name]
-    worth_a_word = sorted(name for name in removed if not _is_unremarkable(name) and name not in _warned)
-    if worth_a_word:
-        _warned.update(worth_a_word)
+    warned = sorted(name for name in removed if not _is_removed_silently(name) and name not in _warned)
+    if warned:
+        _warned.update(warned)
         logger.warning(
-            "ignored: %s. Variables of dbt and Prefect do not change a load; "
-            "docs/reference/settings.md lists those that count.",
-            ", ".join(worth_a_word),
+            "ignored: %s. Variables of dbt and Prefect do not affect a load. "
+            "docs/reference/settings.md lists the variables that do.",
+            ", ".join(warned),
         )
 
 
-def _is_unremarkable(name: str) -> bool:
-    return name in UNREMARKABLE or name.startswith(UNREMARKABLE_STARTS)
+def _is_removed_silently(name: str) -> bool:
+    return name in REMOVED_SILENTLY or name.startswith(REMOVED_SILENTLY_PREFIXES)

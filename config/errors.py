@@ -1,21 +1,21 @@
-"""What can go wrong on the way from Postgres to the warehouse: worth another try, or not."""
+"""Errors of the platform, permanent or transient."""
 
 from metadata.errors import WwiError
 
 
 class PermanentError(WwiError):
-    """Trying again cannot help: the source, the settings or the data must change first."""
+    """Retrying cannot help: the source, the settings or the data must change first."""
 
 
 class TransientError(WwiError):
-    """A service could not be reached or dropped the connection: the same call may well work later.
+    """A service could not be reached or closed the connection. The same call may work later.
 
-    Raised only where a second attempt cannot load anything twice.
+    Raised only where a retry cannot load anything twice.
     """
 
 
 class ConcurrentWriteError(TransientError):
-    """Another statement changed the same table at the same time; this one wrote nothing."""
+    """Another statement changed the same table at the same time. This statement wrote nothing."""
 
 
 class MissingInWarehouseError(PermanentError):

@@ -1,7 +1,7 @@
-"""One run at a time per home folder, by a lock that the system releases when its holder dies.
+"""Allow one run at a time per home folder, with a lock that the system releases when its process dies.
 
-It guards the spool and the key cache on this disk. The warehouse is guarded by its lease, warehouse/lease.py:
-runs for two warehouses may share a home, and runs from two homes a warehouse.
+It protects the staged files and the key cache on this disk. A lease protects the warehouse
+(warehouse/lease.py): runs for two warehouses may share a home, and runs from two homes may share a warehouse.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from config.private_files import keep_private
 def run_lock(home: Path, name: str = "run") -> Iterator[None]:
     """Hold `<home>/<name>.lock` while the block runs.
 
-    Raises PermanentError naming the process that holds it already.
+    Raises PermanentError, with the process that holds the lock, if it is taken.
     """
     keep_private(home)
     home.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def run_lock(home: Path, name: str = "run") -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PermanentError(f"{_holder(path)} Wait for it to end, or end that process.") from None
+            raise PermanentError(f"{_holder(path)} Wait until it ends, or stop that process.") from None
         file.truncate(0)
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
         file.write(json.dumps(holder))

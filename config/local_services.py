@@ -1,9 +1,9 @@
-"""What both local services share: an address file, an identity check for its process, a free port.
+"""Manage the local services: their address files, processes and ports.
 
-A service leaves `<home>/services/<name>.json` with its process (config/processes.py) and what a client
-needs to reach it. The file only counts while exactly that process runs, so a reused pid or a file left by a
-crash is recognised as stale. A service that runs but does not answer is never ended here: the cause may be on
-our side.
+A service writes `<home>/services/<name>.json` with its process (config/processes.py) and how to connect to
+it. The file is valid only while exactly that process runs, so a reused pid or a file left after a crash is
+recognised as stale. A service that runs but does not answer is never stopped here: the cause may be on our
+side.
 """
 
 import json
@@ -22,7 +22,7 @@ from metadata.errors import WwiError
 Address = dict[str, Any]
 
 ANSWER_TIMEOUT_S = 15
-PORT_ATTEMPTS = 3  # between looking for a free port and listening there, another program may take it
+PORT_ATTEMPTS = 3  # another program may take a free port before the service listens on it
 
 
 class ServiceError(WwiError):
@@ -56,14 +56,14 @@ def read_address(home: Path, name: str) -> Address | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        pass  # half-written by a crash: as good as none
+        pass  # half-written because of a crash
     path.unlink(missing_ok=True)
     return None
 
 
 def runs(address: Address) -> bool:
     """Return whether the process of the service runs."""
-    if "start_ticks" not in address:  # written by an earlier version, whose start times a clock step moves
+    if "start_ticks" not in address:  # an earlier version wrote it, with start times that depend on the clock
         listening = "port" not in address or listens(address["pid"], address["port"])
         return psutil.pid_exists(address["pid"]) and listening
     return is_running(_process(address))
@@ -75,32 +75,32 @@ def _process(address: Address) -> Process:
     )
 
 
-def answers_in_time(address: Address, answers: Callable[[], bool], stop_command: str) -> bool:
-    """Wait for a running service to answer; return False when it ends meanwhile.
+def wait_for_answer(address: Address, answers: Callable[[], bool], stop_command: str) -> bool:
+    """Wait until a running service answers; return False if its process ends first.
 
-    Raises ServiceError when it goes on running without an answer.
+    Raises ServiceError if it keeps running but does not answer.
     """
     if wait_until(answers, alive=lambda: runs(address), timeout_s=ANSWER_TIMEOUT_S):
         return True
     if not runs(address):
         return False
     raise ServiceError(
-        f"process {address['pid']} runs, but did not answer on 127.0.0.1:{address['port']} within "
-        f"{ANSWER_TIMEOUT_S} s. It was left running, because others may be using it. "
+        f"process {address['pid']} is running, but did not answer on 127.0.0.1:{address['port']} within "
+        f"{ANSWER_TIMEOUT_S} s. It was not stopped, because others may be using it. "
         f"Try again, or stop it with `{stop_command}`."
     )
 
 
 def remove_address(home: Path, name: str) -> None:
-    """Forget the service's address."""
+    """Delete the address file of the service."""
     address_file(home, name).unlink(missing_ok=True)
 
 
 def free_port(preferred: int) -> int:
-    """Return `preferred` when nothing listens there on loopback, else a free port of the system's choice."""
+    """Return `preferred` if nothing listens on it on loopback, else a free port that the system chooses."""
     for port in (preferred, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            # a port in TIME_WAIT can be listened on again, as the servers themselves do
+            # the servers themselves also listen on ports in TIME_WAIT
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
@@ -111,18 +111,18 @@ def free_port(preferred: int) -> int:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Tell whether it is this process that listens on the port: another one may have been quicker."""
+    """Return whether this process listens on the port, and not another one."""
     try:
         return any(
             each.status == psutil.CONN_LISTEN and each.laddr.port == port
             for each in psutil.Process(pid).net_connections(kind="tcp")
         )
-    except (psutil.NoSuchProcess, psutil.AccessDenied):  # of another user: not ours
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # a process of another user is not ours
         return False
 
 
 def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool], timeout_s: float) -> bool:
-    """Poll until `ready()`; return False when `alive()` ends or `timeout_s` seconds have passed."""
+    """Poll until `ready()`; return False when `alive()` is false or after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if ready():
@@ -134,7 +134,7 @@ def wait_until(ready: Callable[[], bool], *, alive: Callable[[], bool], timeout_
 
 
 def end_process(address: Address, *, timeout_s: float) -> None:
-    """Ask the service's process to end, wait `timeout_s` seconds, then kill it; it may have ended already."""
+    """Terminate the process of the service if it runs, and kill it after `timeout_s` seconds."""
     if not runs(address):
         return
     process = psutil.Process(address["pid"])

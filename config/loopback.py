@@ -1,7 +1,7 @@
-"""Reach the services that this machine runs itself, whatever the environment says about other servers.
+"""Connect to the local services without the proxy and libpq variables of the environment.
 
-Proxy variables and libpq's variables are meant for servers elsewhere. A probe that follows them fails, or
-asks another server, although the local service is fine.
+Those variables are meant for remote servers. With them, a check of a local service fails or reaches another
+server, although the local service works.
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether the address is one of this machine alone."""
+    """Return whether the URL has a loopback address, which only this machine can reach."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -38,7 +38,7 @@ def open_url(url: str, timeout_s: float) -> Any:
 
 
 def no_proxy(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that keep HTTP and gRPC clients from asking a proxy for loopback addresses.
+    """Return the variables that make HTTP and gRPC clients bypass proxies for loopback addresses.
 
     Hosts that `environment` already excludes stay excluded.
     """
@@ -55,7 +55,7 @@ def _with_loopback(excluded: str) -> str:
 
 
 def connect(dsn: str, **options: Any) -> Connection:
-    """Connect to the local source, by its DSN alone. Raises psycopg.OperationalError."""
+    """Connect to the local source with nothing but its DSN. Raises psycopg.OperationalError."""
     with without_libpq_variables():
         return psycopg.connect(dsn, **{"connect_timeout": 10, **options})
 
@@ -69,7 +69,7 @@ def without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
 def without_libpq_variables() -> Iterator[None]:
     """Hide libpq's variables from this process while the block runs, in any of its threads.
 
-    A parameter of the DSN overrides most of them, but not all: PGSERVICE fails before any is looked at.
+    DSN parameters override most of them, but not all: an unknown PGSERVICE fails first.
     """
     _hidden.enter()
     try:
@@ -79,7 +79,7 @@ def without_libpq_variables() -> Iterator[None]:
 
 
 class _HiddenVariables:
-    """libpq's variables while at least one block runs that must not see them."""
+    """Removes libpq's variables while at least one block is active, and restores them after the last."""
 
     def __init__(self) -> None:
         self._lock, self._blocks, self._variables = threading.Lock(), 0, dict[str, str]()

@@ -1,4 +1,4 @@
-"""Work side by side: tasks on a fixed set of workers (connections), and a stream that is read ahead."""
+"""Run tasks in parallel on a fixed set of workers (connections), and read a stream ahead."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -22,10 +22,10 @@ def in_parallel(
     on_done: Callable[[Result], None],
     stop: Callable[[Worker], None],
 ) -> list[Result]:
-    """Return `work(worker, task)` of every task, in the order of the tasks; no worker has two tasks at once.
+    """Return `work(worker, task)` for every task, in order; a worker has one task at a time.
 
-    `on_done` is called in this thread. At the first error, or Ctrl-C, no task is begun any more, `stop` is
-    called for every worker so that it breaks off, and when all have ended that error is raised.
+    `on_done` is called in this thread. After the first error, or Ctrl-C, no further task starts, `stop` is
+    called for every worker to cancel its task, and when all have ended, that error is raised.
     """
     free: SimpleQueue[Worker] = SimpleQueue()
     for worker in workers:
@@ -54,7 +54,7 @@ def in_parallel(
                 if result is not None:
                     on_done(result)
         except BaseException as error:
-            # the first trouble is the story, not what the other workers say when they are broken off
+            # the errors of the cancelled workers hide the cause
             first = errors[0] if errors and isinstance(error, Exception) else error
             failed.set()
             for worker in workers:
@@ -64,9 +64,9 @@ def in_parallel(
 
 
 def read_ahead(items: Generator[Item, None, None], most: int) -> Generator[Item, None, None]:
-    """Yield the items; while the caller works on one, a thread fetches those that follow, `most` at a time.
+    """Yield the items while a thread fetches up to `most` of the next ones.
 
-    An error of either side ends both. `items` is closed at the end, whatever it was.
+    An error in the caller or in `items` stops both. `items` is always closed at the end.
     """
     with closing(items), ThreadPoolExecutor(max_workers=1) as fetcher:
         coming = deque(fetcher.submit(next, items, None) for _ in range(most))

@@ -1,4 +1,4 @@
-"""Keep everything under WWI_HOME readable by its owner only: it holds values of the source and passwords."""
+"""Keep the files in WWI_HOME readable by their owner only: they contain source data and passwords."""
 
 import os
 from contextlib import suppress
@@ -7,48 +7,46 @@ from pathlib import Path
 from config.errors import PermanentError
 
 UMASK = 0o077
-# what the platform puts into its home; a home may also be a folder that somebody uses for other things
-OURS = ("services", "source", "warehouse", "state", "dbt", "prefect", "*.lock", "*.html")
+# what the platform writes to its home; the folder may also contain other files
+OWN_ENTRIES = ("services", "source", "warehouse", "state", "dbt", "prefect", "*.lock", "*.html")
 
 
 def keep_private(home: Path) -> None:
-    """Create files for their owner only from now on, in this process and those that it starts.
+    """Make new files readable by their owner only, in this process and its children.
 
-    What is in `home` already, from an earlier version or made with other permissions, is closed, too; so is
-    the folder itself if nothing else is in it. Raises PermanentError for a folder that cannot be a home.
+    Also restricts the platform's files that `home` already contains, and the folder itself if it contains
+    nothing else. Raises PermanentError if the folder cannot be used as home.
     """
     check_writable(home)
     if "?" in str(home):
         raise PermanentError(
-            f"the folder {home} cannot be used: databases take what follows a `?` in a path for options. "
+            f"the folder {home} cannot be used: databases read the text after a `?` in a path as options. "
             "Set WWI_HOME to a folder without `?` in its path."
         )
     os.umask(UMASK)
-    with suppress(OSError):  # not there yet, or of another user: then it is not ours to close
+    with suppress(OSError):  # it does not exist yet, or belongs to another user
         entries = list(home.iterdir())
-        ours = [path for path in entries if any(path.match(pattern) for pattern in OURS)]
+        ours = [path for path in entries if any(path.match(pattern) for pattern in OWN_ENTRIES)]
         if len(ours) == len(entries):
-            _close(home)
+            _make_private(home)
         for path in ours:
-            if _close(path) and path.is_dir():
+            if _make_private(path) and path.is_dir():
                 for below in path.rglob("*"):
-                    _close(below)
+                    _make_private(below)
 
 
 def check_writable(home: Path) -> None:
-    """Raise PermanentError when nothing can be written to the folder, or when it cannot be created."""
+    """Raise PermanentError if the folder is not writable or cannot be created."""
     existing = next(path for path in (home, *home.parents) if path.exists())
     if not existing.is_dir() or os.access(existing, os.W_OK | os.X_OK):
-        return  # a file in place of a folder is named by the system's own error
+        return  # if it is a file, the system's own error says so
     is_read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
     reason = "its file system is read-only" if is_read_only else "permission denied"
-    raise PermanentError(
-        f"cannot write to the folder {home}: {reason}. Set WWI_HOME to a folder that can be written to."
-    )
+    raise PermanentError(f"cannot write to the folder {home}: {reason}. Set WWI_HOME to a writable folder.")
 
 
-def _close(path: Path) -> bool:
-    """Take the rights of all others; return whether they had any."""
+def _make_private(path: Path) -> bool:
+    """Remove the permissions of group and others; return whether there were any."""
     mode = path.lstat().st_mode
     if path.is_symlink() or not mode & UMASK:
         return False

@@ -1,8 +1,7 @@
-"""Identify a process, so that it is known for certain whether it has ended, whichever machine it ran on.
+"""Identify a process across machines and reboots, to decide safely whether it has ended.
 
-Wall-clock times do not identify one: Linux derives the start time in seconds from the clock of the moment, so
-a clock step of five seconds makes a live process look like another one. The start in clock ticks after the
-boot never changes.
+Start times in seconds are not enough: Linux derives them from the current clock, so a clock step of five
+seconds makes a live process look like another one. The start in clock ticks after the boot never changes.
 """
 
 import os
@@ -12,23 +11,23 @@ from pathlib import Path
 
 import psutil
 
-# where /proc is missing, psutil returns the time that the kernel noted at the start; it may be rounded
+# without /proc, psutil returns the start time that the kernel recorded, perhaps rounded
 START_TIME_TOLERANCE_S = 2.0
 
 PROC = Path("/proc")
 BOOT_ID = PROC / "sys/kernel/random/boot_id"
 PID_NAMESPACE = PROC / "self/ns/pid"
-# fields after the command name, which may contain anything, also spaces and brackets (man proc_pid_stat)
+# fields after the command name, which may contain spaces and brackets (man proc_pid_stat)
 STAT_START_TICKS = 22 - 3
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process. `start_ticks`: clock ticks from the boot to its start, None where not known.
+    """A process. `start_ticks`: clock ticks from the boot to its start, None if unknown.
 
-    `machine` identifies the boot of a kernel and the namespace in which `pid` counts, because containers on
-    two machines may share a host name and use the same pids. `started_at`, in seconds since the epoch, is for
-    people and for systems without /proc.
+    `machine` identifies the boot of a kernel and the pid namespace, because containers on two machines may
+    have the same host name and pids. `started_at`, in seconds since the epoch, is for people and for systems
+    without /proc.
     """
 
     host: str
@@ -39,18 +38,18 @@ class Process:
 
 
 def this_process() -> Process:
-    """Return the process that calls."""
+    """Return this process."""
     return running_process(os.getpid())
 
 
 def running_process(pid: int) -> Process:
-    """Return the process that has this pid now. Raises psutil.NoSuchProcess when there is none."""
+    """Return the process with this pid. Raises psutil.NoSuchProcess if there is none."""
     started_at = psutil.Process(pid).create_time()
     return Process(socket.gethostname(), _machine(), pid, started_at, _start_ticks(pid))
 
 
 def has_ended(process: Process) -> bool:
-    """Return whether the process is known to have ended; False when that cannot be known from here."""
+    """Return whether the process has certainly ended; False if that cannot be decided on this machine."""
     if not process.machine or (process.host, process.machine) != (socket.gethostname(), _machine()):
         return False
     try:
@@ -64,7 +63,7 @@ def has_ended(process: Process) -> bool:
 
 
 def is_running(process: Process) -> bool:
-    """Return whether the process is known to run on this machine."""
+    """Return whether the process certainly runs on this machine."""
     try:
         found = psutil.Process(process.pid)
         if found.status() == psutil.STATUS_ZOMBIE:
@@ -79,7 +78,7 @@ def is_running(process: Process) -> bool:
 
 
 def _machine() -> str:
-    """The boot of the kernel and the namespace of pids; empty where the system does not tell them."""
+    """Return the boot id and the pid namespace; empty if the system has none."""
     try:
         return f"{BOOT_ID.read_text().strip()} {PID_NAMESPACE.readlink()}"
     except OSError:
@@ -87,9 +86,9 @@ def _machine() -> str:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Clock ticks from the boot to the start of `pid`; None without /proc.
+    """Return the clock ticks from the boot to the start of `pid`; None without /proc.
 
-    Raises psutil.NoSuchProcess when it ended meanwhile.
+    Raises psutil.NoSuchProcess if it has ended.
     """
     if not BOOT_ID.exists():
         return None

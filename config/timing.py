@@ -1,4 +1,4 @@
-"""How long the steps of a run take."""
+"""Measure how long the steps of a run take."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def timed(step: str, seconds: dict[str, float], *, of: str = "") -> Iterator[None]:
-    """Log the step's begin, and `of` what it is one, and keep how long it took, in seconds."""
+    """Log the start of the step of `of`, and store its duration in `seconds`."""
     logger.info("%s ...", f"{of}: {step}" if of else step)
     started = time.monotonic()
     yield

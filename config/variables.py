@@ -13,7 +13,7 @@ from config.errors import PermanentError
 from metadata.naming import RAW_PREFIX
 
 PREFIX = "WWI_"
-# Variables of that prefix that are no settings: one for dbt, and those of the tests and benchmarks.
+# Variables with the prefix that are not settings: one for dbt, and those of tests and benchmarks.
 OTHERS = (RAW_PREFIX,)
 OTHER_STARTS = ("WWI_TEST_", "WWI_HISTORY_", "WWI_CHAOS_", "WWI_BENCH_")
 
@@ -21,9 +21,9 @@ EnvFiles = Path | str | Sequence[Path | str] | None
 
 
 def check_variables(settings: Collection[str], files: EnvFiles) -> None:
-    """Raise PermanentError for every WWI_ variable that is no setting, with the nearest setting.
+    """Raise PermanentError that lists each WWI_ variable that is not a setting, with the closest setting.
 
-    A misspelled setting would otherwise do nothing: WWI_TARGTE=bigquery loads into the local warehouse.
+    Otherwise a misspelled setting has no effect: WWI_TARGTE=bigquery loads into the local warehouse.
     """
     known = [f"{PREFIX}{name.upper()}" for name in settings]
     problems = [*_unknown(os.environ, known, "in the environment")]
@@ -43,7 +43,7 @@ def _unknown(names: Iterable[str], known: Sequence[str], place: str) -> Iterable
 
 
 def _names_in(file: Path) -> Iterable[str]:
-    """The variables of a .env file, if there is one."""
+    """Return the variables of a .env file, if it exists."""
     try:
         return dotenv_values(file, encoding="utf-8-sig", interpolate=False) if file.is_file() else ()
     except (OSError, UnicodeDecodeError) as error:
@@ -52,7 +52,7 @@ def _names_in(file: Path) -> Iterable[str]:
 
 
 def wrong_values(error: ValidationError) -> str:
-    """Return one line for each setting with a wrong value. The values are left out: one may be a password."""
+    """Return one line for each wrong setting, without the value, which may be a password."""
     lines = [
         f"  {PREFIX}{str(each['loc'][0]).upper()} {re.sub('^(Input|String|Value error,) ', '', each['msg'])}"
         for each in error.errors()
@@ -62,7 +62,7 @@ def wrong_values(error: ValidationError) -> str:
 
 
 def absolute_path(path: Path) -> Path:
-    """Return the path from the root, with ~ replaced. Raises ValueError when that is impossible."""
+    """Return the absolute path, with ~ expanded. Raises ValueError if that is impossible."""
     try:
         absolute = path.expanduser().absolute()
         absolute.resolve()

@@ -1,1 +1,1 @@
-"""Copy Postgres to raw in batches. Start at batch.py; docs/architecture.md shows the steps of a batch."""
+"""Copy Postgres to raw in batches. Start with batch.py; docs/architecture.md describes the steps."""

@@ -1,8 +1,8 @@
-"""Record each batch in the ledger: how far it came, and what the source contained.
+"""Record each batch in the ledger: its status, and what the source contained.
 
-A batch goes from 'extracting' to 'loading' to 'completed', or ends as 'void'. Staging sees completed ones
-only, so the one statement that completes a batch makes all its tables visible at once. Rows are
-written by statements, never streamed: streamed rows cannot be updated for a while.
+A batch goes from 'extracting' to 'loading' to 'completed', or ends as 'void'. Staging reads completed batches
+only, so the statement that completes a batch makes all its tables visible at once. Rows are written by
+statements, not streamed, because streamed rows cannot be updated for some time.
 """
 
 import json
@@ -18,7 +18,7 @@ from google.cloud.bigquery import Client
 
 from config.settings import Settings
 from ingestion.changes.new_columns import SchemaChange
-from ingestion.changes.xid import Previous, ended_from_text
+from ingestion.changes.xid import PreviousLoad, ended_from_text
 from ingestion.read_window import Snapshot
 from ingestion.source import identity
 from ingestion.staged_files import Manifest
@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """A batch that no run has ended: its status, and the process that began it."""
+class UnfinishedBatch:
+    """A batch that is neither completed nor void, and the process that started it."""
 
     batch_id: int
     load_dts: datetime
@@ -45,18 +45,18 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What the next batch must know of those before it. The last ones are None when there was no batch."""
+    """What the next batch needs to know about earlier ones. `last_...` are None before the first batch."""
 
     last_batch_id: int
     last_load_dts: datetime | None
     last_applied_dts: datetime | None
-    unfinished: tuple[Unfinished, ...]
-    previous: Mapping[str, Previous]
+    unfinished: tuple[UnfinishedBatch, ...]
+    previous: Mapping[str, PreviousLoad]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as it begins."""
+    """A batch at its start."""
 
     batch_id: int
     load_dts: datetime
@@ -67,7 +67,7 @@ class Batch:
 
 
 def read_state(client: Client, settings: Settings) -> LedgerState:
-    """Read what the next batch must know. Raises MissingInWarehouseError when there is no ledger."""
+    """Read the state of the ledger. Raises MissingInWarehouseError if there is no ledger."""
     names = {name: table_name(settings, name) for name in TABLES}
     limit = settings.query_timeout_s
     batches = query(client, _OPEN_BATCHES.format(**names), timeout_s=limit)
@@ -78,12 +78,12 @@ def read_state(client: Client, settings: Settings) -> LedgerState:
         last_load_dts=last.get("last_load_dts"),
         last_applied_dts=last.get("last_applied_dts"),
         unfinished=tuple(
-            Unfinished(row["batch_id"], row["load_dts"], row["status"], row["pid"], row["host"])
+            UnfinishedBatch(row["batch_id"], row["load_dts"], row["status"], row["pid"], row["host"])
             for row in batches
             if row["status"] in {EXTRACTING, LOADING}
         ),
         previous={
-            row["table_name"]: Previous(
+            row["table_name"]: PreviousLoad(
                 row["batch_id"],
                 row["load_dts"],
                 row["source_system"],
@@ -99,7 +99,7 @@ def read_state(client: Client, settings: Settings) -> LedgerState:
 
 
 def open_batch(client: Client, settings: Settings, batch: Batch, ended_xids: str | None) -> None:
-    """Record a batch that begins to read. `ended_xids`: see ingestion/changes/xid.py."""
+    """Record a batch that starts to read. `ended_xids`: see ingestion/changes/xid.py."""
     row = {
         **asdict(batch),
         "status": EXTRACTING,
@@ -114,7 +114,7 @@ def open_batch(client: Client, settings: Settings, batch: Batch, ended_xids: str
 def set_status(
     client: Client, settings: Settings, batch_id: int, status: str, error: str | None = None
 ) -> None:
-    """Move an unfinished batch on; a completed or void one stays what it is."""
+    """Set the status of an unfinished batch. Completed and void batches do not change."""
     statement = f"""
         update {table_name(settings, "batches")}
         set status = @status, error = nullif(@error, '')
@@ -124,8 +124,8 @@ def set_status(
     execute(client, statement, params, settings.query_timeout_s)
 
 
-def give_up(client: Client, settings: Settings, batch_id: int, reason: str) -> None:
-    """Mark a batch void because of an error, which matters more than whether this note of it succeeds."""
+def void_batch(client: Client, settings: Settings, batch_id: int, reason: str) -> None:
+    """Set a batch to void after an error. If that fails, log it, so that the first error is raised."""
     try:
         set_status(client, settings, batch_id, VOID, reason)
     except WwiError:
@@ -135,7 +135,7 @@ def give_up(client: Client, settings: Settings, batch_id: int, reason: str) -> N
 def record_schema_changes(
     client: Client, settings: Settings, batch_id: int, changes: Sequence[SchemaChange]
 ) -> None:
-    """Note what became of columns that the metadata do not know, when it is not what was noted last."""
+    """Record what happens to columns that are not in the metadata, unless the last record says the same."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -150,19 +150,19 @@ def record_schema_changes(
         for each in changes
     ]
     names = ("table_name", "column_name", "change", "source_type", "reason")
-    told = ", '|', ".join(f"json_value(line, '$.{name}')" for name in names)
-    known = f"""
-        where concat({told}) not in (
+    compared = ", '|', ".join(f"json_value(line, '$.{name}')" for name in names)
+    unless_recorded = f"""
+        where concat({compared}) not in (
             select concat({", '|', ".join(names)})
             from {table_name(settings, "schema_changes")}
             qualify row_number() over (partition by table_name, column_name order by batch_id desc) = 1
         )
     """
-    statement = insert(settings, "schema_changes", rows) + known
+    statement = insert(settings, "schema_changes", rows) + unless_recorded
     execute(client, statement, timeout_s=settings.query_timeout_s)
 
 
-def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
+def complete(  # noqa: PLR0913, PLR0917 - a batch and its results
     client: Client,
     settings: Settings,
     manifest: Manifest,
@@ -170,10 +170,10 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
     contents: Mapping[str, str],
     finished_at: datetime,
 ) -> None:
-    """Write what each table brought, its control totals, and that the batch is completed: all or nothing.
+    """Complete the batch: write its loads, its control totals and its batch hash in one transaction.
 
-    `contents`: {table: content of its rows in raw, or in the ledger for those of CONTENTS}, with which it
-    joins the chain (warehouse/ledger/hash_chain.py).
+    `contents`: {table: checksum of its rows in raw, or in the ledger for those in CONTENTS}, which the batch
+    hash covers (warehouse/ledger/hash_chain.py).
     """
     loads: list[Row] = [
         {
@@ -182,7 +182,7 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
             "table_name": table.table,
             "rows_loaded": table.rows,
             "checksum": table.sha256,
-            **_work(jobs.get(table.table)),
+            **_job_statistics(jobs.get(table.table)),
             "status": "loaded" if table.file else "unchanged",
             "columns": json.dumps(table.columns),
             "identity": table.identity.to_text() if table.identity else None,
@@ -195,15 +195,15 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
         for table in manifest.tables
         for name, value in {"rows": table.source_rows, **table.controls}.items()
     ]
-    (begun,) = query(
+    (batch_row,) = query(
         client,
-        _BEGUN.format(batches=table_name(settings, "batches"), batch_id=manifest.batch_id),
+        _BATCH_AND_LAST_HASH.format(batches=table_name(settings, "batches"), batch_id=manifest.batch_id),
         timeout_s=settings.query_timeout_s,
     )
-    previous = begun.pop("newest_hash") or hash_chain.START
+    previous = batch_row.pop("newest_hash") or hash_chain.START
     content_of = {column: contents.get(name, hash_chain.NOTHING) for name, column in CONTENTS.items()}
-    done = begun | content_of | {"status": COMPLETED, "error": None, "finished_at": finished_at}
-    own_hash = hash_chain.link(previous, done, chained(loads, totals))
+    completed = batch_row | content_of | {"status": COMPLETED, "error": None, "finished_at": finished_at}
+    own_hash = hash_chain.link(previous, completed, chained(loads, totals))
     script = [
         "begin transaction",
         insert(settings, "table_loads", loads),
@@ -217,8 +217,8 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and what came of it
     execute(client, ";\n".join(script) + ";", timeout_s=settings.query_timeout_s)
 
 
-def _work(job: LoadJob | None) -> Row:
-    """What the engine says of the load job; nothing for a table that had none."""
+def _job_statistics(job: LoadJob | None) -> Row:
+    """Return the statistics of the load job; empty for a table without one."""
     if job is None:
         return {}
     return {"job_id": job.job_id, "bytes_written": job.bytes, "slot_ms": job.slot_ms}
@@ -237,7 +237,7 @@ order by batch_id
 """
 
 
-_BEGUN = """
+_BATCH_AND_LAST_HASH = """
 select
     *,
     (

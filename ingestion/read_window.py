@@ -1,4 +1,4 @@
-"""What a batch reads of a table: all rows, or those that some transactions wrote."""
+"""Which rows of a table a batch reads: all, or those that certain transactions wrote."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,7 +12,7 @@ Days = tuple[date, date]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A Postgres snapshot: ids below `xmin` are over, ids from `xmax` on had not begun. Both are 64 bit."""
+    """A Postgres snapshot: ids below `xmin` have ended, ids from `xmax` on had not begun. Both are 64-bit."""
 
     text: str
     xmin: int
@@ -27,18 +27,18 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Xids:
-    """The transactions with 64-bit ids from `first` to before `end`, less those with low 32 bits in `but`."""
+    """Transactions with 64-bit ids from `first` to before `end`, except `excluded` (low 32 bits)."""
 
     first: int
     end: int
-    but: frozenset[int] = frozenset()
+    excluded: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Window:
-    """What to read: everything (`xids` is None), or the rows that these transactions wrote; and why.
+    """What to read: all rows (`xids` is None), or the rows that these transactions wrote; and why.
 
-    `days`: with them, all rows of these business days, the first and the last included.
+    `days`: also read all rows of these business days (first and last, inclusive).
     """
 
     mode: Mode
@@ -47,7 +47,7 @@ class Window:
     days: Days | None = None
 
     def with_days(self, days: Days | None) -> "Window":
-        """Return a window that also takes the rows of these days; one that takes all rows is that already."""
+        """Return a window that also reads the rows of these days. A window of all rows does not change."""
         if days is None or self.xids is None:
             return self
         return replace(self, days=days, reason=f"{self.reason}, and all of {days[0]} to {days[1]}")

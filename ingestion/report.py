@@ -1,4 +1,4 @@
-"""What a batch says of itself: while it runs, and when it has ended."""
+"""The progress of a running batch, and the report of a completed one."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,19 +9,19 @@ from pydantic import BaseModel, ConfigDict
 from ingestion.read_window import Mode
 
 Stage = Literal[
-    "resuming",  # a batch that an earlier run left behind is being finished
-    "planned",  # the source is counted and found sound; nothing is written yet
+    "resuming",  # finishing a batch of an earlier run
+    "planned",  # the source is counted and checked; nothing is written yet
     "opened",  # the batch is in the ledger
-    "extracted",  # one more table is in the spool
-    "spooled",  # the spool is whole: from here on the batch survives
-    "loading",  # the ledger says so
+    "extracted",  # one more table is staged
+    "staged",  # all files are staged: from here on the batch can be finished after a crash
+    "loading",  # the load jobs start
     "loaded",  # one more table is in raw
     "completed",  # visible
 ]
 
 
 class Progress(BaseModel):
-    """One step: `done` of `total` tables; `rows` of `table` where the step is about one."""
+    """One step: `done` of `total` tables; `rows` of `table` if the step is about one table."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,11 +36,10 @@ OnProgress = Callable[[Progress], None]
 
 
 class TableReport(BaseModel):
-    """One table of a batch. `source_rows`: rows of the whole table. `seconds`: reading it.
+    """One table of a batch. `source_rows`: rows of the whole table. `seconds`: time to read it.
 
-    `rows_changed`: how many rows that were read again differ from raw; None where each row changed.
-
-    `rejected`: values that BigQuery cannot hold, null in raw and kept in the ledger's rejected_values.
+    `rows_changed`: how many of the rows that were read again differ from raw; None if each row changed.
+    `rejected`: values that BigQuery cannot hold; null in raw and stored in `rejected_values`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,21 +58,21 @@ class TableReport(BaseModel):
 
     @property
     def changed(self) -> int:
-        """Rows that are new or differ from what raw held."""
+        """Rows that are new or differ from raw."""
         return self.rows_upserted if self.rows_changed is None else self.rows_changed
 
     @property
     def is_read_again(self) -> bool:
-        """Whether rows were read that need not have changed, as in a full read."""
+        """Whether unchanged rows were read, too, as in a full read."""
         return self.rows_changed is not None
 
 
 class BatchReport(BaseModel):
     """A completed batch.
 
-    `load_dts` is UTC, `applied_dts` the source's own clock. `absent`: optional tables that the source lacks.
-    `schema_changes`: a sentence on each column that the metadata do not know. `resumed` and `voided`:
-    batches of earlier runs that this run finished or gave up. `seconds`: the whole run.
+    `load_dts` is UTC, `applied_dts` the source's own clock. `absent`: optional tables missing in the
+    source. `schema_changes`: one sentence for each column that is not in the metadata. `resumed` and
+    `voided`: batches of earlier runs that this run finished or voided. `seconds`: the whole run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,10 +90,10 @@ class BatchReport(BaseModel):
 
     @property
     def rows_loaded(self) -> int:
-        """Rows that the batch brought to raw, delete records included."""
+        """Rows that the batch loaded into raw, including delete records."""
         return sum(table.rows_upserted + table.rows_deleted for table in self.tables)
 
     @property
     def rejected(self) -> int:
-        """Values that the batch set apart."""
+        """Number of rejected values in the batch."""
         return sum(table.rejected for table in self.tables)

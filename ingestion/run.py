@@ -1,4 +1,4 @@
-"""What a batch is asked to do, and the connections and settings it does it with."""
+"""The options of a run, with the connection and settings that all its steps share."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,12 +18,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the ingestion over `tables`. `full`: read all rows. `allow_shrink`: believe mass deletes.
+    """One run of the ingestion for `tables`. `full`: read all rows. `allow_shrink`: accept mass deletes.
 
-    `compare_keys`: read all keys, and compare them with those in raw. `days`: business days of which all rows
-    are read, besides those that changed.
-
-    `confirm` raises LeaseLostError when another run may be at work on the warehouse.
+    `compare_keys`: read all keys and compare them with raw. `days`: business days whose rows are all read,
+    besides the changed rows. `confirm_lease` raises LeaseLostError if another run may be using the warehouse.
     """
 
     client: Client
@@ -32,23 +30,25 @@ class Run:
     tables: tuple[Table, ...]
     full: bool
     allow_shrink: bool
-    tell: OnProgress
-    confirm: Callable[[], None]
+    on_progress: OnProgress
+    confirm_lease: Callable[[], None]
     compare_keys: bool = False
     days: Days | None = None
 
 
 def choose_tables(catalog: Catalog, names: Sequence[str] | None) -> tuple[Table, ...]:
-    """Return the tables of these names; None is all. Raises PermanentError for names that are unknown."""
+    """Return the tables with these names; all for None. Raises PermanentError for unknown names."""
     if names is None:
         return catalog.tables
     known = {table.qualified: table for table in catalog.tables}
     unknown = [f"no table named '{name}'. {did_you_mean(name, known)}" for name in names if name not in known]
     if unknown or not names:
-        raise PermanentError("\n".join(unknown) or "no table chosen. Name at least one, or none for all.")
+        raise PermanentError(
+            "\n".join(unknown) or "no table chosen. Name at least one table, or omit the option to load all."
+        )
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
 def log_progress(progress: Progress) -> None:
-    """One line per step, for callers that show no progress of their own."""
+    """Log one line per step, for callers without a progress display."""
     logger.info("%s %s rows=%s", progress.stage, progress.table or "", progress.rows)

@@ -1,6 +1,7 @@
-"""The spool: what a batch read, as Parquet files under the home folder, with a manifest that makes it whole.
+"""Manage the staged files of a batch: Parquet files in the home folder and a manifest.
 
-The manifest is written last. A spool with a manifest can be loaded by any later run; one without is refuse.
+The manifest is written last. A batch with a manifest can be loaded by any later run; without one, its files
+are incomplete and get deleted.
 """
 
 import hashlib
@@ -19,15 +20,15 @@ from ingestion.source.identity import Identity
 MANIFEST = "manifest.json"
 
 
-class TableSpool(BaseModel):
-    """What was read of one table. `file` holds rows for raw, `keys_file` all keys the table has now.
+class StagedTable(BaseModel):
+    """What was read from one table. `file`: rows for raw. `keys_file`: all keys the table has now.
 
-    Both are names within the spool's folder; None: nothing to load, the same keys as before. `source_rows`
-    and `controls` are of the whole table, `rows_*` of this batch; `rows_changed`: those of rows read
-    again that differ from raw, None where each row changed. `previous_load_dts`: of the batch that it was
-    compared with. `columns`: those that are loaded, name -> Postgres type. `days`: how many days its
-    control totals were taken of; None when they were not. `rejected`: values that BigQuery cannot hold, each
-    null in `file` and kept in `rejected_file`. `identity`: None in a spool that an older release left.
+    Both are file names in the batch folder; None: nothing to load, the same keys as before. `source_rows` and
+    `controls` describe the whole table, `rows_*` this batch. `rows_changed`: how many of the rows that were
+    read again differ from raw; None if each row changed. `previous_load_dts`: load time of the batch that it
+    was compared with. `columns`: the loaded columns, name -> Postgres type. `days`: number of days with
+    control totals; None if they were not computed. `rejected`: number of values that BigQuery cannot hold;
+    they are null in `file` and stored in `rejected_file`. `identity`: None if an older release wrote it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,12 +60,12 @@ class TableSpool(BaseModel):
 
     @property
     def rows(self) -> int:
-        """Rows of the file."""
+        """Number of rows in the file."""
         return self.rows_upserted + self.rows_deleted
 
 
 class LedgerFile(BaseModel):
-    """What all tables of a batch bring for one table of the ledger, as one file of the spool's folder."""
+    """The rows of a batch for one ledger table, as one file in the batch folder."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,7 +75,7 @@ class LedgerFile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """One batch. `daily`: control totals by day, `rejected`: values; None: there are none."""
+    """One batch. `daily`: control totals by day. `rejected`: rejected values. None: there are none."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,42 +83,42 @@ class Manifest(BaseModel):
     load_dts: datetime
     applied_dts: datetime
     source_system: str
-    tables: tuple[TableSpool, ...]
+    tables: tuple[StagedTable, ...]
     daily: LedgerFile | None = None
     rejected: LedgerFile | None = None
 
 
 def state_folder(settings: Settings, part: str) -> Path:
-    """`<home>/state/<part>/<warehouse>`: two warehouses used from one home must not share their state."""
+    """Return `<home>/state/<part>/<warehouse>`, so that warehouses used from one home share no state."""
     return settings.home / "state" / part / settings.warehouse_name
 
 
 def batch_folder(settings: Settings, batch_id: int) -> Path:
-    """The folder of a batch's spool."""
+    """Return the folder for the staged files of a batch."""
     return state_folder(settings, "spool") / f"batch_{batch_id:06d}"
 
 
-def new_folder(settings: Settings, batch_id: int) -> Path:
-    """Make and return an empty folder for the batch, and drop whatever older spools are left."""
-    discard(settings)
+def create_folder(settings: Settings, batch_id: int) -> Path:
+    """Delete all staged files, then create and return an empty folder for the batch."""
+    delete_all(settings)
     folder = batch_folder(settings, batch_id)
     folder.mkdir(parents=True)
     return folder
 
 
-def discard(settings: Settings) -> None:
-    """Drop all spools."""
+def delete_all(settings: Settings) -> None:
+    """Delete all staged files."""
     shutil.rmtree(state_folder(settings, "spool"), ignore_errors=True)
 
 
 def checksum(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
+    """Return the sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def ledger_file(joined: tuple[Path, int] | None) -> LedgerFile | None:
-    """Describe a file for the ledger, given its path and its number of rows; None without one."""
+def describe_file(joined: tuple[Path, int] | None) -> LedgerFile | None:
+    """Describe a file for the ledger from its path and number of rows; None for None."""
     if joined is None:
         return None
     path, rows = joined
@@ -125,7 +126,7 @@ def ledger_file(joined: tuple[Path, int] | None) -> LedgerFile | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Make the spool whole: from here on the batch survives the end of this process."""
+    """Write the manifest, after which the batch can be finished even if this process dies."""
     for path in folder.glob("*.parquet"):
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -138,7 +139,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a whole spool, None when it or one of its files is missing or damaged."""
+    """Return the manifest, or None if it or one of its files is missing or damaged."""
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_text())
         for table in manifest.tables:

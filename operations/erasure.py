@@ -108,7 +108,7 @@ def erase(  # noqa: PLR0913 - a person, and who wants what
                 values.keep = True
                 execute(client, script, timeout_s=settings.load_timeout_s)
             values.keep = True
-            staged_files.discard(settings)
+            staged_files.delete_all(settings)
             models = rebuild_affected(task, begun, vault_dir)
             searched, files, left = _looked_for(task)
             left += tuple(

@@ -23,11 +23,11 @@ from config.local_services import (
     PORT_ATTEMPTS,
     Address,
     ServiceError,
-    answers_in_time,
     end_process,
     free_port,
     read_address,
     remove_address,
+    wait_for_answer,
     write_address,
 )
 from config.private_files import keep_private
@@ -135,7 +135,7 @@ def _running(settings: Settings, data_dir: Path) -> Address | None:
     if address is None:
         return None
     dsn = database_dsn(address, MAINTENANCE)
-    return address if answers_in_time(address, lambda: answers(dsn), "wwi source down") else None
+    return address if wait_for_answer(address, lambda: answers(dsn), "wwi source down") else None
 
 
 def _start(settings: Settings, data_dir: Path) -> Address:

@@ -12,13 +12,13 @@ from config.local_services import (
     PORT_ATTEMPTS,
     Address,
     ServiceError,
-    answers_in_time,
     end_process,
     free_port,
     listens,
     read_address,
     remove_address,
     runs,
+    wait_for_answer,
     wait_until,
     write_address,
 )
@@ -43,7 +43,7 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
     not come up.
     """
     running = read_address(settings.home, NAME)
-    if running and answers_in_time(
+    if running and wait_for_answer(
         running, lambda: answers(running["url"], running["project"]), "wwi warehouse down"
     ):
         return running

@@ -1,1 +1,1 @@
-"""Which rows of a table a batch reads, and why: change detection, identities, keys, new columns."""
+"""Decide which rows of a table a batch reads: change detection, identities, keys, new columns."""

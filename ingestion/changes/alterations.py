@@ -1,6 +1,6 @@
-"""Finds out whether the source altered tables while a batch looked at them: then it must run again.
+"""Detect whether the source altered tables while a batch read them; such a batch must run again.
 
-The locks on the tables do not stop a renamed label of an enum, an attached partition or a renamed schema.
+Table locks do not prevent a renamed enum label, an attached partition or a renamed schema.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ from ingestion.source.login import Connection
 from metadata.spec import Table
 
 
-def check_same(before: Mapping[str, LiveTable], now: Mapping[str, LiveTable]) -> None:
-    """Raise TransientError naming the tables that differ."""
-    _fail(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+def check_unchanged(before: Mapping[str, LiveTable], now: Mapping[str, LiveTable]) -> None:
+    """Raise TransientError that lists the tables that differ."""
+    _raise_if_any(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 @contextmanager
-def unaltered(
+def fail_if_altered(
     coordinator: Connection, tables: Sequence[Table], before: Mapping[str, LiveTable], since: int
 ) -> Iterator[None]:
-    """Raise TransientError when values of the tables may have been altered while the block read them.
+    """Raise TransientError if the tables may have been altered while the block read them.
 
-    A permanent error of the block is raised only if nothing was altered, which would explain it. `since`: no
-    transaction from this id on had begun when the snapshot was taken.
+    A permanent error of the block is raised only if nothing was altered, because an alteration would explain
+    it. `since`: no transaction from this id on had begun when the snapshot was taken.
     """
     try:
         yield
@@ -40,7 +40,7 @@ def _check(
     coordinator: Connection, tables: Sequence[Table], before: Mapping[str, LiveTable], since: int
 ) -> None:
     now = catalog.live_tables(coordinator, tables)
-    _fail(
+    _raise_if_any(
         table.qualified
         for table in tables
         if table.qualified not in now
@@ -48,9 +48,9 @@ def _check(
     )
 
 
-def _fail(names: Iterable[str]) -> None:
+def _raise_if_any(names: Iterable[str]) -> None:
     altered = ", ".join(sorted(names))
     if altered:
         raise TransientError(
-            f"the source altered {altered} while this batch read it; nothing was loaded. Run again."
+            f"the source altered {altered} while this batch was reading. Nothing was loaded. Run again."
         )

@@ -1,7 +1,6 @@
-"""The keys that each table had at its last completed batch, kept as Parquet so that deletes can be found.
+"""Cache the keys of each table at its last completed batch, as Parquet, to find deleted rows.
 
-A cache only: each entry is tagged with the batch it is of, and whatever is missing, damaged or of another
-batch is made again from raw.
+Each entry is tagged with its batch. If it is missing, damaged or of another batch, it is rebuilt from raw.
 """
 
 import json
@@ -14,7 +13,7 @@ from google.cloud.bigquery import Client
 
 from config.errors import PermanentError
 from config.settings import Settings
-from ingestion.changes.xid import Previous
+from ingestion.changes.xid import PreviousLoad
 from ingestion.staged_files import Manifest, batch_folder, state_folder
 from metadata.spec import Table
 from warehouse.ledger.tables import completed
@@ -27,18 +26,18 @@ INDEX = "index.json"
 Index = dict[str, dict[str, str]]
 
 
-def known_keys(  # noqa: PLR0913 - whose keys, and how sure
+def previous_keys(  # noqa: PLR0913 - the table and how to check its keys
     client: Client,
     settings: Settings,
     table: Table,
-    previous: Previous,
+    previous: PreviousLoad,
     *,
     strict: bool,
     fresh: bool = False,
 ) -> Path:
-    """Return a file of the keys that the table had at its previous batch.
+    """Return a file with the keys that the table had at its previous batch.
 
-    `fresh`: ask raw, whatever this cache holds. `strict`: raises PermanentError when raw does not hold as
+    `fresh`: read them from raw, not from the cache. `strict`: raise PermanentError if raw does not contain as
     many keys as the source had then.
     """
     folder = _folder(settings)
@@ -50,15 +49,15 @@ def known_keys(  # noqa: PLR0913 - whose keys, and how sure
     path = _rebuild(client, settings, table, previous)
     if strict and _count(path) != previous.rows:
         raise PermanentError(
-            f"{table.qualified}: raw holds {_count(path)} keys as of batch {previous.batch_id}, the source "
-            f"had {previous.rows} then: something changed raw or the ledger. "
-            "`wwi ingest --full` sets it right."
+            f"{table.qualified}: raw contains {_count(path)} keys as of batch {previous.batch_id}, but the "
+            f"source had {previous.rows} then: something changed raw or the ledger. "
+            "Run `wwi ingest --full` to repair it."
         )
     return path
 
 
-def adopt(settings: Settings, manifest: Manifest) -> None:
-    """Take over the keys of a batch that was just completed: the new files, and the old ones still true."""
+def store_keys(settings: Settings, manifest: Manifest) -> None:
+    """Store the keys of a batch that was just completed: its new files, and old ones that are still valid."""
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     index, tag = _read_index(folder), _tag(manifest.load_dts)
@@ -80,8 +79,8 @@ def adopt(settings: Settings, manifest: Manifest) -> None:
             path.unlink()
 
 
-def _rebuild(client: Client, settings: Settings, table: Table, previous: Previous) -> Path:
-    """Ask raw which keys were there after the previous batch: those whose last record is no delete."""
+def _rebuild(client: Client, settings: Settings, table: Table, previous: PreviousLoad) -> Path:
+    """Read from raw the keys after the previous batch: those whose last record is not a delete."""
     names = ", ".join(f"`{name}`" for name in table.primary_key)
     query = f"""
         with latest as (
@@ -104,7 +103,7 @@ def _rebuild(client: Client, settings: Settings, table: Table, previous: Previou
 
 
 def _count(path: Path) -> int:
-    """Rows of a Parquet file, from its footer; -1 when there is no such file or it is damaged."""
+    """Return the number of rows of a Parquet file, from its footer; -1 if it is missing or damaged."""
     try:
         with pq.ParquetFile(path) as file:
             return int(file.metadata.num_rows)
@@ -121,7 +120,7 @@ def _read_index(folder: Path) -> Index:
 
 
 def _tag(load_dts: datetime) -> str:
-    """Unique in a warehouse and over its resets, which batch ids are not."""
+    """Return a tag that is unique even across recreated warehouses, which batch ids are not."""
     return load_dts.isoformat()
 
 

@@ -1,7 +1,6 @@
-"""Sets of keys as Parquet files, compared by DuckDB in bounded memory: which are new, which are gone.
+"""Compare sets of keys in Parquet files with DuckDB, in limited memory, to find new and deleted keys.
 
-A key is compared only with those that have the same hash, so a large set is taken in parts, one after the
-other; and one comparison runs at a time, however many readers there are.
+Large sets are compared in parts by hash, one after the other. Only one comparison runs at a time.
 """
 
 import glob
@@ -17,10 +16,10 @@ import pyarrow.parquet as pq
 
 from warehouse.parquet import open_writer
 
-MEMORY_LIMIT = "64MB"  # DuckDB takes twice that; a part of long keys needs half of it
+MEMORY_LIMIT = "64MB"  # DuckDB uses twice that; a part of long keys needs half of it
 PART_ROWS = 2_000_000
 BATCH_ROWS = 100_000
-# DuckDB takes a path for a pattern, and `name=value` in it for a column
+# DuckDB treats a path as a pattern, and `name=value` in it as a column
 FILE = "read_parquet(?, hive_partitioning = false)"
 
 _one_at_a_time = Lock()
@@ -36,9 +35,9 @@ def count_missing(keys: Path, other: Path) -> int:
 
 
 def missing(keys: Path, other: Path, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
-    """Yield those of `keys` that are not in `other`; each part in the order of the key.
+    """Yield the `keys` that are not in `other`; each part ordered by key.
 
-    No other comparison can begin before the generator ends or is closed.
+    No other comparison can start before the generator ends or is closed.
     """
     order = ", ".join(str(number + 1) for number in range(len(schema)))
     with _session(keys.parent) as session:
@@ -50,7 +49,7 @@ def missing(keys: Path, other: Path, schema: pa.Schema) -> Generator[pa.RecordBa
 
 
 def write_union(keys: Path, other: Path, target: Path) -> None:
-    """Write the keys of both files to `target`, each once."""
+    """Write the union of the keys of both files to `target`."""
     with (
         pq.ParquetFile(keys) as first,
         closing(missing(other, keys, first.schema_arrow)) as rest,
@@ -60,11 +59,11 @@ def write_union(keys: Path, other: Path, target: Path) -> None:
             file.write_batch(batch)
 
 
-def count_faulty(keys: Path, columns: tuple[str, ...]) -> int:
-    """Return how many rows of the file repeat a key or lack a part of it."""
+def count_invalid(keys: Path, columns: tuple[str, ...]) -> int:
+    """Return how many rows of the file have a duplicate key or a null in it."""
     whole = " and ".join(f"{_quoted_name(column)} is not null" for column in columns)
     with _session(keys.parent) as session:
-        sound = sum(
+        valid = sum(
             _count(
                 session,
                 f"select count(*) from (select distinct * from {FILE} where {whole} and {part})",
@@ -72,7 +71,7 @@ def count_faulty(keys: Path, columns: tuple[str, ...]) -> int:
             )
             for part in _parts(keys)
         )
-    return int(pq.read_metadata(keys).num_rows) - sound
+    return int(pq.read_metadata(keys).num_rows) - valid
 
 
 def _difference(part: str) -> str:
@@ -80,7 +79,7 @@ def _difference(part: str) -> str:
 
 
 def _parts(*files: Path) -> list[str]:
-    """Conditions that cut the files alike, into parts small enough to be held in memory."""
+    """Return conditions that split all files in the same way, into parts that fit in memory."""
     names = ", ".join(map(_quoted_name, pq.read_schema(files[0]).names))
     rows = max(pq.read_metadata(file).num_rows for file in files)
     count = rows // PART_ROWS + 1
@@ -103,11 +102,11 @@ def _session(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             yield session
         except duckdb.IOException as error:
-            raise OSError(str(error)) from error  # a full disk is the same trouble, whoever meets it
+            raise OSError(str(error)) from error  # a full disk is reported in the same way everywhere
 
 
 def _pattern(path: Path) -> str:
-    """Return the pattern that matches this path alone."""
+    """Return a pattern that matches only this path."""
     text = str(path)
     return glob.escape(text.replace("\\", "\\\\")) if glob.has_magic(text) else text
 

@@ -1,8 +1,8 @@
-"""Columns of the source that the metadata do not know yet: loaded as they come, and guarded as personal data.
+"""Load columns of the source that are not in the metadata yet, protected as personal data.
 
-Whoever owns the source decides which columns our login may read. What it may read is loaded, so that no value
-is lost before somebody has described the column; until then nothing says that it is harmless, so it gets the
-policy tag of personal columns. WWI_LOAD_NEW_COLUMNS=false leaves such columns in the source.
+All columns that the login may read are loaded, so that no value is lost before somebody describes the column.
+Until then it may contain personal data, so it gets the policy tag of personal columns.
+WWI_LOAD_NEW_COLUMNS=false skips such columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from config.errors import PermanentError
-from ingestion.changes.xid import Previous
+from ingestion.changes.xid import PreviousLoad
 from ingestion.source.drift import LiveColumn, LiveTable
 from metadata import naming, words
 from metadata.spec import Column, Table
 from warehouse.type_mappings import column_type, normalise
 
 DESCRIPTION = "New in the source, and not described in the metadata yet."
-LOADED, LEFT, GONE = "new column, loaded", "new column, not loaded", "new column, gone again"
+LOADED, NOT_LOADED, GONE = "new column, loaded", "new column, not loaded", "new column, gone again"
 
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """What became of a column that the metadata do not know: one of the three above, and why."""
+    """What happened to a column that is not in the metadata (one of the constants above), and why."""
 
     table: str
     column: str
@@ -38,9 +38,13 @@ class SchemaChange:
 
 
 def all_with_new_columns(
-    tables: Sequence[Table], live: Mapping[str, LiveTable], previous: Mapping[str, Previous], *, load: bool
+    tables: Sequence[Table],
+    live: Mapping[str, LiveTable],
+    previous: Mapping[str, PreviousLoad],
+    *,
+    load: bool,
 ) -> tuple[tuple[Table, ...], tuple[SchemaChange, ...]]:
-    """Apply `with_new_columns` to each of the tables; `previous`: what the last batches loaded, by table."""
+    """Apply `with_new_columns` to each table; `previous`: the previous load of each table, by name."""
     whole: list[Table] = []
     changes: list[SchemaChange] = []
     for table in tables:
@@ -56,22 +60,23 @@ def all_with_new_columns(
 def with_new_columns(
     table: Table, live: LiveTable, before: Mapping[str, str] | None, *, load: bool
 ) -> tuple[Table, tuple[SchemaChange, ...]]:
-    """Return the table with the unknown columns that can be loaded, and what becomes of each unknown one.
+    """Return the table with the unknown columns that can be loaded, and the changes to record.
 
-    `before`: the columns that the previous batch loaded, name -> type; None when there was none. `load`:
-    whether unknown columns are wanted at all. Raises PermanentError when a column that was loaded has another
-    type now.
+    `before`: the columns that the previous batch loaded, name -> type; None before the first batch. `load`:
+    whether to load unknown columns. Raises PermanentError if the type of a loaded column has changed.
     """
     unknown = {name: column for name, column in live.columns.items() if name not in table.column_names}
     changes = []
     added = []
     for name, column in unknown.items():
         kind = normalise(column.type)
-        reason = _obstacle(name, column, load=load)
+        reason = _reason_not_loaded(name, column, load=load)
         if reason is None:
             _check_type(table, name, kind, (before or {}).get(name, kind))
             added.append(_column(name, kind))
-        changes.append(SchemaChange(table.qualified, name, kind, LEFT if reason else LOADED, reason or ""))
+        changes.append(
+            SchemaChange(table.qualified, name, kind, NOT_LOADED if reason else LOADED, reason or "")
+        )
     changes += [
         SchemaChange(table.qualified, name, kind, GONE)
         for name, kind in (before or {}).items()
@@ -83,8 +88,8 @@ def with_new_columns(
     return Table(**fields | {"columns": (*table.columns, *added)}), tuple(changes)
 
 
-def _obstacle(name: str, column: LiveColumn, *, load: bool) -> str | None:
-    """Why a column cannot be loaded; None when it can."""
+def _reason_not_loaded(name: str, column: LiveColumn, *, load: bool) -> str | None:
+    """Return why a column cannot be loaded; None if it can. The ledger compares the texts."""
     if not load:
         return "WWI_LOAD_NEW_COLUMNS is false"
     if not column.readable:
@@ -104,9 +109,9 @@ def _obstacle(name: str, column: LiveColumn, *, load: bool) -> str | None:
 def _check_type(table: Table, name: str, kind: str, kind_before: str) -> None:
     if kind != kind_before:
         raise PermanentError(
-            f"{table.qualified}.{name}: its type is {kind} now, {kind_before} when it was loaded; nothing "
-            "was loaded. Change it back, give the new type a new column name, or take the right to read it "
-            "from the login."
+            f"{table.qualified}.{name}: its type is {kind} now, {kind_before} when it was loaded. Nothing "
+            "was loaded. Change the type back, give the column a new name, or revoke the right of the login "
+            "to read it."
         )
 
 

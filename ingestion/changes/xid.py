@@ -1,11 +1,11 @@
-"""Decides, without touching anything, what to read of a table and whether that can be right.
+"""Detect changes by transaction id: decide what to read of a table, without any I/O.
 
-A row is changed since the previous batch when the transaction that wrote it (its `xmin`) was not yet over
-when that batch took its snapshot. Every such transaction has an id of at least the snapshot's xmin and less
-than the xmax of the present one. Some in that range were over already. The list of running transactions in
-the snapshot cannot tell which: it names no subtransactions (savepoints), whose rows carry ids of their own.
-But what a batch saw was over: so each batch notes the ids in that range that it met, and the next leaves
-them out. What remains is exactly what changed.
+A row has changed since the previous batch if the transaction that wrote it (its `xmin`) had not ended when
+that batch took its snapshot. The id of such a transaction is at least the xmin of that snapshot, and less
+than the xmax of the current one. Some transactions in this range had ended already. The snapshot's list of
+running transactions does not say which, because it omits subtransactions (savepoints), whose rows have their
+own ids. But every row that a batch saw was written by an ended transaction. So each batch records the ids in
+the range that it saw, and the next batch excludes them. The rest is exactly what changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingestion.read_window import Snapshot, Window, Xids
-from ingestion.source.identity import Identity, reasons
+from ingestion.source.identity import Identity, full_read_reason
 
-# Postgres compares 32-bit transaction ids on a circle: beyond half of it, older looks like newer.
+# Postgres compares 32-bit transaction ids modulo 2^32: beyond half of that, older looks newer.
 COMPARABLE_TRANSACTIONS = 2**31 - 1
 
 
-# More than these fit no statement; a source that ends so many beside one that stays open is read again
+# A statement cannot contain more ids. If there are more, the next batch reads some rows again.
 MAX_ENDED = 20_000
 
 
 TOO_MANY_ENDED = "too many transactions had ended beside an open one"
 
 
-# why an incremental read took a row, when it was for no other reason
+# the reason of an incremental read without any other reason; stored in the ledger and compared
 CHANGED_ROWS = "changed rows"
 
 
@@ -37,12 +37,12 @@ SHRINK_MIN_ROWS = 100
 
 
 @dataclass(frozen=True)
-class Previous:
-    """The last completed batch that loaded a table: its snapshot and how many rows the source had then.
+class PreviousLoad:
+    """The last completed load of a table: its snapshot and how many rows the source had then.
 
-    `columns`: those that it loaded, name -> Postgres type; None when the ledger does not tell.
-    `ended`: the transactions from the snapshot's xmin on whose rows it saw, by their low 32 bits as in a
-    row's xmin; None when they were too many to note. `identity`: None when an older release wrote it.
+    `columns`: the loaded columns, name -> Postgres type; None if the ledger does not contain them. `ended`:
+    ids (low 32 bits, as in xmin) from the snapshot's xmin on whose rows it saw; None if there were too many
+    to record. `identity`: None if an older release wrote it.
     """
 
     batch_id: int
@@ -56,17 +56,17 @@ class Previous:
 
 
 def plan_window(
-    previous: Previous | None, now: Snapshot, source_system: str, identity: Identity, *, full: bool
+    previous: PreviousLoad | None, now: Snapshot, source_system: str, identity: Identity, *, full: bool
 ) -> Window:
-    """Return the window to read next; a full one whenever transaction ids do not show all that changed.
+    """Return the window to read next; a full one if transaction ids do not show all changes.
 
-    Rule: the module's docstring, and ingestion/source/identity.py for changes that no transaction id shows.
+    See the module docstring, and ingestion/source/identity.py for changes that no transaction id shows.
     """
     if previous is None:
         return Window("full", "first load")
-    why_all = "asked for" if full else _why_all(previous, now, source_system, identity)
-    if why_all:
-        return Window("full", why_all)
+    full_reason = "asked for" if full else _full_read_reason(previous, now, source_system, identity)
+    if full_reason:
+        return Window("full", full_reason)
     reason = CHANGED_ROWS
     if previous.ended is None:
         reason = f"{CHANGED_ROWS}, and some again: {TOO_MANY_ENDED}"
@@ -75,8 +75,10 @@ def plan_window(
     )
 
 
-def _why_all(previous: Previous, now: Snapshot, source_system: str, identity: Identity) -> str | None:
-    """Why the whole table must be read; None when the changed rows will do."""
+def _full_read_reason(
+    previous: PreviousLoad, now: Snapshot, source_system: str, identity: Identity
+) -> str | None:
+    """Return why the whole table must be read; None if reading the changed rows is enough."""
     if previous.source_system != source_system:
         return f"another source: {source_system} instead of {previous.source_system}"
     if previous.snapshot.xmax > now.xmax:
@@ -85,31 +87,31 @@ def _why_all(previous: Previous, now: Snapshot, source_system: str, identity: Id
         return "too many transactions since the previous batch"
     known = previous.columns
     if known is not None and (new := [name for name in identity.columns if name not in known]):
-        # a column comes with values in rows that nobody wrote: its default, or what it held all along
+        # rows that no transaction wrote have values in a new column: its default, or values not loaded before
         return f"new columns: {', '.join(new)}"
-    return reasons(previous.identity, identity, previous.snapshot.xmax)
+    return full_read_reason(previous.identity, identity, previous.snapshot.xmax)
 
 
 def unfinished_range(now: Snapshot) -> Xids | None:
-    """The range in which some transactions are over and some are not; None when all are."""
+    """Return the range of ids in which some transactions have not ended; None if all have."""
     return Xids(now.xmin, now.xmax) if now.xmin < now.xmax else None
 
 
 def ended_to_text(ended: Iterable[int]) -> str | None:
-    """Return the ids as the ledger keeps them; None when they are too many for it."""
+    """Return the ids as text for the ledger; None if there are too many."""
     ids = sorted(set(ended))
     return ",".join(map(str, ids)) if len(ids) <= MAX_ENDED else None
 
 
 def ended_from_text(text: str | None) -> frozenset[int] | None:
-    """Read what `ended_to_text` wrote."""
+    """Parse the text that `ended_to_text` returned."""
     return None if text is None else frozenset(int(each) for each in text.split(",") if each)
 
 
 def has_shrunk(before: int, lost: int) -> bool:
-    """Tell whether a table of `before` rows lost so many that a person should look first.
+    """Return whether a table of `before` rows lost so many that a person should check first.
 
-    All of them, or more than 30 % of at least 100.
+    That is all of them, or more than 30 % of at least 100.
     """
     if before == 0 or lost <= 0:
         return False

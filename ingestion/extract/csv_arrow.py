@@ -1,7 +1,7 @@
-"""Turns a block of COPY's CSV into typed Arrow columns; values that BigQuery cannot hold are set apart.
+"""Convert a block of CSV from COPY to typed Arrow columns, and reject values that BigQuery cannot hold.
 
-Arrow's reader converts a block in one go and ends at the first value that does not fit. Only such a block is
-read again, as text, and looked through column by column; without a loop over its rows either way.
+Arrow's reader converts a whole block and fails at the first value that does not fit. Only such a block is
+read again, as text, and checked column by column. Neither way loops over rows.
 """
 
 import binascii
@@ -22,8 +22,8 @@ _REASON = re.compile(r"(:|'|\bvalue\b).*", re.DOTALL)  # what follows can quote 
 
 
 @dataclass(frozen=True)
-class Unfit:
-    """Values of one column that BigQuery cannot hold: their rows within the block, their texts, and why."""
+class RejectedColumnValues:
+    """The rejected values of one column: their row numbers in the block, their texts, and the reason."""
 
     column: str
     rows: pa.Int64Array
@@ -33,29 +33,29 @@ class Unfit:
 
 @dataclass(frozen=True)
 class Block:
-    """The rows of a block, with null in place of each unfit value."""
+    """The rows of a block, with null instead of each rejected value."""
 
     rows: pa.RecordBatch
-    unfit: tuple[Unfit, ...] = ()
+    rejected: tuple[RejectedColumnValues, ...] = ()
 
 
 def read_block(block: bytes | bytearray, table: Table, columns: tuple[Column, ...]) -> Block:
-    """Return the rows of the block, which holds whole rows of these columns of the table.
+    """Return the rows of a block of CSV, which contains complete rows of these columns of the table.
 
-    NULL is an empty field, '' a quoted one, as COPY writes them. What does not fit ('infinity', the year
-    10000, NaN in a numeric) comes apart. Raises PermanentError for what is no CSV.
+    As COPY writes them, NULL is an empty field and '' a quoted one. Values that do not fit ('infinity', the
+    year 10000, NaN in a numeric) are rejected. Raises PermanentError for invalid CSV.
     """
     types = {column.name: column_type(column.type) for column in columns}
     try:
         batch = _read(block, {name: kind.csv for name, kind in types.items()})
         arrays = [_arrow(array, kind) for array, kind in zip(batch.columns, types.values(), strict=True)]
     except pa.ArrowInvalid:
-        return _read_with_care(block, table, types)
+        return _read_and_reject(block, table, types)
     return Block(pa.RecordBatch.from_arrays(arrays, names=list(types)))
 
 
 def unhex(texts: pa.StringArray) -> pa.BinaryArray:
-    """Decode an array of hexadecimal texts in one go: all its characters lie in one buffer."""
+    """Decode an array of hexadecimal texts at once, because all its characters are in one buffer."""
     _, offset_buffer, characters = texts.buffers()
     offsets = np.frombuffer(offset_buffer, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     start, end = int(offsets[0]), int(offsets[-1])
@@ -87,54 +87,54 @@ def _read(block: bytes | bytearray, types: dict[str, pa.DataType]) -> pa.RecordB
 
 
 def _arrow(array: pa.Array, kind: ColumnType) -> pa.Array:
-    """Bring a column from what CSV is read as to what Parquet keeps. ArrowInvalid when a value is unfit."""
+    """Cast a column from its CSV type to its Parquet type. Raises ArrowInvalid if a value does not fit."""
     if array.type == kind.arrow:
         return array
     if pa.types.is_binary(kind.arrow):
         return unhex(array)
     if pa.types.is_decimal(kind.arrow):
         longest = pc.max(pc.binary_length(array)).as_py() or 0
-        if longest > NUMERIC_INTEGER_DIGITS:  # Arrow's cast overflows without a word beyond 38 digits
+        if longest > NUMERIC_INTEGER_DIGITS:  # beyond 38 digits, Arrow's cast overflows silently
             raise pa.ArrowInvalid("a number may have too many digits")
     return array.cast(kind.arrow)
 
 
-def _read_with_care(block: bytes | bytearray, table: Table, types: dict[str, ColumnType]) -> Block:
+def _read_and_reject(block: bytes | bytearray, table: Table, types: dict[str, ColumnType]) -> Block:
     as_text = {name: pa.string() if kind.limits else kind.csv for name, kind in types.items()}
-    arrays, unfit = [], []
+    arrays, rejected = [], []
     try:
         batch = _read(block, as_text)
         for (name, kind), array in zip(types.items(), batch.columns, strict=True):
             if kind.limits is None:
                 arrays.append(_arrow(array, kind))
                 continue
-            held, is_unfit = _within(array, kind.limits)
-            arrays.append(_cast(held, kind))
-            rows = pc.indices_nonzero(is_unfit).cast(pa.int64())
+            kept, is_rejected = _reject_outside(array, kind.limits)
+            arrays.append(_cast(kept, kind))
+            rows = pc.indices_nonzero(is_rejected).cast(pa.int64())
             if len(rows):
                 reason = f"{kind.bigquery} holds {kind.limits.says}"
-                unfit.append(Unfit(name, rows, array.take(rows), reason))
+                rejected.append(RejectedColumnValues(name, rows, array.take(rows), reason))
     except pa.ArrowInvalid as error:
         raise PermanentError(
-            f"{table.qualified}: what the source sent cannot be read ({_REASON.sub('', str(error))}). "
-            "This must not happen: please report it."
+            f"{table.qualified}: the data of the source cannot be parsed ({_REASON.sub('', str(error))}). "
+            "This is a bug: please report it."
         ) from None
-    return Block(pa.RecordBatch.from_arrays(arrays, names=list(types)), tuple(unfit))
+    return Block(pa.RecordBatch.from_arrays(arrays, names=list(types)), tuple(rejected))
 
 
-def _within(texts: pa.StringArray, limits: Limits) -> tuple[pa.StringArray, pa.BooleanArray]:
-    """Put null for the texts that are not within the limits; return the mask of those, too."""
-    is_unfit = pc.fill_null(pc.invert(pc.match_substring_regex(texts, limits.text)), False)
-    return pc.if_else(is_unfit, pa.scalar(None, pa.string()), texts), is_unfit
+def _reject_outside(texts: pa.StringArray, limits: Limits) -> tuple[pa.StringArray, pa.BooleanArray]:
+    """Replace texts outside the limits by null. Return the texts and the mask of the rejected ones."""
+    is_rejected = pc.fill_null(pc.invert(pc.match_substring_regex(texts, limits.text)), False)
+    return pc.if_else(is_rejected, pa.scalar(None, pa.string()), texts), is_rejected
 
 
 def _cast(texts: pa.StringArray, kind: ColumnType) -> pa.Array:
-    """Convert texts that are known to fit."""
+    """Convert texts that fit."""
     if pa.types.is_decimal(kind.arrow):
-        # the zeros that end a fraction count as digits to Arrow
+        # Arrow counts trailing zeros of a fraction as digits
         texts = pc.replace_substring_regex(texts, r"(\.\d*?)0+$", r"\1")
         texts = pc.replace_substring_regex(texts, r"\.$", "")
-    elif pa.types.is_time(kind.arrow):  # Arrow casts no text to a time
+    elif pa.types.is_time(kind.arrow):  # Arrow cannot cast text to a time
         stamps = pc.binary_join_element_wise("1970-01-01", texts, " ").cast(pa.timestamp("us"))
         return stamps.cast(kind.arrow)
     return texts.cast(kind.arrow)

@@ -1,8 +1,8 @@
-"""Control totals by day: what each business day of a source table held in a batch's snapshot.
+"""Stage the control totals by day: totals of each business day of a source table in a batch's snapshot.
 
-A changed table can have changed on any day, so all its days are taken again, in one statement. They travel as
-one Parquet file per batch, for they are too many for a statement, into a table of the ledger that only grows.
-A table that did not change keeps the days that were taken last.
+A table can change on any day, so all days of a changed table are computed again, in one statement. They are
+loaded into an append-only ledger table as one Parquet file per batch, because they are too many for an
+insert. For an unchanged table, the last computed totals stay valid.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SCHEMA = pa.schema(
 
 
 def write(path: Path, table: str, totals: Sequence[DayTotals], batch_id: int, load_dts: datetime) -> None:
-    """Write the totals of one table, a row per day and control."""
+    """Write the totals of one table, one row per day and control."""
     flat = [(each.day, name, value) for each in totals for name, value in each.values.items()]
     count = len(flat)
     columns = [
@@ -45,10 +45,10 @@ def write(path: Path, table: str, totals: Sequence[DayTotals], batch_id: int, lo
 
 
 def join(folder: Path, files: Sequence[str]) -> tuple[Path, int] | None:
-    """Put the files of a spool's tables together; return the one file and its rows, or None."""
+    """Join the files of all tables; return the joined file and its number of rows, or None."""
     return join_files(folder, files, SCHEMA, FILE)
 
 
 def _scaled(value: Decimal) -> Decimal:
-    """The value as NUMERIC holds it, as a cast there would round it."""
+    """Round the value to the scale of NUMERIC, as a cast in BigQuery does."""
     return value.quantize(Decimal("1e-9"))

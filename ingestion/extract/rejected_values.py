@@ -1,8 +1,7 @@
-"""Values that BigQuery cannot hold: the row is loaded with null in their place, and they are kept here.
+"""Stage rejected values: values that BigQuery cannot hold. Their rows are loaded with null instead.
 
-They travel in the spool as a Parquet file of their own and are loaded into the ledger's `rejected_values` by
-a job of their own, so they come exactly as often as the batch does: once. Who reads them counts the rows of
-completed batches only.
+They are staged in a separate Parquet file and loaded into the ledger table `rejected_values` by a separate
+job, so they are loaded exactly once, like the batch. Readers must use rows of completed batches only.
 """
 
 import json
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from config.errors import PermanentError
-from ingestion.extract.csv_arrow import Block, Unfit
+from ingestion.extract.csv_arrow import Block, RejectedColumnValues
 from metadata.spec import Table
 from warehouse.parquet import join_files
 
@@ -37,8 +36,8 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """One value that was set apart. `key` is the row's key as JSON: {"order_id": 7}."""
+class RejectedValue:
+    """One rejected value. `key` is the key of its row as JSON: {"order_id": 7}."""
 
     key: str
     column: str
@@ -46,28 +45,31 @@ class Rejected:
     reason: str
 
 
-def set_apart(block: Block, table: Table) -> list[Rejected]:
-    """Return the block's unfit values with the keys of their rows.
+def reject(block: Block, table: Table) -> list[RejectedValue]:
+    """Return the rejected values of the block with the keys of their rows.
 
-    Raises PermanentError when one belongs to the key: without it, nobody could tell which row it is of.
+    Raises PermanentError if one is part of a key, because its row could not be identified.
     """
-    for unfit in block.unfit:
-        if unfit.column in table.primary_key:
-            raise _key_error(unfit, table)
-    found: list[Rejected] = []
-    for unfit in block.unfit:
-        keys = block.rows.select(list(table.primary_key)).take(unfit.rows).to_pylist()
+    for rejected in block.rejected:
+        if rejected.column in table.primary_key:
+            raise _key_error(rejected, table)
+    found: list[RejectedValue] = []
+    for rejected in block.rejected:
+        keys = block.rows.select(list(table.primary_key)).take(rejected.rows).to_pylist()
         found += [
-            Rejected(
-                json.dumps(key, default=_plain, ensure_ascii=False), unfit.column, str(text), unfit.reason
+            RejectedValue(
+                json.dumps(key, default=_plain, ensure_ascii=False),
+                rejected.column,
+                str(text),
+                rejected.reason,
             )
-            for key, text in zip(keys, unfit.texts.to_pylist(), strict=True)
+            for key, text in zip(keys, rejected.texts.to_pylist(), strict=True)
         ]
     return found
 
 
-def check_limit(found: Sequence[Rejected], limit: int, table: Table) -> None:
-    """Raise PermanentError when more values than `limit` were set apart: likelier a mistake than bad data."""
+def check_limit(found: Sequence[RejectedValue], limit: int, table: Table) -> None:
+    """Raise PermanentError for more rejected values than `limit`: probably a mistake, not bad data."""
     if len(found) <= limit:
         return
     reasons = {each.column: each.reason for each in found}
@@ -77,14 +79,14 @@ def check_limit(found: Sequence[Rejected], limit: int, table: Table) -> None:
     )
     raise PermanentError(
         f"{table.qualified}: values do not fit BigQuery in {listed}; WWI_REJECTED_LIMIT allows {limit} in a "
-        "table and batch. Correct the rows in the source, load the column as text (`type: ... as text` in "
-        f"metadata/tables/{table.schema_name}/{table.name}.yml), or raise the limit to have null in their "
-        "place and keep them in rejected_values. Nothing of this batch was loaded."
+        "table and batch. Nothing of this batch was loaded. Correct the rows in the source, load the column "
+        f"as text (`type: ... as text` in metadata/tables/{table.schema_name}/{table.name}.yml), or raise "
+        "the limit to load null instead and store the values in rejected_values."
     )
 
 
-def write(path: Path, table: str, found: Sequence[Rejected], batch_id: int, load_dts: datetime) -> None:
-    """Write the values of one table, a row each."""
+def write(path: Path, table: str, found: Sequence[RejectedValue], batch_id: int, load_dts: datetime) -> None:
+    """Write the rejected values of one table, one row each."""
     count = len(found)
     columns: list[list[object]] = [
         [batch_id] * count,
@@ -101,21 +103,21 @@ def write(path: Path, table: str, found: Sequence[Rejected], batch_id: int, load
 
 
 def join(folder: Path, files: Sequence[str]) -> tuple[Path, int] | None:
-    """Put the files of a spool's tables together; return the one file and its rows, or None."""
+    """Join the files of all tables; return the joined file and its number of rows, or None."""
     return join_files(folder, files, SCHEMA, FILE)
 
 
 def _plain(value: object) -> str:
-    """A part of a key that JSON has no form for, as text that BigQuery casts back; bytes in hexadecimal."""
+    """Convert a key value without JSON type to text that BigQuery can cast back; bytes to hexadecimal."""
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _key_error(unfit: Unfit, table: Table) -> PermanentError:
-    is_personal = table.column(unfit.column).is_personal
-    value = "not shown" if is_personal else repr(unfit.texts[0].as_py()[:80])  # no personal data in a log
+def _key_error(rejected: RejectedColumnValues, table: Table) -> PermanentError:
+    is_personal = table.column(rejected.column).is_personal
+    value = "not shown" if is_personal else repr(rejected.texts[0].as_py()[:80])  # no personal data in logs
     return PermanentError(
-        f"{table.qualified}.{unfit.column}: {len(unfit.rows)} values of the key do not fit BigQuery: "
-        f"{unfit.reason} (the first is {value}). A row without its key cannot be loaded. Correct it in the "
-        f"source, or choose another primary_key in metadata/tables/{table.schema_name}/{table.name}.yml. "
-        "Nothing of this batch was loaded."
+        f"{table.qualified}.{rejected.column}: {len(rejected.rows)} values of the key do not fit BigQuery: "
+        f"{rejected.reason} (the first is {value}). A row without its key cannot be loaded. Nothing of this "
+        "batch was loaded. Correct the rows in the source, or choose another primary_key in "
+        f"metadata/tables/{table.schema_name}/{table.name}.yml."
     )

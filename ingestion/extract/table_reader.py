@@ -1,4 +1,4 @@
-"""Reads one table into the spool: changed rows, then records of the keys that are gone."""
+"""Extract one table to staged files: changed rows, then delete records for keys that are gone."""
 
 import logging
 from collections.abc import Callable, Generator, Sequence
@@ -13,10 +13,10 @@ from config.errors import PermanentError
 from config.parallel import read_ahead
 from ingestion import staged_files
 from ingestion.changes import key_sets
-from ingestion.changes.xid import Previous
+from ingestion.changes.xid import PreviousLoad
 from ingestion.extract import daily_totals, rejected_values
 from ingestion.extract.csv_arrow import Block, read_block
-from ingestion.extract.rejected_values import Rejected
+from ingestion.extract.rejected_values import RejectedValue
 from ingestion.read_window import Window
 from ingestion.source import sql
 from ingestion.source.errors import translated
@@ -29,27 +29,27 @@ from warehouse.raw_tables import DELETE, UPSERT, arrow_schema, key_schema, plumb
 
 logger = logging.getLogger(__name__)
 
-# What one reader takes of a table at a time, as CSV text. Its Arrow form is about as large again.
+# CSV text that a reader fetches at a time. As Arrow data it takes about the same memory again.
 BLOCK_BYTES = 4 * 2**20
-# The server goes on while a row group is written, which takes as long as it needs for two blocks.
+# Writing a row group takes as long as the server needs for two blocks, so fetch more ahead.
 BLOCKS_AHEAD = 3
 
-KnownKeys = Callable[[Table, Previous], Path]
+PreviousKeys = Callable[[Table, PreviousLoad], Path]
 
 
 @dataclass(frozen=True)
 class TableTask:
-    """What to read of a table, and what is known of it.
+    """What to read of a table, and what is known about it.
 
-    `has_key`: the source itself keeps its key unique. `lookups`: what its control totals need of other
-    tables; `by_day`: take them by day, too. `rejected_limit`: how many values may be set apart. `all_keys`:
-    read all keys, whatever the numbers say.
+    `has_key`: the source enforces a unique key. `lookups`: other tables that its control totals need.
+    `by_day`: compute control totals by day, too. `rejected_limit`: how many rejected values are allowed.
+    `all_keys`: read all keys, even if the row counts are equal.
     """
 
     table: Table
     window: Window
     window_to: str
-    previous: Previous | None
+    previous: PreviousLoad | None
     count: TableCount
     has_key: bool
     identity: Identity
@@ -61,8 +61,8 @@ class TableTask:
     all_keys: bool = False
 
     @property
-    def is_idle(self) -> bool:
-        """Nothing was written and no row is gone: with no new key, as many keys are the same keys."""
+    def is_unchanged(self) -> bool:
+        """Whether no row was written or deleted: without new keys, an equal count means equal keys."""
         return (
             self.window.mode == "incremental"
             and not self.all_keys
@@ -74,41 +74,41 @@ class TableTask:
 
 @dataclass(frozen=True)
 class _Keys:
-    """All keys of now, and those of before to compare them with (None: none can be gone)."""
+    """Files of all current keys, and of the previous keys (None: no key can be gone)."""
 
     now: Path
     before: Path | None
 
 
 def extract_table(
-    reader: Connection, task: TableTask, folder: Path, known_keys: KnownKeys
-) -> staged_files.TableSpool:
-    """Write the table's changes to the spool and return what was written; an idle table writes nothing.
+    reader: Connection, task: TableTask, folder: Path, previous_keys: PreviousKeys
+) -> staged_files.StagedTable:
+    """Write the changes of the table to staged files; for an unchanged table, write none.
 
-    Raises PermanentError for a key that BigQuery cannot hold or that is not unique and for too many rejected
-    values, TransientError when the source is lost.
+    Raises PermanentError for keys that BigQuery cannot hold or that are not unique and for too many rejected
+    values, TransientError if the source is lost.
     """
     started_at = datetime.now(UTC)
-    if task.is_idle:
-        return _with_days(reader, task, folder, _report(task, started_at))
+    if task.is_unchanged:
+        return _with_days(reader, task, folder, _staged_table(task, started_at))
     table = task.table
     rows_file = folder / f"{table.raw_name}.parquet"
     lost = 0
     with ExitStack() as stack:
         rows = stack.enter_context(open_writer(rows_file, arrow_schema(table), plumbing_names()))
         upserts = folder / f"{table.raw_name}.upserts.keys.parquet"
-        rows_read, unfit = _copy_rows(reader, task, rows, upserts)
-        keys = _compare_keys(reader, task, upserts, known_keys)
+        rows_read, rejected = _copy_rows(reader, task, rows, upserts)
+        keys = _compare_keys(reader, task, upserts, previous_keys)
         deleted = _write_deletes(task, rows, keys)
         if keys.before is not None and task.window.mode == "incremental":
             lost = _count_lost(keys, upserts)
     if lost:
         logger.warning(
-            "%s: raw lacks %d rows that the source holds: reading all of it", table.qualified, lost
+            "%s: %d rows of the source are missing in raw: reading the whole table", table.qualified, lost
         )
-        return extract_table(reader, _whole(task, lost), folder, known_keys)
+        return extract_table(reader, _as_full_read(task, lost), folder, previous_keys)
     written = rows_read + deleted
-    report = _report(task, started_at).model_copy(
+    staged = _staged_table(task, started_at).model_copy(
         update={
             "rows_read": rows_read,
             "rows_upserted": rows_read,
@@ -117,81 +117,81 @@ def extract_table(
             "keys_file": keys.now.name,
             "bytes": rows_file.stat().st_size if written else 0,
             "sha256": staged_files.checksum(rows_file) if written else None,
-            "rejected": len(unfit),
-            "rejected_file": _write_rejected(task, folder, unfit),
+            "rejected": len(rejected),
+            "rejected_file": _write_rejected(task, folder, rejected),
             "finished_at": datetime.now(UTC),
         }
     )
-    return _with_days(reader, task, folder, report)
+    return _with_days(reader, task, folder, staged)
 
 
 def _with_days(
-    reader: Connection, task: TableTask, folder: Path, report: staged_files.TableSpool
-) -> staged_files.TableSpool:
-    """Put the control totals by day into the spool, where the task asks for them."""
+    reader: Connection, task: TableTask, folder: Path, staged: staged_files.StagedTable
+) -> staged_files.StagedTable:
+    """Stage the control totals by day, if the task requests them."""
     if not task.by_day:
-        return report
+        return staged
     totals = count_days(reader, task.table, task.lookups)
     file = folder / f"{task.table.raw_name}.days.parquet"
     daily_totals.write(file, task.table.qualified, totals, task.batch_id, task.load_dts)
-    return report.model_copy(
+    return staged.model_copy(
         update={"days": len(totals), "days_file": file.name, "finished_at": datetime.now(UTC)}
     )
 
 
-def _write_rejected(task: TableTask, folder: Path, unfit: Sequence[Rejected]) -> str | None:
-    if not unfit:
+def _write_rejected(task: TableTask, folder: Path, rejected: Sequence[RejectedValue]) -> str | None:
+    if not rejected:
         return None
     file = folder / f"{task.table.raw_name}.rejected.parquet"
-    rejected_values.write(file, task.table.qualified, unfit, task.batch_id, task.load_dts)
+    rejected_values.write(file, task.table.qualified, rejected, task.batch_id, task.load_dts)
     return file.name
 
 
 def _copy_rows(
     reader: Connection, task: TableTask, rows: GroupWriter, keys_file: Path
-) -> tuple[int, list[Rejected]]:
-    """Copy the window into the spool, and its keys into a file of their own.
+) -> tuple[int, list[RejectedValue]]:
+    """Write the rows of the window to the staged file, and their keys to a separate file.
 
-    Returns the number of rows, and the values in them that had to be set apart.
+    Returns the number of rows, and the rejected values in them.
     """
     table = task.table
     query = sql.select_rows(table, task.lookups, task.window)
     count = 0
-    unfit: list[Rejected] = []
+    rejected: list[RejectedValue] = []
     with (
         open_writer(keys_file, key_schema(table)) as keys,
         closing(_blocks(reader, query, table, table.loaded_columns)) as blocks,
     ):
         for block in blocks:
             batch = block.rows
-            unfit += rejected_values.set_apart(block, table)
-            rejected_values.check_limit(unfit, task.rejected_limit, table)
-            rows.write_batch(_stamped(batch, task, UPSERT))
+            rejected += rejected_values.reject(block, table)
+            rejected_values.check_limit(rejected, task.rejected_limit, table)
+            rows.write_batch(_with_system_columns(batch, task, UPSERT))
             keys.write_batch(batch.select(list(table.primary_key)))
             count += batch.num_rows
     if count != task.count.changed:
         raise PermanentError(
-            f"{table.qualified}: {count} rows came, {task.count.changed} were counted in the same snapshot. "
-            "This must not happen: please report it, with the versions of Postgres and of this program."
+            f"{table.qualified}: {count} rows were read, {task.count.changed} counted in the same snapshot. "
+            "This is a bug: please report it, with the versions of Postgres and of this program."
         )
     _check_keys(task, keys_file)
-    return count, unfit
+    return count, rejected
 
 
-def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys: KnownKeys) -> _Keys:
-    """Find out which keys there are now, reading as little as that takes.
+def _compare_keys(reader: Connection, task: TableTask, upserts: Path, previous_keys: PreviousKeys) -> _Keys:
+    """Determine the current keys, reading as little as possible.
 
-    Every key of now was there before or is among the rows read. So when the numbers add up, none is gone, and
-    the keys of the whole table need not be read.
+    Every current key either existed before or is among the rows just read. So if the counts add up, no key is
+    gone, and there is no need to read the keys of the whole table.
     """
     previous, table = task.previous, task.table
     if previous is None:
         return _Keys(upserts, None)
-    before = known_keys(table, previous)
+    before = previous_keys(table, previous)
     if task.window.mode == "full":
         return _Keys(upserts, before)
     now = upserts.with_name(f"{table.raw_name}.keys.parquet")
-    # where nothing guards the key, a repeated one can hide that another is gone
+    # without a unique index, a duplicate key can hide a deleted one
     trusted = task.has_key and not task.all_keys
     if trusted and previous.rows + key_sets.count_missing(upserts, before) == task.count.rows:
         key_sets.write_union(before, upserts, now)
@@ -202,22 +202,22 @@ def _compare_keys(reader: Connection, task: TableTask, upserts: Path, known_keys
         closing(_blocks(reader, sql.select_keys(table), table, columns)) as blocks,
     ):
         for block in blocks:
-            rejected_values.set_apart(block, table)
+            rejected_values.reject(block, table)
             keys.write_batch(block.rows)
     _check_keys(task, now)
     return _Keys(now, before)
 
 
 def _count_lost(keys: _Keys, upserts: Path) -> int:
-    """How many keys of now are neither those of before nor among the rows read: no load has brought them."""
+    """Count the current keys that neither existed before nor were just read: no load contained them."""
     assert keys.before is not None
     known = upserts.with_name(f"{upserts.stem}.known.parquet")
     key_sets.write_union(keys.before, upserts, known)
     return key_sets.count_missing(keys.now, known)
 
 
-def _whole(task: TableTask, lost: int) -> TableTask:
-    """The same task, for all rows of the table."""
+def _as_full_read(task: TableTask, lost: int) -> TableTask:
+    """Return the same task for all rows of the table."""
     return replace(
         task,
         window=Window("full", f"{lost} rows of the source were not in raw"),
@@ -227,7 +227,7 @@ def _whole(task: TableTask, lost: int) -> TableTask:
 
 
 def _write_deletes(task: TableTask, rows: GroupWriter, keys: _Keys) -> int:
-    """Append a delete record, key and plumbing only, for every key that is gone. Returns their number."""
+    """Append a delete record (key and system columns) for every key that is gone; return their number."""
     if keys.before is None:
         return 0
     count = 0
@@ -239,7 +239,7 @@ def _write_deletes(task: TableTask, rows: GroupWriter, keys: _Keys) -> int:
             }
             columns = {**nulls, **{name: gone.column(name) for name in gone.schema.names}}
             batch = pa.RecordBatch.from_arrays([columns[name] for name in source_columns], source_columns)
-            rows.write_batch(_stamped(batch, task, DELETE))
+            rows.write_batch(_with_system_columns(batch, task, DELETE))
             count += gone.num_rows
     return count
 
@@ -253,37 +253,37 @@ def _blocks(
             yield read_block(block, table, columns)
 
 
-def _stamped(batch: pa.RecordBatch, task: TableTask, change_type: str) -> pa.RecordBatch:
-    """Add the plumbing columns and give every column its exact type."""
+def _with_system_columns(batch: pa.RecordBatch, task: TableTask, change_type: str) -> pa.RecordBatch:
+    """Add the system columns and cast every column to its exact type."""
     schema = arrow_schema(task.table)
     values = (task.batch_id, task.load_dts, record_source(task.table), change_type)
-    plumbing = [
+    system_columns = [
         pa.repeat(pa.scalar(value, schema.field(index + batch.num_columns).type), batch.num_rows)
         for index, value in enumerate(values)
     ]
     columns = [column.cast(schema.field(index).type) for index, column in enumerate(batch.columns)]
-    return pa.RecordBatch.from_arrays([*columns, *plumbing], schema=schema)
+    return pa.RecordBatch.from_arrays([*columns, *system_columns], schema=schema)
 
 
 def _check_keys(task: TableTask, keys_file: Path) -> None:
-    """Raise PermanentError when the key of a table whose key nobody guards is null or comes twice."""
+    """Raise PermanentError for null or duplicate keys in a table without a unique index."""
     if task.has_key:
         return
     table = task.table
-    faulty = key_sets.count_faulty(keys_file, table.primary_key)
-    if faulty:
+    invalid = key_sets.count_invalid(keys_file, table.primary_key)
+    if invalid:
         names = ", ".join(table.primary_key)
         raise PermanentError(
-            f"{table.qualified}: {faulty} rows repeat or lack the key ({names}), and no unique index of the "
+            f"{table.qualified}: {invalid} rows repeat or lack the key ({names}), and no unique index in the "
             "source prevents it. Correct the rows, or choose another primary_key in "
             f"metadata/tables/{table.schema_name}/{table.name}.yml."
         )
 
 
-def _report(task: TableTask, started_at: datetime) -> staged_files.TableSpool:
-    """The report of a table of which nothing was read."""
+def _staged_table(task: TableTask, started_at: datetime) -> staged_files.StagedTable:
+    """Describe a table of which no row was read."""
     previous = task.previous
-    return staged_files.TableSpool(
+    return staged_files.StagedTable(
         table=task.table.qualified,
         mode=task.window.mode,
         reason=task.window.reason,

@@ -1,4 +1,4 @@
-"""Makes the datasets and tables that the ingestion writes to, when there is anything to make."""
+"""Create the datasets and tables that the ingestion writes to, if any is missing."""
 
 from google.cloud.bigquery import Client
 
@@ -15,9 +15,9 @@ LABEL = "wwi_layout"
 def ensure_layout(client: Client, settings: Settings, catalog: Catalog, *, force: bool = False) -> None:
     """Create the raw and audit datasets and their tables, and add columns that are new in the metadata.
 
-    What was made last is noted in a label of the ledger's first table, so a batch normally costs one request
-    here. Not in one of the dataset: who may change a dataset may also give it to others. `force` looks at
-    every table again.
+    A label of the first ledger table contains the fingerprint of the last layout, so a batch normally needs
+    one request. It is not a label of the dataset, because the right to update a dataset includes the right to
+    share it. `force`: check every table.
     """
     layouts = [raw_layout(settings, table) for table in catalog.tables] + tables.layouts(settings)
     wanted = fingerprint(layouts)

@@ -1,4 +1,4 @@
-"""Takes a whole spool into raw and completes its batch; safe to repeat for a run that was cut off."""
+"""Load the staged files into raw and complete the batch. Safe to repeat after an interrupted run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ DAILY = "daily_totals"
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """One file to load: what it is called, where it goes, and how many rows it has."""
+class _StagedFile:
+    """One file to load: its name, its target table, and its number of rows."""
 
     name: str
     path: Path
@@ -41,48 +41,50 @@ class _Piece:
     is_raw: bool = True
 
 
-Loaded = tuple[_Piece, LoadJob]
+Loaded = tuple[_StagedFile, LoadJob]
 
 
-def finish(run: Run, manifest: Manifest, *, resuming: bool) -> Manifest:
-    """Load every file of the spool, complete the batch, keep its keys, drop the spool; return the manifest.
+def finish_batch(run: Run, manifest: Manifest, *, resuming: bool) -> Manifest:
+    """Load all staged files, complete the batch, store its keys, delete the files; return the manifest.
 
-    `resuming`: some of it may have been done already. Raises PermanentError when the warehouse refuses a
-    file, TransientError when it cannot be reached or the lease is lost; the batch then stays 'loading' for
+    `resuming`: an earlier run may have done some of the steps. Raises PermanentError if the warehouse refuses
+    a file, TransientError if it cannot be reached or the lease is lost; the batch then stays 'loading' for
     the next run.
     """
     client, settings = run.client, run.settings
-    pieces = _pieces(run, manifest)
-    total = sum(piece.is_raw for piece in pieces)
-    if pieces and not resuming:
+    files = _staged_files(run, manifest)
+    total = sum(file.is_raw for file in files)
+    if files and not resuming:
         set_status(client, settings, manifest.batch_id, LOADING)
-    run.tell(Progress(stage="loading", total=total))
+    run.on_progress(Progress(stage="loading", total=total))
     jobs: dict[str, LoadJob] = {}
 
     def done(loaded: Loaded) -> None:
-        piece, job = loaded
-        if piece.is_raw:
-            jobs[piece.name] = job
-            run.tell(Progress(stage="loaded", table=piece.name, rows=piece.rows, done=len(jobs), total=total))
+        file, job = loaded
+        if file.is_raw:
+            jobs[file.name] = job
+            run.on_progress(
+                Progress(stage="loaded", table=file.name, rows=file.rows, done=len(jobs), total=total)
+            )
 
     in_parallel(
-        [client] * min(LOADERS, max(len(pieces), 1)),
-        pieces,
+        [client] * min(LOADERS, max(len(files), 1)),
+        files,
         _loader(run, manifest, resuming=resuming),
         on_done=done,
-        stop=lambda _: None,  # a load job cannot be half done: it is left to end
+        stop=lambda _: None,  # load jobs are atomic: a running one may finish
     )
-    run.confirm()
-    contents = _contents(client, settings, manifest)
+    run.confirm_lease()
+    contents = _content_checksums(client, settings, manifest)
     manifest = with_changed_rows(client, settings, run.catalog, manifest)
     complete(client, settings, manifest, jobs, contents, datetime.now(UTC))
-    key_cache.adopt(settings, manifest)
-    staged_files.discard(settings)
+    key_cache.store_keys(settings, manifest)
+    staged_files.delete_all(settings)
     return manifest
 
 
-def _contents(client: Client, settings: Settings, manifest: Manifest) -> dict[str, str]:
-    """The content of what this batch brought, by table: asked of its own partition in raw and ledger."""
+def _content_checksums(client: Client, settings: Settings, manifest: Manifest) -> dict[str, str]:
+    """Compute the checksum of the rows of this batch, by table, from its partitions in raw and the ledger."""
     batch = (manifest.batch_id,)
     loaded = [
         hash_chain.Delivery(table.table, tuple(table.columns), batch, manifest.load_dts)
@@ -93,11 +95,11 @@ def _contents(client: Client, settings: Settings, manifest: Manifest) -> dict[st
     return {table: content for (table, _), content in hash_chain.contents(client, settings, loaded).items()}
 
 
-def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:
-    """The files of the spool: one per table that has something to load, and those for the ledger."""
+def _staged_files(run: Run, manifest: Manifest) -> list[_StagedFile]:
+    """List the staged files: one per table that has rows to load, and those for the ledger."""
     folder = staged_files.batch_folder(run.settings, manifest.batch_id)
-    pieces = [
-        _Piece(
+    files = [
+        _StagedFile(
             table.table,
             folder / table.file,
             raw_table_id(run.settings, run.catalog.table(table.table)),
@@ -110,51 +112,53 @@ def _pieces(run: Run, manifest: Manifest) -> list[_Piece]:
     for name, file in ((DAILY, manifest.daily), (rejected_values.TABLE, manifest.rejected)):
         if file:
             table_id = layout(run.settings, name).table_id
-            pieces.append(_Piece(name, folder / file.file, table_id, file.rows, file.sha256, is_raw=False))
-    return pieces
+            files.append(
+                _StagedFile(name, folder / file.file, table_id, file.rows, file.sha256, is_raw=False)
+            )
+    return files
 
 
-def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client, _Piece], Loaded]:
-    """Return the function that loads one file, and returns it with the job that did it."""
+def _loader(run: Run, manifest: Manifest, *, resuming: bool) -> Callable[[Client, _StagedFile], Loaded]:
+    """Return a function that loads one file and returns it with its load job."""
     settings = run.settings
 
-    def load(client: Client, piece: _Piece) -> Loaded:
-        label = piece.name.replace(".", "__")
-        # A project knows an id for ever. The checksum keeps it apart from that of another batch 1, in a
-        # warehouse that was made anew: the file holds the load time, which no two batches share.
+    def load(client: Client, file: _StagedFile) -> Loaded:
+        label = file.name.replace(".", "__")
+        # A project never forgets a job id. In a recreated warehouse batch ids start again at 1; the checksum
+        # makes the id unique, because the file contains the load time.
         request = LoadRequest(
-            path=piece.path,
-            table_id=piece.table_id,
-            job_id=f"wwi_{settings.dataset_prefix}_{manifest.batch_id}_{label}_{piece.sha256[:12]}",
+            path=file.path,
+            table_id=file.table_id,
+            job_id=f"wwi_{settings.dataset_prefix}_{manifest.batch_id}_{label}_{file.sha256[:12]}",
             labels={"batch": str(manifest.batch_id), "table": label},
         )
         try:
             if resuming:
-                job = _resume(client, settings, request, manifest, piece)
+                job = _resume(client, settings, request, manifest, file)
             else:
                 job = load_parquet(client, settings, request)
         except MissingInWarehouseError as error:
             raise PermanentError(
-                f"{piece.name}: its table is gone ({error}), and the history with it. "
-                "`wwi ingest --full` makes it anew and loads what the source holds now."
+                f"{file.name}: its table was deleted ({error}), and its history is lost. "
+                "Run `wwi ingest --full` to create it again and load the current rows of the source."
             ) from error
-        if job.rows not in {None, piece.rows}:
+        if job.rows not in {None, file.rows}:
             raise PermanentError(
-                f"{piece.name}: the warehouse says that it loaded {job.rows} rows instead of {piece.rows}. "
-                "The batch is given up; run again for a new one."
+                f"{file.name}: the warehouse says that it loaded {job.rows} rows instead of {file.rows}. "
+                "The batch was voided. Run again to load a new one."
             )
-        return piece, job
+        return file, job
 
     return load
 
 
 def _resume(
-    client: Client, settings: Settings, request: LoadRequest, manifest: Manifest, piece: _Piece
+    client: Client, settings: Settings, request: LoadRequest, manifest: Manifest, file: _StagedFile
 ) -> LoadJob:
-    """Load a file of which it is not known whether it is loaded. Returns the job that did it.
+    """Load a file unless an earlier run did; return the load job.
 
-    The job is asked first. When the warehouse knows no such job, its rows are counted: the emulator can have
-    loaded them without remembering the job. A failed job's id cannot be used again, so the next is numbered.
+    Look up the job first. If the warehouse does not know it, count its rows: the emulator can load rows and
+    lose the job. The id of a failed job cannot be used again, so the next one gets a number.
     """
     # engine: upload
     for attempt in range(ATTEMPTS):
@@ -167,7 +171,7 @@ def _resume(
             if loaded == 0:
                 return load_parquet(client, settings, numbered)
             return LoadJob(numbered.job_id, "done", rows=loaded)
-    raise PermanentError(f"{piece.name}: {ATTEMPTS} load jobs of batch {manifest.batch_id} failed.")
+    raise PermanentError(f"{file.name}: {ATTEMPTS} load jobs of batch {manifest.batch_id} failed.")
 
 
 def _numbered(request: LoadRequest, attempt: int) -> LoadRequest:
@@ -176,7 +180,7 @@ def _numbered(request: LoadRequest, attempt: int) -> LoadRequest:
 
 
 def _count_loaded(client: Client, settings: Settings, table_id: str, manifest: Manifest) -> int:
-    # load_dts picks the partition, and the one batch even if batch ids began anew
+    # load_dts selects the partition, and one batch even if batch ids started again at 1
     rows = query(
         client,
         f"select count(*) as loaded from `{table_id}` where load_dts = @load_dts and batch_id = @batch_id",

@@ -1,1 +1,1 @@
-"""The source Postgres: connections, its SQL and errors, and what its catalog says of the tables."""
+"""Read the source Postgres: connections, SQL, errors, and its catalog."""

@@ -1,4 +1,4 @@
-"""What the source's own catalog says of the tables that are loaded: columns, types, rights and keys."""
+"""Read columns, types, rights and keys of the loaded tables from the source's catalog."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from metadata.spec import Table
 def live_tables(
     connection: psycopg.Connection[tuple[object, ...]], tables: Sequence[Table]
 ) -> dict[str, LiveTable]:
-    """Return what the source knows of these tables, by qualified name; a table that it lacks is left out."""
+    """Return the tables as the catalog describes them, by qualified name; missing tables are omitted."""
     names = [table.qualified for table in tables]
     with translated("reading the source's catalog"):
         columns = connection.execute(_LIVE_COLUMNS, [names]).fetchall()
@@ -42,13 +42,13 @@ def live_tables(
     }
 
 
-# `type` is what column_type() understands: a domain is followed to its base type, an array to its elements,
-# and the types of the source's own go by their kind, for their names say nothing.
+# `type` is what column_type() expects: domains are replaced by their base type, arrays by their elements, and
+# user-defined types by their kind, because their names mean nothing.
 _LIVE_COLUMNS = """
 select
     n.nspname || '.' || c.relname,
     a.attname,
-    road.type,
+    resolved.type,
     has_column_privilege(c.oid, a.attnum, 'select')
 from pg_catalog.pg_class as c
 inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -80,7 +80,7 @@ cross join lateral (
     from steps
     order by length(brackets) desc, typtype = 'd'
     limit 1
-) as road
+) as resolved
 where
     n.nspname || '.' || c.relname = any(%s)
     and (a.attnum > 0 or a.attname = 'xmin')
@@ -88,7 +88,7 @@ where
 order by c.oid, a.attnum
 """
 
-# a `not null` that is not validated (Postgres 18) leaves the nulls that were there
+# a `not null` constraint that is not validated (Postgres 18) allows existing nulls
 _LIVE_KEYS = """
 select n.nspname || '.' || c.relname, i.indisprimary, array_agg(a.attname::text)
 from pg_catalog.pg_index as i

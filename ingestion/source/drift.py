@@ -1,4 +1,4 @@
-"""Compares what the source looks like now with what the metadata say, before anything is read or written."""
+"""Compare the source with the metadata, before anything is read or written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from warehouse.type_mappings import ColumnType, column_type, normalise
 
 @dataclass(frozen=True)
 class LiveColumn:
-    """A column as it is in the source: its type, and whether our login may read it."""
+    """A column of the source: its type, and whether the login may read it."""
 
     type: str
     readable: bool
@@ -23,10 +23,10 @@ class LiveColumn:
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is in the source.
+    """A table of the source.
 
-    `primary_key`: as declared there, None where it is not. `has_key`: a unique index guards exactly the key
-    of the metadata, for all rows. `structure`: what its values depend on.
+    `primary_key`: as declared in the source, or None. `has_key`: a unique index on exactly the key in the
+    metadata covers all rows. `structure`: what its values depend on.
     """
 
     columns: Mapping[str, LiveColumn]
@@ -38,18 +38,18 @@ class LiveTable:
 
 @dataclass(frozen=True)
 class Drift:
-    """What differs: `problems` stop the load, `absent` (optional tables) do not."""
+    """The differences: `problems` stop the load, `absent` (optional tables) do not."""
 
     problems: tuple[str, ...]
     absent: tuple[str, ...]
 
 
 def find_drift(tables: Sequence[Table], live: Mapping[str, LiveTable]) -> Drift:
-    """Compare the tables with the source, whose tables `live` holds by qualified name."""
+    """Compare the tables with those of the source (`live`, by qualified name)."""
     absent = [table for table in tables if table.qualified not in live]
     present = [table for table in tables if table.qualified in live]
     problems = [
-        f"{table.qualified}: no such table in the source. Make or restore it, say `optional: true` in "
+        f"{table.qualified}: no such table in the source. Create or restore it, add `optional: true` to "
         f"{_file(table)} if not every source has it, or delete that file."
         for table in absent
         if not table.optional
@@ -63,10 +63,10 @@ def find_drift(tables: Sequence[Table], live: Mapping[str, LiveTable]) -> Drift:
 
 
 def check_drift(drift: Drift) -> None:
-    """Raise PermanentError with every problem at once; nothing has been written yet."""
+    """Raise PermanentError that lists all problems, before anything is written."""
     if drift.problems:
         listed = "\n".join(f"  {problem}" for problem in drift.problems)
-        raise PermanentError(f"the source is not what the metadata say; nothing was loaded:\n{listed}")
+        raise PermanentError(f"the source does not match the metadata; nothing was loaded:\n{listed}")
 
 
 def _table_problems(table: Table, live: LiveTable) -> list[str]:
@@ -78,7 +78,7 @@ def _table_problems(table: Table, live: LiveTable) -> list[str]:
         problems.append(
             f"{table.qualified}: its primary key is ({', '.join(sorted(live.primary_key or ()))}) now, "
             f"({', '.join(table.primary_key)}) in the metadata. Change it back, or change primary_key in "
-            f"{_file(table)} and load the table under another name: its rows are no longer the same things."
+            f"{_file(table)} and load the table under another name, because the key identifies other things."
         )
     for column in table.loaded_columns:
         found = live.columns.get(column.name)
@@ -87,12 +87,12 @@ def _table_problems(table: Table, live: LiveTable) -> list[str]:
             hint = did_you_mean(column.name, unknown) if unknown else ""
             problems.append(
                 f"{table.qualified}.{column.name}: no such column in the source. {hint} "
-                f"Restore or rename it there, or take it out of {_file(table)}.".replace("  ", " ")
+                f"Restore or rename it there, or remove it from {_file(table)}.".replace("  ", " ")
             )
-        elif not _same_road(found.type, column.type):
+        elif not _same_target_type(found.type, column.type):
             problems.append(
                 f"{table.qualified}.{column.name}: its type is {normalise(found.type)} now, {column.type} in "
-                f"the metadata. Change it back, or give the new type a new column name in {_file(table)}."
+                f"the metadata. Change it back, or add a column with another name to {_file(table)}."
             )
     return problems + _privilege_problems(table, live)
 
@@ -117,15 +117,15 @@ def _privilege_problems(table: Table, live: LiveTable) -> list[str]:
     ]
 
 
-def _same_road(live_type: str, known_type: str) -> bool:
-    """Tell whether values of both types land in the same raw column: varchar(50) and varchar(100) do."""
+def _same_target_type(live_type: str, known_type: str) -> bool:
+    """Return whether both types map to the same type in raw, as varchar(50) and varchar(100) do."""
     if known_type.endswith(AS_TEXT):
         return normalise(live_type) + AS_TEXT == normalise(known_type)
-    road = _road(live_type)
-    return road is not None and road == _road(known_type)
+    target = _target_type(live_type)
+    return target is not None and target == _target_type(known_type)
 
 
-def _road(postgres_type: str) -> ColumnType | None:
+def _target_type(postgres_type: str) -> ColumnType | None:
     try:
         return column_type(postgres_type)
     except PermanentError:

@@ -1,7 +1,7 @@
-"""Read the source's DSN without ever repeating a part of it.
+"""Parse the source's DSN without showing any part of it.
 
 A password with an unescaped @ / or space ends up in the host, the port, the database or another parameter,
-and from there in error messages. So a DSN that can be read in two ways is refused, with no word of its text.
+and then in error messages. So an ambiguous DSN is refused, with a message that does not contain its text.
 """
 
 import re
@@ -13,10 +13,10 @@ from psycopg.conninfo import make_conninfo
 
 from config.errors import PermanentError
 
-HOST = re.compile(r"(/[^@]*|@[^@]+|[\w.:%-]*)")  # a folder of sockets, an abstract socket, a name or address
-# a user of other characters may have the password in it, for want of the colon between them
+HOST = re.compile(r"(/[^@]*|@[^@]+|[\w.:%-]*)")  # a socket folder, an abstract socket, a name or an address
+# a user with other characters may contain the password, if the colon between them is missing
 USER = re.compile(rb"[\w.@-]*")
-# one parameter of the form key = value, where libpq has already accepted the whole
+# one parameter key = value of a DSN that libpq has already accepted
 KEY = re.compile(r"\s*([^\s=]+)\s*=\s*(?:'(?:\\.|[^'\\])*'|(?:\\.|[^\s\\])*)", re.DOTALL)
 HOW_TO_WRITE = (
     "Write WWI_SOURCE_DSN as postgresql://USER:PASSWORD@HOST:PORT/DB, with every character of the password "
@@ -25,15 +25,15 @@ HOW_TO_WRITE = (
 
 
 def parse(dsn: str) -> dict[str, bytes]:
-    """Return the parameters of a DSN, key to value. Raises PermanentError, without quoting the DSN."""
+    """Return the parameters of a DSN. Raises PermanentError, without quoting the DSN."""
     problem = None
     parts: dict[str, bytes] = {}
     try:
         options = pq.Conninfo.parse(dsn.strip().encode())
         parts = {option.keyword.decode(): option.val for option in options if option.val is not None}
     except (psycopg.Error, ValueError):
-        # raised below, outside of this block: the chained error would quote the DSN in a traceback
-        problem = "it is not a DSN of Postgres"
+        # raised below, because a chained error would show the DSN in a traceback
+        problem = "it is not a Postgres DSN"
     problem = problem or _ambiguity(dsn.strip()) or _impossible(parts)
     if problem:
         raise PermanentError(f"the source's DSN cannot be read: {problem}. {HOW_TO_WRITE}")
@@ -41,7 +41,7 @@ def parse(dsn: str) -> dict[str, bytes]:
 
 
 def without_password(dsn: str) -> str:
-    """Return the DSN as key = value pairs, less its passwords. Raises PermanentError as `parse` does."""
+    """Return the DSN as key = value pairs, without passwords. Raises PermanentError as `parse` does."""
     secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
     parts = parse(dsn)
     if not USER.fullmatch(parts.get("user", b"")):
@@ -53,7 +53,7 @@ def _ambiguity(dsn: str) -> str | None:
     scheme, is_uri, rest = dsn.partition("://")
     if not is_uri or not scheme.isalnum():
         repeated = [key for key, times in Counter(KEY.findall(dsn)).items() if times > 1]
-        return "it names a parameter twice, perhaps because the password has a space" if repeated else None
+        return "it contains a parameter twice, perhaps because the password has a space" if repeated else None
     authority, _, path = rest.partition("/")
     if "@" in path or authority.count("@") > 1:
         return "it has an @ that does not separate the login from the host, perhaps in the password"
@@ -61,10 +61,10 @@ def _ambiguity(dsn: str) -> str | None:
 
 
 def _impossible(parts: dict[str, bytes]) -> str | None:
-    """Say which parameter cannot be right, never its value."""
+    """Return which parameter is invalid, without its value."""
     text = {key: value.decode(errors="replace") for key, value in parts.items()}
     if not all(HOST.fullmatch(host) for host in text.get("host", "").split(",")):
-        return "no host has such a name"
+        return "its host name is not valid"
     ports = [port.strip() for port in text.get("port", "").split(",") if port.strip()]
     if not all(port.isdecimal() and 0 < int(port) < 2**16 for port in ports):
         return "its port is not a number from 1 to 65535"

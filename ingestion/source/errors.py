@@ -1,6 +1,6 @@
-"""Errors of Postgres as errors of the platform: transient or permanent, and what to do.
+"""Translate errors of Postgres to transient or permanent errors that say what to do.
 
-They are told apart by SQLSTATE. The texts are in the language of the server and say nothing to a program.
+The SQLSTATE decides. The texts cannot be used, because they are in the language of the server.
 """
 
 import time
@@ -11,10 +11,10 @@ import psycopg
 
 from config.errors import PermanentError, TransientError
 
-# nobody can wait behind us for longer, and we wait behind nobody for longer
+# the longest time that we wait for a lock, and that others wait for ours
 LOCK_TIMEOUT_S = 5
 
-# connection, rollback by the server (deadlock, conflict with recovery), resources (connections, disk, memory)
+# connection, rollback by the server (deadlock, recovery conflict), resources (connections, disk, memory)
 TRANSIENT_CLASSES = ("08", "40", "53")
 TRANSIENT_STATES = frozenset(
     {
@@ -33,10 +33,10 @@ SESSION_ENDED = {"57P01", "57P02", "57P03"}
 RUN_AGAIN = "Run again later."
 ROW_SECURITY = "row security"
 FIXES = {
-    "08P01": "A connection pooler needs pool_mode = session or transaction, and a connection for each of "
-    "WWI_READERS and one more. Run again later.",
-    "42501": "Ask the source's owner for that right.",
-    "55P03": f"Another session keeps a lock on a table for over {LOCK_TIMEOUT_S} s. Run again later.",
+    "08P01": "A connection pooler needs pool_mode = session or transaction, and one connection more than "
+    "WWI_READERS. Run again later.",
+    "42501": "Ask the owner of the source for this right.",
+    "55P03": f"Another session has held a lock on a table for over {LOCK_TIMEOUT_S} s. Run again later.",
     ROW_SECURITY: "A hidden row looks like a deleted one. Let the login read all rows: "
     "`alter role ... bypassrls;`",
 }
@@ -45,15 +45,15 @@ CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 def is_transient(sqlstate: str) -> bool:
-    """Return whether the same call may work later, although nobody changes anything."""
+    """Return whether the same call may work later without any change."""
     return sqlstate in TRANSIENT_STATES or sqlstate.startswith(TRANSIENT_CLASSES)
 
 
 @contextmanager
 def translated(what: str, limit_s: int = 0) -> Iterator[None]:
-    """Turn psycopg's errors into ours, with what was tried and what to do.
+    """Translate psycopg's errors in the block, with what was tried and what to do.
 
-    `limit_s`: the statement_timeout that holds in the block. With 0, what it cancels counts as transient.
+    `limit_s`: the statement_timeout in the block. With 0, a statement that it cancels counts as transient.
     """
     began = time.monotonic()
     try:
@@ -61,39 +61,47 @@ def translated(what: str, limit_s: int = 0) -> Iterator[None]:
     except psycopg.errors.QueryCanceled as error:
         raise _cancelled(what, error, limit_s, time.monotonic() - began) from error
     except psycopg.Error as error:
-        raise _ours(what, error) from error
+        raise _translate(what, error) from error
 
 
-def brief(error: psycopg.Error) -> str:
-    """The server's first line; what follows can quote values of rows."""
+def first_line(error: psycopg.Error) -> str:
+    """Return the first line of the server's message; the rest can contain values of rows."""
     text = error.diag.message_primary or str(error)
     return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__
 
 
 def _cancelled(what: str, error: psycopg.Error, limit_s: int, seconds: float) -> Exception:
-    # the server sends one SQLSTATE for both; its timer never ends before the limit
+    # the SQLSTATE of a timeout and a cancellation is the same; a timeout never comes before the limit
     if limit_s and seconds >= limit_s:
         return PermanentError(
-            f"{what}: {brief(error)} after {limit_s} s. Raise WWI_QUERY_TIMEOUT_S or WWI_COPY_TIMEOUT_S "
+            f"{what}: {first_line(error)} after {limit_s} s. Raise WWI_QUERY_TIMEOUT_S or WWI_COPY_TIMEOUT_S "
             "(seconds)."
         )
     return TransientError(
-        f"{what}: {brief(error)}. Somebody cancelled it at the source, or it took longer than "
+        f"{what}: {first_line(error)}. It was cancelled at the source, or took longer than "
         "WWI_QUERY_TIMEOUT_S. Run again."
     )
 
 
-def _ours(what: str, error: psycopg.Error) -> Exception:
+def _translate(what: str, error: psycopg.Error) -> Exception:
     state = error.sqlstate or ""
     if state in SESSION_ENDED or (not state and isinstance(error, CONNECTION_LOST)):
-        return TransientError(f"{what}: the source was lost ({brief(error)}). Run again when it is back.")
+        return TransientError(
+            f"{what}: the source was lost ({first_line(error)}). Run again when it is back."
+        )
     if is_transient(state):
-        return TransientError(f"{what}: {brief(error)} (SQLSTATE {state}). {FIXES.get(state, RUN_AGAIN)}")
+        return TransientError(
+            f"{what}: {first_line(error)} (SQLSTATE {state}). {FIXES.get(state, RUN_AGAIN)}"
+        )
     if state in NO_UTF8:
         return PermanentError(
-            f"{what}: a text cannot be sent as UTF-8 ({brief(error)}). Correct it in the source, where "
+            f"{what}: a text cannot be sent as UTF-8 ({first_line(error)}). Correct it in the source; "
             "convert_to(column, 'SQL_ASCII') shows its bytes."
         )
-    if error.diag.source_function == "check_enable_rls":  # the name of a C function, the same in any language
+    if (
+        error.diag.source_function == "check_enable_rls"
+    ):  # the name of a C function does not depend on the language
         state = ROW_SECURITY
-    return PermanentError(". ".join([f"{what}: {brief(error)}", *([FIXES[state]] if state in FIXES else [])]))
+    return PermanentError(
+        ". ".join([f"{what}: {first_line(error)}", *([FIXES[state]] if state in FIXES else [])])
+    )

@@ -1,9 +1,9 @@
-"""The identity of a table: everything that its values depend on besides the writing of rows.
+"""Compute the identity of a table: everything that its values depend on besides its written rows.
 
-Rows that nobody wrote keep their transaction ids, yet they say something else when a prepared copy takes the
-table's name, a column is dropped and added again, or a label of an enum is renamed. So each batch keeps the
-identity of each table in the ledger, and any difference to it makes the next batch read the whole table.
-Values of the source are kept as hashes only; labels of enums are part of the type and kept as they are.
+Values can change while rows keep their transaction ids: a prepared copy takes the table's name, a column is
+dropped and added again, or an enum label is renamed. So each batch stores the identity of each table in the
+ledger, and if it differs, the next batch reads the whole table. Values of the source are stored as hashes;
+enum labels are part of the type and stored as they are.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from ingestion.source.structure import ColumnFacts, Relation, Structure
 from metadata.spec import Table
 from warehouse.type_mappings import column_type
 
-# More are kept as one hash: a statement of BigQuery holds a million characters.
+# More are stored as one hash, because a BigQuery statement is limited to a million characters.
 MAX_CHILDREN = 1000
-ALL = "all"
+ALL_CHILDREN = "all"
 MAX_REASONS = 5
 
-# varchar becomes text and back without a new row, and both show the same
+# changing varchar to text or back rewrites no rows and changes no values
 _SAME_TEXT = {1043: 25}
 
 
@@ -31,7 +31,7 @@ class _Part(BaseModel):
 
 
 class ColumnIdentity(_Part):
-    """A column. `copied_as`: the SQL that reads it, where that is more than its name."""
+    """A column. `copied_as`: the SQL expression that reads it, if it is not only its name."""
 
     number: int
     type: int
@@ -43,7 +43,7 @@ class ColumnIdentity(_Part):
 
 
 class TypeIdentity(_Part):
-    """A type that somebody made. `labels`, `attributes`, `casts`: see ingestion/source/structure.py."""
+    """A user-defined type. `labels`, `attributes`, `casts`: see ingestion/source/structure.py."""
 
     name: str
     labels: Mapping[str, str] = {}
@@ -55,8 +55,8 @@ class Identity(_Part):
     """The identity of one table in one batch.
 
     `relation`: its oid. `children`: oid -> hash and name of each partition or inheriting table. `unstable`:
-    why its rows can say something else at any time; such a table is read whole by every batch.
-    `created_by`: the transaction that created each child.
+    why its values can change at any time; every batch reads such a table in full. `created_by`: the
+    transaction that created each child.
     """
 
     database: str
@@ -68,15 +68,15 @@ class Identity(_Part):
     created_by: Mapping[str, int] = Field(default={}, exclude=True)
 
     def to_text(self) -> str:
-        """Return the identity as the ledger keeps it."""
+        """Return the identity as text for the ledger."""
         kept = self
         if len(self.children) > MAX_CHILDREN:
-            kept = self.model_copy(update={"children": {ALL: _hash_of_all(self.children)}})
+            kept = self.model_copy(update={"children": {ALL_CHILDREN: _hash_of_all(self.children)}})
         return kept.model_dump_json(exclude_defaults=True)
 
 
 def from_text(text: str | None) -> Identity | None:
-    """Read what `to_text` wrote; None when there is none, or a release that kept other things wrote it."""
+    """Parse the text that `to_text` returned; None if there is none, or another release wrote it."""
     try:
         return None if text is None else Identity.model_validate_json(text)
     except ValidationError:
@@ -84,7 +84,7 @@ def from_text(text: str | None) -> Identity | None:
 
 
 def identity_of(structure: Structure, table: Table) -> Identity:
-    """Return the identity of a table as far as the columns that are loaded depend on it."""
+    """Return the identity of a table for its loaded columns."""
     copied_as = {column.name: column_type(column.type).expression for column in table.loaded_columns}
     facts = {name: structure.table.columns[name] for name in copied_as}
     used = {oid: found for each in facts.values() for oid, found in structure.types_within(each.type)}
@@ -117,14 +117,14 @@ def identity_of(structure: Structure, table: Table) -> Identity:
 
 
 def is_altered(before: Structure, now: Structure, table: Table, since: int) -> bool:
-    """Tell whether values of the table may differ between the two; `since`: as for `reasons`."""
+    """Return whether values of the table may differ; `since`: see `full_read_reason`."""
     if before.table.oid != now.table.oid:
         return True
     return any(True for _ in _differences(identity_of(before, table), identity_of(now, table), since))
 
 
-def reasons(before: Identity | None, now: Identity, since: int) -> str | None:
-    """Say in words why the table must be read whole; None when nothing that its values depend on changed.
+def full_read_reason(before: Identity | None, now: Identity, since: int) -> str | None:
+    """Return why the table must be read in full; None if nothing that its values depend on changed.
 
     `since`: no transaction from this id on had begun when `before` was read.
     """
@@ -152,7 +152,7 @@ def _differences(before: Identity, now: Identity, since: int) -> Iterator[str]:
         found = now.types.get(oid) or before.types[oid]
         if _casts(before, oid) != _casts(now, oid):
             yield f"type {found.name} has other casts to text or json"
-    # every row of a child that was created since then was written since then
+    # all rows of a child that was created since then are new anyway
     older = {oid: text for oid, text in now.children.items() if now.created_by.get(oid, 0) < since}
     yield from _child_differences(before.children, older, now.children)
 
@@ -167,7 +167,7 @@ def _column_differences(name: str, before: ColumnIdentity, now: ColumnIdentity) 
         yield f"column {name} has another collation"
     if before.expression != now.expression:
         yield f"column {name} has another generation expression"
-    if now.fill is not None and before.fill != now.fill:  # none: the rows were rewritten as they were
+    if now.fill is not None and before.fill != now.fill:  # None: the rows were rewritten with the same values
         yield f"column {name} has another value in rows that are older than the column"
     if before.copied_as != now.copied_as:
         yield f"column {name} is read by another expression"
@@ -190,8 +190,8 @@ def _casts(identity: Identity, oid: str) -> tuple[int, ...]:
 def _child_differences(
     before: Mapping[str, str], older: Mapping[str, str], now: Mapping[str, str]
 ) -> Iterator[str]:
-    if ALL in before:
-        if before[ALL] != _hash_of_all(older):
+    if ALL_CHILDREN in before:
+        if before[ALL_CHILDREN] != _hash_of_all(older):
             yield f"one of more than {MAX_CHILDREN} partitions or child tables was added, removed or altered"
         return
     for oid, text in older.items():
@@ -218,7 +218,7 @@ def _hash_of_all(children: Mapping[str, str]) -> str:
 
 
 def _child_hash(child: Relation, columns: list[str]) -> str:
-    """Hash what the loaded columns of a child depend on; `fill` changes when a child is only rewritten."""
+    """Hash what the loaded columns of a child depend on; not `fill`, which changes when it is rewritten."""
     return _hash([
         child.kind,
         *(
@@ -238,7 +238,7 @@ def _unstable(
 ) -> Iterator[str]:
     for name, each in facts.items():
         for _, found in structure.types_within(each.type):
-            if found.shows_names:
+            if found.shows_object_names:
                 yield f"column {name} shows names that can change at any time ({found.name})"
             if found.runs_code and copied_as[name] != "{}":
                 yield f"column {name} is read through a cast of {found.name} whose function can change"

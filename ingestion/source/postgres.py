@@ -1,9 +1,9 @@
-"""The edge to the source: connections, the picture that all readers share, counts, and COPY.
+"""Read the source: connections, the source snapshot that all readers share, counts, and COPY.
 
-Every connection is one read-only transaction. What must hold while a batch reads: nobody truncates or alters
-a table (a snapshot does not protect against that), and all connections see one state. So the coordinator
-first holds a shared lock on every table and then exports its snapshot, which the readers take over. It runs
-in READ COMMITTED, because in REPEATABLE READ its own snapshot would be older than its locks.
+Every connection is one read-only transaction. While a batch reads, nobody may truncate or alter a table (a
+snapshot does not protect against that), and all connections must see one state. So the coordinator first
+takes a shared lock on every table and then exports its snapshot, which the readers import. It uses READ
+COMMITTED, because in REPEATABLE READ its snapshot would be older than its locks.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -32,10 +32,11 @@ from metadata.spec import Catalog, Lookup, Table
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One state of the source: the exported snapshot's name, what it is, and the source's clock at it.
+class SourceSnapshot:
+    """An exported snapshot of the source: its name, its transaction ids, and the source's time.
 
-    `applied_dts`: the business clock that the source keeps, else the time in UTC. `tables`: those it locks.
+    `applied_dts`: the business clock of the source if it has one, else the time in UTC. `tables`: the locked
+    tables.
     """
 
     exported_as: str
@@ -46,10 +47,10 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class ToCount:
-    """A table, what its control totals need of other tables, and the window whose rows are counted.
+class CountRequest:
+    """A table to count, the other tables that its control totals need, and the window to count.
 
-    `unfinished`: the range of transactions to note the ended ones of.
+    `unfinished`: the range of transactions in which to record the ended ones.
     """
 
     table: Table
@@ -60,7 +61,7 @@ class ToCount:
 
 @dataclass(frozen=True)
 class TableCount:
-    """What a table holds within the picture: rows, rows in the window, control totals, ended transactions."""
+    """The counts of a table in the snapshot: rows, rows in the window, control totals, ended transactions."""
 
     rows: int
     changed: int
@@ -70,59 +71,59 @@ class TableCount:
 
 @dataclass(frozen=True)
 class DayTotals:
-    """What a table holds of one day, as ISO text (None: rows of no day): its rows and its control totals."""
+    """Row count and control totals of a table for one day, as ISO text (None: rows without a day)."""
 
     day: str | None
     values: Mapping[str, Decimal]
 
 
 def reader_grants(catalog: Catalog, role: str = "wwi_reader") -> list[str]:
-    """Return the SQL that lets `role` read what the platform loads: no table as a whole, no secret column.
+    """Return the SQL that grants `role` exactly the loaded columns, column by column, without secret ones.
 
-    The system column xmin wants a grant of its own, as column grants do not cover it.
+    The system column xmin needs an explicit grant.
     """
     return [grant.as_string(None) for grant in source_sql.reader_grants(catalog, role)]
 
 
 def connect(settings: Settings) -> Connection:
-    """Connect to the source and begin a transaction that sees what is committed. The caller closes it.
+    """Connect to the source and begin a READ COMMITTED transaction. The caller closes the connection.
 
-    Raises PermanentError when the DSN, login or database is wrong, TransientError when nobody answers.
+    Raises PermanentError if the DSN, login or database is wrong, TransientError if there is no answer.
     Neither shows the password.
     """
     return _connect(settings, Transaction("read committed", settings.query_timeout_s))
 
 
-def open_picture(connection: Connection, tables: Sequence[Table]) -> Picture:
-    """Hold the tables still and export one snapshot of them, until the connection is closed."""
+def export_snapshot(connection: Connection, tables: Sequence[Table]) -> SourceSnapshot:
+    """Lock the tables and export a snapshot of them. Both last until the connection is closed."""
     limit_s = connection.limit_s
     _lock(connection, tables)
     with translated("taking the snapshot", limit_s):
         set_limit(connection, limit_s)
-        snapshot, source_system, exported_as, applied_dts = _asked(connection, _EXPORT)
+        snapshot, source_system, exported_as, applied_dts = _fetch_row(connection, _EXPORT)
     assert isinstance(applied_dts, datetime)
-    return Picture(
+    return SourceSnapshot(
         str(exported_as), Snapshot.parse(str(snapshot)), str(source_system), applied_dts, tuple(tables)
     )
 
 
-def open_reader(settings: Settings, picture: Picture) -> Connection:
-    """Open a connection that sees the picture, and nothing but it, until it is closed.
+def open_reader(settings: Settings, exported: SourceSnapshot) -> Connection:
+    """Open a connection that reads the exported snapshot until it is closed.
 
-    It locks the tables, too: later it would wait behind a statement that waits for the coordinator.
+    It locks the tables, too: later it could wait for a statement that waits for the coordinator.
     """
     connection = _connect(
-        settings, Transaction("repeatable read", settings.copy_timeout_s, picture.exported_as)
+        settings, Transaction("repeatable read", settings.copy_timeout_s, exported.exported_as)
     )
     try:
-        _lock(connection, picture.tables)
+        _lock(connection, exported.tables)
         with translated("sharing the snapshot", connection.limit_s):
             set_limit(connection, settings.copy_timeout_s)
-            seen = _asked(connection, _STATE)
-        if seen != (picture.snapshot.text, picture.source_system):
+            seen = _fetch_row(connection, _STATE)
+        if seen != (exported.snapshot.text, exported.source_system):
             raise PermanentError(
-                "the connections to the source lead to different servers, so they cannot read one snapshot. "
-                "Let WWI_SOURCE_DSN name one server, not a load balancer."
+                "the connections to the source reach different servers, so they cannot share a snapshot. "
+                "Set WWI_SOURCE_DSN to one server, not to a load balancer."
             )
     except BaseException:
         connection.close()
@@ -132,7 +133,7 @@ def open_reader(settings: Settings, picture: Picture) -> Connection:
 
 def _connect(settings: Settings, transaction: Transaction) -> Connection:
     parts = dsn.parse(settings.resolve_source_dsn())
-    # libpq's variables are meant for a source that somebody named, not for the one of this machine
+    # libpq's variables are for an external source, not for the local one
     with without_libpq_variables() if settings.source_dsn is None else nullcontext():
         connection = log_in(parts)
     try:
@@ -144,15 +145,15 @@ def _connect(settings: Settings, transaction: Transaction) -> Connection:
 
 
 def _lock(connection: Connection, tables: Sequence[Table]) -> None:
-    """Lock the tables against truncate and alter, all in one statement, for as long as the transaction lasts.
+    """Lock the tables against truncate and alter, in one statement, until the transaction ends.
 
-    An empty select needs no right on the whole table as LOCK does.
+    Unlike LOCK, an empty select works with column rights only.
     """
     nothing = sql.SQL(" union all ").join(
         sql.SQL("(select 1 from {} limit 0)").format(source_sql.name_of(table)) for table in tables
     )
     with translated("locking the tables"):
-        # lock_timeout counts for each table, statement_timeout for all of them together
+        # lock_timeout applies to each table, statement_timeout to all together
         set_limit(connection, LOCK_TIMEOUT_S)
         try:
             connection.execute(nothing)
@@ -167,16 +168,16 @@ def _lock(connection: Connection, tables: Sequence[Table]) -> None:
 
 
 def _blockers(connection: Connection, tables: Sequence[Table]) -> str:
-    """Name the sessions that hold or wait for an exclusive lock on one of the tables."""
+    """List the sessions that hold or wait for an exclusive lock on one of the tables."""
     with suppress(psycopg.Error):
         connection.execute("rollback")
         rows = connection.execute(_BLOCKERS, [[table.qualified for table in tables]]).fetchall()
         if rows:
             return ", ".join(f"{name} is locked by the session with pid {pid}" for name, pid in rows)
-    return "another session holds or wants an exclusive lock"
+    return "another session holds or waits for an exclusive lock"
 
 
-def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str, TableCount]:
+def count_tables(connection: Connection, wanted: Sequence[CountRequest]) -> dict[str, TableCount]:
     """Count these tables in one query: rows, rows in the window, control totals."""
     if not wanted:
         return {}
@@ -194,7 +195,7 @@ def count_tables(connection: Connection, wanted: Sequence[ToCount]) -> dict[str,
 
 
 def count_days(connection: Connection, table: Table, lookups: Sequence[Lookup]) -> list[DayTotals]:
-    """Return the control totals of each day, in order of the days; the rows of no day come last."""
+    """Return the control totals of each day, ordered by day; rows without a day come last."""
     with translated(f"adding up {table.qualified} by day", connection.limit_s):
         rows = connection.execute(source_sql.count_days(table, lookups) + sql.SQL(" order by 1")).fetchall()
     totals = []
@@ -208,10 +209,9 @@ def count_days(connection: Connection, table: Table, lookups: Sequence[Lookup]) 
 def copy_out(
     connection: Connection, query: sql.Composed, block_bytes: int
 ) -> Generator[bytearray, None, None]:
-    """Yield the query's result as CSV in blocks of whole rows, each of about `block_bytes`.
+    """Yield the result of the query as CSV, in blocks of complete rows of about `block_bytes` each.
 
-    libpq hands over one row at a time, so a block never ends within a row, whatever newlines it holds;
-    nothing here looks into a row.
+    libpq returns one row at a time, so a block never ends within a row, even if values contain newlines.
     """
     statement = sql.SQL("copy ({}) to stdout (format csv)").format(query)
     with connection.cursor() as cursor, cursor.copy(statement):
@@ -223,10 +223,10 @@ def copy_out(
 
 
 def _next_block(pgconn: PGconn, block_bytes: int) -> PQGen[tuple[bytearray, bool]]:
-    """Take rows from libpq until the block is full. Returns it, and whether the copy has ended.
+    """Fetch rows from libpq until the block is full. Return it, and whether the copy has ended.
 
-    What psycopg's own Copy does for each row, done for each block: setting up one wait per row costs more
-    than everything else that reading it takes. Yields whenever libpq has to wait for the server.
+    psycopg's Copy sets up a wait for each row, which costs more than all other work; this does it for each
+    block. Yields whenever libpq has to wait for the server.
     """
     block = bytearray()
     take = pgconn.get_copy_data
@@ -246,14 +246,14 @@ def _next_block(pgconn: PGconn, block_bytes: int) -> PQGen[tuple[bytearray, bool
     return block, False
 
 
-def break_off(connection: Connection) -> None:
-    """Cancel what the connection is doing, from another thread."""
+def cancel_query(connection: Connection) -> None:
+    """Cancel the running statement of the connection, from another thread."""
     with suppress(psycopg.Error):
         connection.cancel_safe(timeout=CONNECT_TIMEOUT_S)
 
 
-def _asked(connection: Connection, query: str) -> tuple[object, ...]:
-    """Return the one row of a query about the state; before Postgres 13 its snapshot has another name."""
+def _fetch_row(connection: Connection, query: str) -> tuple[object, ...]:
+    """Return the row of a state query. Before Postgres 13, the snapshot function has another name."""
     if connection.info.server_version < 130000:
         query = query.replace("pg_current_snapshot", "txid_current_snapshot")
     row = connection.execute(query.encode()).fetchone()
@@ -261,7 +261,7 @@ def _asked(connection: Connection, query: str) -> tuple[object, ...]:
     return row
 
 
-# The timeline tells a source that failed over to a standby, which may have lost its last transactions.
+# The timeline changes on failover to a standby, which may have lost the last transactions.
 _STATE = """
 select
     pg_current_snapshot()::text,
@@ -270,7 +270,7 @@ from pg_control_system() as s
 cross join pg_control_checkpoint() as k
 """
 
-# The clock is the business's own when the source keeps one (a simulation does), else the time in UTC.
+# The business clock if the source has one (simulations do), else the time in UTC.
 _EXPORT = f"""
 select
     state.*,

@@ -1,4 +1,4 @@
-"""Refuse to read tables of which row security hides rows: a hidden row looks like a deleted one."""
+"""Refuse to read tables if row security hides rows, because hidden rows look like deleted ones."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from metadata.spec import Table
 
 
 def check_row_security(connection: Connection, tables: Sequence[Table]) -> None:
-    """Raise PermanentError with the tables and policies that apply to the login, and how to exempt it."""
+    """Raise PermanentError with the tables and policies that apply to the login, and the fix."""
     with translated("reading the source's row security", connection.limit_s):
         rows = connection.execute(_ACTIVE, [[table.qualified for table in tables]]).fetchall()
     if not rows:
@@ -18,8 +18,8 @@ def check_row_security(connection: Connection, tables: Sequence[Table]) -> None:
         f"  {name}: policies {names or 'none, so no row is visible'}" for name, names, _, _ in rows
     )
     raise PermanentError(
-        "row security of the source hides rows from the login; nothing was loaded, because hidden rows look "
-        f"like deleted ones:\n{listed}\nLet the login read all rows: {' '.join(_fixes(rows))} Then run "
+        "row security of the source may hide rows from the login. Nothing was loaded, because hidden rows "
+        f"look like deleted ones:\n{listed}\nLet the login read all rows: {' '.join(_fixes(rows))} Then run "
         "`wwi ingest --compare-keys` once: it repairs raw where an earlier version loaded deletes."
     )
 
@@ -32,7 +32,7 @@ def _fixes(rows: Sequence[tuple[object, ...]]) -> Iterator[str]:
             yield f"`alter table {name} no force row level security;`"
 
 
-# An owner is subject to the policies of a table only if they are forced on it.
+# Policies apply to the owner of a table only if they are forced.
 _ACTIVE = """
 with read as (
     select

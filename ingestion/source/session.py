@@ -1,7 +1,7 @@
-"""Begin a transaction at the source in which nothing depends on settings made elsewhere.
+"""Begin a transaction at the source that does not depend on settings of the role or environment.
 
-A role, a database, PGOPTIONS or a pooler's previous client may have set anything. What changes values, rows
-or waiting is set here, for the transaction alone: behind a pooler, a session is shared with others.
+A role, a database, PGOPTIONS or the previous client of a pooler may have changed any setting. All settings
+that affect values, rows or waiting are set here, for the transaction only, because a pooler shares sessions.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from ingestion.source.login import Connection
 
 Isolation = Literal["read committed", "repeatable read"]
 
-# name -> value, and the first version of Postgres that has it. Those that end a session come first: each
-# takes effect at once, also on the statements after it.
+# name -> value, and the first Postgres version with it. Settings that can end a session come first, because
+# they take effect at once.
 LIMITS = {
     "lock_timeout": (f"'{LOCK_TIMEOUT_S}s'", 12),
     "idle_in_transaction_session_timeout": ("0", 12),
@@ -24,25 +24,25 @@ LIMITS = {
     "transaction_timeout": ("0", 17),
 }
 VALUES = {
-    "row_security": ("off", 12),  # rows that a policy hides would look deleted: Postgres raises an error
-    "quote_all_identifiers": ("off", 12),  # regclass and the like, names of types, search_path itself
-    "search_path": ("pg_catalog, pg_temp", 12),  # no function or operator in place of Postgres's own
+    "row_security": ("off", 12),  # raise an error instead of hiding rows, which would look deleted
+    "quote_all_identifiers": ("off", 12),  # affects regclass, type names and search_path itself
+    "search_path": ("pg_catalog, pg_temp", 12),  # no user-defined functions or operators
     "client_encoding": ("'UTF8'", 12),
     "timezone": ("'UTC'", 12),
     "datestyle": ("'ISO, YMD'", 12),
     "intervalstyle": ("'iso_8601'", 12),
     "bytea_output": ("'hex'", 12),
     "extra_float_digits": ("1", 12),
-    "lc_monetary": ("'C'", 12),  # money within arrays and composites
-    "standard_conforming_strings": ("on", 12),  # our own literals
+    "lc_monetary": ("'C'", 12),  # money in arrays and composites
+    "standard_conforming_strings": ("on", 12),  # affects our literals
 }
-# read back after the transaction has begun
-HELD = {"timezone": "UTC", "row_security": "off", "search_path": "pg_catalog, pg_temp"}
+# checked after the transaction has begun
+CHECKED_SETTINGS = {"timezone": "UTC", "row_security": "off", "search_path": "pg_catalog, pg_temp"}
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """How a transaction begins. `limit_s`: limit of each statement. `snapshot`: the exported one to share."""
+    """Options of a transaction. `limit_s`: time limit of each statement. `snapshot`: the one to import."""
 
     isolation: Isolation
     limit_s: int
@@ -50,9 +50,9 @@ class Transaction:
 
 
 def begin(connection: Connection, transaction: Transaction) -> None:
-    """Begin a read-only transaction. It ends with the connection.
+    """Begin a read-only transaction, which ends with the connection.
 
-    Raises PermanentError when a pooler does not keep it.
+    Raises PermanentError if a pooler does not keep the transaction.
     """
     version = connection.info.server_version // 10000
     settings = [
@@ -68,21 +68,21 @@ def begin(connection: Connection, transaction: Transaction) -> None:
     if transaction.snapshot:
         statements.append(f"set transaction snapshot {sql.Literal(transaction.snapshot).as_string(None)}")
     with translated("beginning a transaction"):
-        # one message: a time limit of the role cannot end the session in between
+        # one message, so that a time limit of the role cannot end the session in between
         connection.execute("; ".join(statements).encode())
     connection.limit_s = transaction.limit_s
-    check_held(connection, transaction.isolation)
+    check_in_force(connection, transaction.isolation)
 
 
 def set_limit(connection: Connection, limit_s: int) -> None:
-    """Limit each statement from now on."""
+    """Set the time limit of each following statement."""
     connection.execute(f"set local statement_timeout = '{limit_s}s'".encode())
     connection.limit_s = limit_s
 
 
-def check_held(connection: Connection, isolation: Isolation) -> None:
-    """Raise PermanentError when the settings of the transaction are not in force at the next statement."""
-    expected = {**HELD, "transaction_isolation": isolation}
+def check_in_force(connection: Connection, isolation: Isolation) -> None:
+    """Raise PermanentError if the settings of the transaction do not apply to the next statement."""
+    expected = {**CHECKED_SETTINGS, "transaction_isolation": isolation}
     query = sql.SQL("select {}").format(
         sql.SQL(", ").join(
             sql.SQL("pg_catalog.current_setting({})").format(sql.Literal(name)) for name in expected
@@ -92,7 +92,7 @@ def check_held(connection: Connection, isolation: Isolation) -> None:
         found = connection.execute(query).fetchone()
     if found != tuple(expected.values()):
         raise PermanentError(
-            "the connection to the source does not keep a transaction: a connection pooler shares it by "
-            "statement. Let WWI_SOURCE_DSN name the server itself, or a pool with pool_mode = session or "
-            "transaction."
+            "the connection to the source does not keep a transaction: a connection pooler uses "
+            "pool_mode = statement. Set WWI_SOURCE_DSN to the server itself, or to a pool with pool_mode = "
+            "session or transaction."
         )

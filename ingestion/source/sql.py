@@ -1,4 +1,4 @@
-"""The SQL that is asked of the source. Identifiers and values are quoted by psycopg, never by hand."""
+"""Build the SQL for the source. psycopg quotes all identifiers and values."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,18 @@ Query = sql.Composed
 
 
 def name_of(table: Table) -> sql.Identifier:
-    """The quoted name of the table."""
+    """Return the quoted name of the table."""
     return sql.Identifier(table.schema_name, table.name)
 
 
 def select_rows(table: Table, lookups: Sequence[Lookup], window: Window) -> sql.Composed:
-    """All loaded columns of the table, of the rows in the window; `lookups`: as for `count_rows`."""
+    """Select the loaded columns of the rows in the window."""
     query = sql.SQL("select {} from {}").format(_copied(table.loaded_columns), name_of(table))
     return query if window.xids is None else query + sql.SQL(" where ") + _in_window(table, lookups, window)
 
 
 def select_keys(table: Table) -> sql.Composed:
-    """The key columns of all rows."""
+    """Select the key columns of all rows."""
     columns = _copied([table.column(name) for name in table.primary_key])
     return sql.SQL("select {} from {}").format(columns, name_of(table))
 
@@ -31,9 +31,9 @@ def select_keys(table: Table) -> sql.Composed:
 def count_rows(
     table: Table, lookups: Sequence[Lookup], window: Window, unfinished: Xids | None
 ) -> sql.Composed:
-    """One row: name, rows, rows in the window, control totals as text, ended transactions.
+    """Select one row: name, rows, rows in the window, control totals as text, ended transactions.
 
-    The last are those of the range `unfinished` that wrote a row which can be seen, as an array of text.
+    The last is an array of text: the ids in the range `unfinished` that wrote a visible row.
     """
     changed = _in_window(table, lookups, window)
     ended = sql.SQL("array_agg(distinct xmin::text) filter (where {})").format(
@@ -45,19 +45,19 @@ def count_rows(
 
 
 def count_days(table: Table, lookups: Sequence[Lookup]) -> sql.Composed:
-    """One row per day: the day as text (null for rows of no day), rows, control totals as text."""
+    """Select one row per day: the day as text (null: no day), rows, control totals as text."""
     query = sql.SQL("select cast({} as date)::text, count(*), array[{}]::text[] from {} group by 1")
     return query.format(sql.Identifier(table.day or ""), _sums(table), _with_lookups(table, lookups, []))
 
 
 def _with_lookups(table: Table, lookups: Sequence[Lookup], more: Sequence[str]) -> sql.Composable:
-    """The rows of the table with all columns that its controls need, looked up in the same snapshot.
+    """Return a subquery with all columns that the controls need, including those of other tables.
 
-    What BigQuery cannot hold is null here, as it is in raw: it is in `rejected_values` instead.
+    Rejected values are null here, as in raw.
     """
     own = sql.Identifier("own")
     columns = [sql.SQL("{}.{}").format(own, sql.Identifier(name)) for name in more]
-    columns += [_held(table.column(name), "own", name) for name in sorted(table.control_columns)]
+    columns += [_castable(table.column(name), "own", name) for name in sorted(table.control_columns)]
     if not columns:
         return name_of(table)
     joins = sql.SQL("{} as own").format(name_of(table))
@@ -65,7 +65,7 @@ def _with_lookups(table: Table, lookups: Sequence[Lookup], more: Sequence[str]) 
         (key,) = lookup.table.primary_key
         found = sql.Identifier(f"{lookup.through}_row")
         columns += [
-            _held(lookup.table.column(name), f"{lookup.through}_row", lookup.name(name))
+            _castable(lookup.table.column(name), f"{lookup.through}_row", lookup.name(name))
             for name in lookup.columns
         ]
         joins += sql.SQL(" left join {} as {} on {}.{} = {}.{}").format(
@@ -75,14 +75,14 @@ def _with_lookups(table: Table, lookups: Sequence[Lookup], more: Sequence[str]) 
 
 
 def _copied(columns: Sequence[Column]) -> sql.Composed:
-    """The columns as COPY is to write them."""
+    """Return the expressions by which COPY reads the columns."""
     return sql.SQL(", ").join(
         _expression(column_type(column.type).expression, sql.Identifier(column.name)) for column in columns
     )
 
 
-def _held(column: Column, alias: str, name: str) -> sql.Composed:
-    """The column of that table as `name`, with null for the values that BigQuery cannot hold."""
+def _castable(column: Column, alias: str, name: str) -> sql.Composed:
+    """Select the column as `name`, with null for rejected values."""
     value = _expression(column_type(column.type).held, sql.Identifier(alias, column.name))
     return sql.SQL("{} as {}").format(value, sql.Identifier(name))
 
@@ -99,7 +99,7 @@ def _sums(table: Table) -> sql.Composed:
 
 
 def reader_grants(catalog: Catalog, role: str) -> list[sql.Composed]:
-    """The rights on schemas, loaded columns and xmin, one statement each."""
+    """Return the grants on schemas, loaded columns and xmin, one statement each."""
     schemas = sorted({table.schema_name for table in catalog.tables})
     usage = sql.SQL("grant usage on schema {} to {}")
     select = sql.SQL("grant select ({}) on {} to {}")
@@ -112,7 +112,7 @@ def reader_grants(catalog: Catalog, role: str) -> list[sql.Composed]:
 
 
 def _in_window(table: Table, lookups: Sequence[Lookup], window: Window) -> sql.Composable:
-    """True for the rows that the window takes; of a table without business days it takes none by them."""
+    """Return the condition for the rows in the window. Days apply only to tables with business days."""
     if window.xids is None:
         return sql.SQL("true")
     written = written_by(window.xids)
@@ -122,7 +122,7 @@ def _in_window(table: Table, lookups: Sequence[Lookup], window: Window) -> sql.C
     between = sql.SQL("cast({} as date) between {} and {}").format(
         sql.Identifier(column or through), *map(sql.Literal, window.days)
     )
-    if column:  # the day is told by the row that this one refers to
+    if column:  # the day is in the referenced row
         found = next(lookup.table for lookup in lookups if lookup.through == through)
         between = sql.SQL("{} in (select {} from {} where {})").format(
             sql.Identifier(through), sql.Identifier(found.primary_key[0]), name_of(found), between
@@ -131,17 +131,17 @@ def _in_window(table: Table, lookups: Sequence[Lookup], window: Window) -> sql.C
 
 
 def written_by(xids: Xids) -> sql.Composed:
-    """True for rows that one of these transactions wrote.
+    """Return the condition for rows that one of these transactions wrote.
 
-    xmin holds the low 32 bits; age() measures on the circle from the present, the older the larger. A frozen
-    row is as old as it is, and its bits may come round again: as what lies ahead, which the end keeps out.
+    xmin contains the low 32 bits of the id; age() is the distance to the current id modulo 2^32. A frozen row
+    keeps its xmin, so after a wraparound it can look like a future transaction; the upper bound excludes it.
     """
     condition = sql.SQL("age(xmin) <= age({}::xid) and age(xmin) > age({}::xid)").format(
         _xid(xids.first), _xid(xids.end)
     )
-    if not xids.but:
+    if not xids.excluded:
         return condition
-    listed = sql.Literal("{" + ",".join(map(str, sorted(xids.but))) + "}")
+    listed = sql.Literal("{" + ",".join(map(str, sorted(xids.excluded))) + "}")
     return condition + sql.SQL(" and xmin <> all({}::xid[])").format(listed)
 
 

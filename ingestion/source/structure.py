@@ -1,6 +1,6 @@
-"""What the values of a table depend on besides its rows, as the source's catalog describes it.
+"""Describe what the values of a table depend on besides its rows, according to the source's catalog.
 
-structure_reader.py reads it, relation_kinds.py checks it, and changes/identity.py keeps it in the ledger.
+structure_reader.py reads it, relation_kinds.py checks it, and identity.py stores it in the ledger.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 class ColumnFacts:
     """A column of one relation.
 
-    `expression`: of a generated column. `fill`: hash of the value that rows show which are older than it.
+    `expression`: of a generated column. `fill`: hash of the value for rows that are older than the column.
     """
 
     number: int
@@ -23,10 +23,10 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, partition or inheriting table.
+    """A table, a partition or an inheriting table.
 
     `kind`, `persistence`: pg_class.relkind and relpersistence. `created_by`: the 64-bit id of the transaction
-    that created it, or of a later one whose id ends in the same 32 bits.
+    that created it, or of a later one with the same low 32 bits.
     """
 
     oid: int
@@ -40,20 +40,20 @@ class Relation:
 
 @dataclass(frozen=True)
 class TypeFacts:
-    """A type. `made_of`: oids of its elements, base, bounds or attributes.
+    """A type. `component_types`: oids of its elements, base type, bounds or attributes.
 
-    `labels`: oid -> text of an enum. `attributes`: number -> name and type of a composite. `casts`: those to
-    text or json that run a function. `runs_code`: one of these functions is not written in C.
-    `shows_names`: its text is the name of another object, such as a table's.
+    `labels`: of an enum, oid -> text. `attributes`: of a composite, number -> name and type. `casts`: those
+    to text or json that run a function. `runs_code`: one of these functions is not written in C.
+    `shows_object_names`: its text is the name of another object, for example of a table.
     """
 
     name: str
-    made_of: tuple[int, ...]
+    component_types: tuple[int, ...]
     labels: Mapping[str, str]
     attributes: Mapping[str, str]
     casts: tuple[int, ...]
     runs_code: bool
-    shows_names: bool
+    shows_object_names: bool
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,16 @@ class Structure:
 
     @property
     def inherits(self) -> bool:
-        """Tell whether ordinary tables inherit from this one: its unique indexes do not cover their rows."""
+        """Whether ordinary tables inherit from this one. Its unique indexes do not cover their rows."""
         return self.table.kind != "p" and bool(self.children)
 
     def types_within(self, oid: int) -> Iterator[tuple[int, TypeFacts]]:
-        """Yield this type and all types that it is made of, each once."""
+        """Yield this type and all its component types, each once."""
         seen: set[int] = set()
-        waiting = [oid]
-        while waiting:
-            next_oid = waiting.pop()
+        pending = [oid]
+        while pending:
+            next_oid = pending.pop()
             if next_oid not in seen and next_oid in self.types:
                 seen.add(next_oid)
                 yield next_oid, self.types[next_oid]
-                waiting += self.types[next_oid].made_of
+                pending += self.types[next_oid].component_types

@@ -1,4 +1,4 @@
-"""Reads from the source's catalog what the values of each table depend on besides its rows."""
+"""Read the structure of tables from the source's catalog (see structure.py)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ def read_structures(connection: Connection, tables: Sequence[str]) -> dict[str, 
 
 
 def _with_used_types(structure: Structure) -> Structure:
-    """Leave out the types of other tables."""
+    """Remove the types of other tables."""
     columns = [
         column for relation in (structure.table, *structure.children) for column in relation.columns.values()
     ]
@@ -60,17 +60,24 @@ def _columns(connection: Connection, relations: Sequence[int]) -> dict[int, dict
 
 def _types(connection: Connection, oids: set[int]) -> dict[int, TypeFacts]:
     found = {}
-    for oid, name, made_of, labels, attributes, casts, runs_code, shows_names in connection.execute(
-        _TYPES, [sorted(oids)]
-    ):
+    for (
+        oid,
+        name,
+        component_types,
+        labels,
+        attributes,
+        casts,
+        runs_code,
+        shows_object_names,
+    ) in connection.execute(_TYPES, [sorted(oids)]):
         found[int(str(oid))] = TypeFacts(
             name=str(name),
-            made_of=tuple(made_of) if isinstance(made_of, list) else (),
+            component_types=tuple(component_types) if isinstance(component_types, list) else (),
             labels=labels if isinstance(labels, dict) else {},
             attributes=attributes if isinstance(attributes, dict) else {},
             casts=tuple(casts) if isinstance(casts, list) else (),
             runs_code=bool(runs_code),
-            shows_names=bool(shows_names),
+            shows_object_names=bool(shows_object_names),
         )
     return found
 
@@ -81,8 +88,8 @@ from pg_catalog.pg_database
 where datname = current_database()
 """
 
-# The table itself comes first. A temporary child is seen by the session that made it only, so not by us.
-# Creating a relation writes pg_attribute's rows of its system columns; renaming it does not write them again.
+# The table itself comes first. Temporary children are visible only to the session that created them.
+# Creating a relation writes pg_attribute rows for its system columns; renaming it does not rewrite them.
 _RELATIONS = """
 with recursive tree as (
     select n.nspname || '.' || c.relname as root, c.oid as root_oid, c.oid
@@ -118,7 +125,7 @@ where c.oid = tree.root_oid or c.relpersistence != 't'
 order by tree.root, c.oid != tree.root_oid, c.oid
 """
 
-# to_jsonb: servers before version 12 have no generated columns, and so no `attgenerated`
+# to_jsonb, because servers before version 12 do not have the column `attgenerated`
 _COLUMNS = """
 select
     a.attrelid,
@@ -134,7 +141,7 @@ where a.attrelid = any(%s::oid[]) and a.attnum > 0 and not a.attisdropped
 order by a.attrelid, a.attnum
 """
 
-# 16384 is the first oid that is not the server's own: only casts that somebody added can change.
+# 16384 is the first user oid: only user-defined casts can change.
 _TYPES = """
 with recursive types as (
     select unnest(%s::oid[]) as oid

@@ -23,11 +23,11 @@ from tests.bench.lines import CATALOG, LINES, ROWS
 def to_parquet(settings: Settings, folder: Path) -> None:
     """Read the table into the spool: typed, stamped, with a file of its keys and a checksum."""
     with closing(postgres.connect(settings)) as coordinator:
-        picture = postgres.open_picture(coordinator, [LINES])
+        exported = postgres.export_snapshot(coordinator, [LINES])
         task = TableTask(
             table=LINES,
             window=Window("full", "benchmark"),
-            window_to=picture.snapshot.text,
+            window_to=exported.snapshot.text,
             previous=None,
             count=TableCount(rows=ROWS, changed=ROWS, controls={}),
             has_key=True,
@@ -35,7 +35,7 @@ def to_parquet(settings: Settings, folder: Path) -> None:
             batch_id=1,
             load_dts=datetime.now(UTC),
         )
-        with closing(postgres.open_reader(settings, picture)) as reader:
+        with closing(postgres.open_reader(settings, exported)) as reader:
             extract_table(reader, task, folder, _no_keys)
 
 

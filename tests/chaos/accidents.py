@@ -37,7 +37,7 @@ IN_MID_LOAD = Point("ingestion.load.raw_loader.load_parquet", "during")
 BETWEEN_LOADS = Point("ingestion.load.raw_loader.load_parquet", "after")
 COMPLETING = Point("ingestion.load.raw_loader.complete", "during")
 COMPLETED = Point("ingestion.load.raw_loader.complete", "after")
-KEEPING_KEYS = Point("ingestion.changes.key_cache.adopt", "during")
+KEEPING_KEYS = Point("ingestion.changes.key_cache.store_keys", "during")
 SHARED_OUT = (READING, IN_MID_LOAD, BETWEEN_LOADS)  # for every table, so there are several calls
 MOST_CALLS = 8
 

@@ -42,7 +42,7 @@ def test_a_home_in_a_read_only_checkout_is_named(checkout: Path, command: str) -
     done = wwi(checkout, *command.split())
     line = (
         f"cannot write to the folder {checkout / '.wwi'}: its file system is read-only. "
-        "Set WWI_HOME to a folder that can be written to."
+        "Set WWI_HOME to a writable folder."
     )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"wwi: {line}\n")
 
@@ -50,4 +50,4 @@ def test_a_home_in_a_read_only_checkout_is_named(checkout: Path, command: str) -
 def test_a_home_elsewhere_needs_nothing_of_a_read_only_checkout(checkout: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = wwi(checkout, "status", WWI_HOME=str(home))
-    assert done.stderr.startswith(f"wwi: no warehouse: none runs under {home}.")
+    assert done.stderr.startswith(f"wwi: no warehouse: no local warehouse runs under {home}.")

@@ -30,7 +30,7 @@ from operations.erasure_task import Task, updates
 from sandbox.schema import create_schema
 from tests.googlesql.conftest import Build, Typed
 from tests.googlesql.warehouse import Warehouse, serving
-from tests.ingestion.filling import fill
+from tests.ingestion.generated_rows import fill
 from tests.vault.delivery import statement
 from warehouse.client import connect
 from warehouse.lease import hold

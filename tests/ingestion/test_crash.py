@@ -60,7 +60,7 @@ def connections(shop: World) -> int:
     return shop.source.execute(query).rowcount
 
 
-@pytest.mark.parametrize("stage", ["planned", "opened", "extracted", "spooled"])
+@pytest.mark.parametrize("stage", ["planned", "opened", "extracted", "staged"])
 def test_a_run_that_ends_before_it_loads_is_given_up(shop: World, stage: str) -> None:
     shop.load()
     change(shop)
@@ -126,7 +126,7 @@ def test_a_batch_whose_spool_is_not_whole_is_given_up(shop: World, harm: str) ->
     assert (report.resumed, report.voided) == ((), (2,))
     assert [row["account_id"] for row in shop.latest("shop.accounts")] == ACCOUNTS
     error = shop.ask("select error from {audit}.batches where batch_id = 2")[0]["error"]
-    assert "its spool is not here" in error
+    assert "its staged files are not here or damaged" in error
 
 
 def test_keys_survive_a_run_that_ends_right_after_it_completed(
@@ -139,7 +139,7 @@ def test_keys_survive_a_run_that_ends_right_after_it_completed(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.changes.key_cache.adopt", killed)
+        patch.setattr("ingestion.changes.key_cache.store_keys", killed)
         with pytest.raises(Killed):
             shop.load()
     assert shop.statuses() == ["completed", "completed"]
@@ -171,7 +171,7 @@ def test_a_killed_process_leaves_no_lock(shop: World) -> None:
 import os, signal
 from ingestion.batch import run_batch
 from config.settings import Settings
-from tests.ingestion.conftest import SHOP
+from tests.shop import SHOP
 
 def kill(progress):
     if progress.stage == "loaded":

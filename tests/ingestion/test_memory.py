@@ -37,7 +37,7 @@ def test_a_table_is_loaded_in_a_fraction_of_the_memory_that_its_rows_take(
         "WWI_DATASET_PREFIX": own_settings.dataset_prefix,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.ingestion.hungry"],
+        [sys.executable, "-m", "tests.ingestion.peak_memory"],
         cwd=project_root,
         env={**os.environ, **env},
         capture_output=True,

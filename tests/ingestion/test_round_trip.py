@@ -181,8 +181,8 @@ def test_of_any_values_exactly_those_are_set_apart_that_the_source_counts_as_nul
     ids = block.rows.column(0)
     found = {
         ids[row.as_py()].as_py(): text.as_py()
-        for unfit in block.unfit
-        for row, text in zip(unfit.rows, unfit.texts, strict=True)
+        for rejected in block.rejected
+        for row, text in zip(rejected.rows, rejected.texts, strict=True)
     }
     assert found == apart
 
@@ -196,7 +196,7 @@ def test_a_number_too_large_for_arrow_never_becomes_another_number(text: str) ->
     numbers = FINITE["numeric"]
     block = read_block(f"1,{text}\n2,1.5\n".encode(), numbers, numbers.loaded_columns)
     assert block.rows.column("value").to_pylist() == [None, Decimal("1.5")]
-    assert [unfit.texts.to_pylist() for unfit in block.unfit] == [[text]]
+    assert [rejected.texts.to_pylist() for rejected in block.rejected] == [[text]]
 
 
 def test_a_column_new_in_the_metadata_is_added_to_raw_and_filled(kinds: World) -> None:

@@ -10,7 +10,7 @@ from ingestion.batch import run_batch
 from metadata.spec import Catalog
 from sandbox.reader import grant_reader
 from sandbox.schema import create_schema
-from tests.ingestion.filling import fill
+from tests.ingestion.generated_rows import fill
 from warehouse.client import connect, logger
 from warehouse.queries import query
 

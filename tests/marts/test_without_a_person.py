@@ -49,7 +49,7 @@ erase(Settings(_env_file=None), load_catalog(), int(sys.argv[2]), yes=True, reas
 """
 STEPS = {
     "operations.personal_values.held": (*RAW, *VAULT, *MARTS),
-    "ingestion.staged_files.discard": (*VAULT, *MARTS),
+    "ingestion.staged_files.delete_all": (*VAULT, *MARTS),
     "operations.swap.refill": MARTS,
 }
 

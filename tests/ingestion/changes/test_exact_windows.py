@@ -18,7 +18,7 @@ from ingestion.read_window import Xids
 from ingestion.source.sql import written_by
 from metadata.spec import Catalog, Table
 from sandbox.schema import create_schema
-from tests.ingestion.filling import fill, rewrite
+from tests.ingestion.generated_rows import fill, rewrite
 from tests.shop import World
 from warehouse import queries
 from warehouse.client import connect

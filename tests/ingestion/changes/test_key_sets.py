@@ -47,7 +47,7 @@ def test_missing_and_union_are_those_of_sets(
 
 def test_rows_that_repeat_or_lack_a_key_are_counted(tmp_path: Path, part_rows: int) -> None:
     keys = [("a", 1), ("a", 1), ("a", 2), (None, 1), ("b", None), (None, None), ("", 1)]
-    assert key_sets.count_faulty(write(tmp_path / "keys", keys), ("first", "second")) == 4
+    assert key_sets.count_invalid(write(tmp_path / "keys", keys), ("first", "second")) == 4
 
 
 def test_a_comparison_that_is_given_up_lets_the_next_one_begin(tmp_path: Path) -> None:

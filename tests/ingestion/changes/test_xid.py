@@ -11,7 +11,7 @@ from ingestion.changes.xid import (
     COMPARABLE_TRANSACTIONS,
     MAX_ENDED,
     TOO_MANY_ENDED,
-    Previous,
+    PreviousLoad,
     ended_from_text,
     ended_to_text,
     has_shrunk,
@@ -25,7 +25,7 @@ NOW = Snapshot.parse("1000:1005:1001,1003")
 IDENTITY = Identity(
     database="oid 5", relation=17, columns={"a": ColumnIdentity(number=1, type=23, type_name="integer")}
 )
-BEFORE = Previous(
+BEFORE = PreviousLoad(
     7,
     datetime(2026, 1, 1, tzinfo=UTC),
     "one/1/wwi",
@@ -72,7 +72,7 @@ def test_nothing_is_unfinished_when_no_transaction_is_open() -> None:
     ],
 )
 def test_everything_is_read_when_transactions_cannot_be_compared(
-    previous: Previous | None, system: str, full: bool, reason: str
+    previous: PreviousLoad | None, system: str, full: bool, reason: str
 ) -> None:
     column = ColumnIdentity(number=2, type=23, type_name="integer")
     identity = IDENTITY.model_copy(update={"columns": {**IDENTITY.columns, "b": column}})

@@ -10,7 +10,7 @@ import pytest
 from config.errors import TransientError
 from config.settings import Settings
 from ingestion.report import BatchReport, Progress, TableReport
-from ingestion.source.identity import MAX_CHILDREN, Identity, from_text, identity_of, reasons
+from ingestion.source.identity import MAX_CHILDREN, Identity, from_text, full_read_reason, identity_of
 from ingestion.source.structure import ColumnFacts, Relation, Structure, TypeFacts
 from metadata.spec import Catalog, Column, Table
 from tests.ingestion.source.identity_cases import CHANGES, HARMLESS, Case
@@ -193,14 +193,14 @@ def test_more_children_than_the_ledger_keeps_are_compared_as_one() -> None:
     text = identity(*children).to_text()
     assert len(text) < 500
     before = from_text(text)
-    assert reasons(before, identity(*children), since=8) is None
+    assert full_read_reason(before, identity(*children), since=8) is None
     created_since = replace(facts, oid=9999, name="shop.x", created_by=8)
-    assert reasons(before, identity(*children, created_since), since=8) is None
+    assert full_read_reason(before, identity(*children, created_since), since=8) is None
     expected = f"one of more than {MAX_CHILDREN} partitions or child tables was added, removed or altered"
     attached = replace(created_since, created_by=7)
-    assert reasons(before, identity(*children, attached), since=8) == expected
-    assert reasons(before, identity(*children[:-1]), since=8) == expected
-    assert reasons(identity(*children), identity(*children[:-1]), since=8) == (
+    assert full_read_reason(before, identity(*children, attached), since=8) == expected
+    assert full_read_reason(before, identity(*children[:-1]), since=8) == expected
+    assert full_read_reason(identity(*children), identity(*children[:-1]), since=8) == (
         f"partition {children[-1].name} was removed"
     )
 

@@ -46,7 +46,7 @@ def test_a_table_that_is_locked_is_named_with_who_locks_it(
     other.execute("lock table shop.visits in access exclusive mode")
     with closing(postgres.connect(settings)) as coordinator:
         with pytest.raises(TransientError) as error:
-            postgres.open_picture(coordinator, TABLES)
+            postgres.export_snapshot(coordinator, TABLES)
         held = coordinator.execute(
             "select count(*) from pg_locks "
             "where pid = pg_backend_pid() and relation = 'shop.accounts'::regclass"
@@ -66,7 +66,7 @@ def test_the_wait_for_all_tables_together_is_limited(
         closing(postgres.connect(settings)) as coordinator,
         pytest.raises(TransientError, match=r"shop\.visits is locked"),
     ):
-        postgres.open_picture(coordinator, TABLES)
+        postgres.export_snapshot(coordinator, TABLES)
 
 
 def test_a_reader_does_not_wait_behind_a_statement_that_waits_for_the_coordinator(
@@ -77,14 +77,14 @@ def test_a_reader_does_not_wait_behind_a_statement_that_waits_for_the_coordinato
         closing(postgres.connect(settings)) as coordinator,
         psycopg.connect(tables, autocommit=True, connect_timeout=10) as watcher,
     ):
-        picture = postgres.open_picture(coordinator, TABLES)
+        exported = postgres.export_snapshot(coordinator, TABLES)
         thread = Thread(target=lambda: other.execute("alter table shop.visits add column more text"))
         thread.start()
         waiting = "select count(*) from pg_locks where not granted and pid = %s"
         while watcher.execute(waiting, [other.info.backend_pid]).fetchone() == (0,):
             pass
         with pytest.raises(TransientError, match=r"shop\.visits is locked"):
-            postgres.open_reader(settings, picture)
+            postgres.open_reader(settings, exported)
     thread.join(30)
     assert not thread.is_alive(), "with the batch its locks are gone"
 

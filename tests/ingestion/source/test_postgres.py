@@ -12,7 +12,7 @@ from config.parallel import read_ahead
 from config.settings import Settings
 from ingestion.source.errors import translated
 from ingestion.source.login import Connection
-from ingestion.source.postgres import break_off, connect, copy_out
+from ingestion.source.postgres import cancel_query, connect, copy_out
 
 pytestmark = pytest.mark.services
 
@@ -71,7 +71,7 @@ def test_who_stops_in_the_midst_of_the_rows_can_use_the_connection_again(reader:
 def test_a_copy_is_broken_off_from_another_thread(reader: Connection) -> None:
     blocks = read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)
     next(blocks)
-    break_off(reader)
+    cancel_query(reader)
     with pytest.raises(psycopg.errors.QueryCanceled):
         for _ in blocks:
             pass

@@ -93,7 +93,7 @@ def test_deletes_that_row_security_once_made_are_taken_back(
     """Earlier versions loaded hidden rows as deletes, and their transactions are over: no window has them."""
     with monkeypatch.context() as earlier:
         earlier.setitem(session.VALUES, "row_security", ("on", 12))
-        earlier.setitem(session.HELD, "row_security", "on")
+        earlier.setitem(session.CHECKED_SETTINGS, "row_security", "on")
         earlier.setattr(batch_reader, "check_row_security", lambda *_: None)
         hide(loaded)
         assert loaded.load().tables[1].rows_deleted == 1
@@ -110,7 +110,7 @@ def test_comparing_keys_repairs_also_what_the_number_of_rows_does_not_show(
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setitem(session.VALUES, "row_security", ("on", 12))
-        earlier.setitem(session.HELD, "row_security", "on")
+        earlier.setitem(session.CHECKED_SETTINGS, "row_security", "on")
         earlier.setattr(batch_reader, "check_row_security", lambda *_: None)
         hide(loaded)
         loaded.load()

@@ -18,8 +18,8 @@ from ingestion.source.login import log_in
 from ingestion.source.session import Transaction
 from ingestion.source.sql import select_rows
 from metadata.spec import Catalog
-from tests.ingestion import hostile
-from tests.ingestion.hostile import ODD
+from tests.ingestion import disruptive_settings
+from tests.ingestion.disruptive_settings import ODD
 from tests.shop import World
 
 pytestmark = pytest.mark.services
@@ -31,7 +31,7 @@ WHOLE = Window("full", "test")
 def odd(source_dsn: str) -> str:
     """The DSN of a source with a table whose texts depend on settings."""
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
-        source.execute(hostile.CREATE)
+        source.execute(disruptive_settings.CREATE)
     return source_dsn
 
 
@@ -39,10 +39,10 @@ def read(settings: Settings) -> tuple[object, ...]:
     """Everything that a batch takes from the source: catalog, counts, rows, and rows of transactions."""
     with closing(postgres.connect(settings)) as coordinator:
         live = catalog.live_tables(coordinator, [ODD])
-        picture = postgres.open_picture(coordinator, [ODD])
-        changed = Window("incremental", "test", Xids(3, picture.snapshot.xmax))
-        with closing(postgres.open_reader(settings, picture)) as reader:
-            counts = postgres.count_tables(reader, [postgres.ToCount(ODD, (), changed, None)])
+        exported = postgres.export_snapshot(coordinator, [ODD])
+        changed = Window("incremental", "test", Xids(3, exported.snapshot.xmax))
+        with closing(postgres.open_reader(settings, exported)) as reader:
+            counts = postgres.count_tables(reader, [postgres.CountRequest(ODD, (), changed, None)])
             rows = [
                 b"".join(postgres.copy_out(reader, select_rows(ODD, (), window), 1000))
                 for window in (WHOLE, changed)
@@ -67,11 +67,11 @@ def test_the_rows_are_read_as_they_are(plain: tuple[object, ...]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", hostile.SETTINGS)
+@pytest.mark.parametrize("name", disruptive_settings.SETTINGS)
 def test_no_setting_of_the_role_changes_what_is_read(
     settings: Settings, odd: str, plain: tuple[object, ...], name: str
 ) -> None:
-    with hostile.login(odd, f"hostile_{name}", {name: hostile.SETTINGS[name]}) as dsn:
+    with disruptive_settings.login(odd, f"hostile_{name}", {name: disruptive_settings.SETTINGS[name]}) as dsn:
         assert read(settings.model_copy(update={"source_dsn": dsn})) == plain
 
 
@@ -80,18 +80,20 @@ def test_nor_does_any_of_the_environment_or_the_database(
 ) -> None:
     for name, value in (("PGTZ", "Asia/Tokyo"), ("PGDATESTYLE", "German"), ("PGCLIENTENCODING", "LATIN1")):
         monkeypatch.setenv(name, value)
-    options = " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in hostile.SETTINGS.items())
+    options = " ".join(
+        f"-c {name}={value.replace(' ', '')}" for name, value in disruptive_settings.SETTINGS.items()
+    )
     monkeypatch.setenv("PGOPTIONS", options)
     assert read(settings) == plain
 
 
 def test_nor_do_all_of_them_together_change_a_batch(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = str(shop.settings.source_dsn).rpartition("/")[2]
-    shop.source.execute(hostile.CREATE.replace("create schema shop;", ""))
+    shop.source.execute(disruptive_settings.CREATE.replace("create schema shop;", ""))
     world = World(shop.settings, Catalog(tables=(ODD,), hubs=()), shop.source, shop.client)
     world.load()
     expected = world.latest("shop.odd")
-    for setting, value in hostile.SETTINGS.items():
+    for setting, value in disruptive_settings.SETTINGS.items():
         shop.source.execute(
             sql.SQL("alter database {} set {} = {}").format(
                 sql.Identifier(name),
@@ -111,16 +113,20 @@ def test_what_is_committed_while_the_locks_are_awaited_is_seen(
     settings: Settings, odd: str, isolation: str
 ) -> None:
     """In the role's isolation level, the snapshot would be older than the locks."""
-    pictures: list[postgres.Picture] = []
+    exported_snapshots: list[postgres.SourceSnapshot] = []
     with (
-        hostile.login(odd, "hostile_isolation", {"default_transaction_isolation": isolation}) as dsn,
+        disruptive_settings.login(
+            odd, "hostile_isolation", {"default_transaction_isolation": isolation}
+        ) as dsn,
         closing(postgres.connect(settings.model_copy(update={"source_dsn": dsn}))) as coordinator,
         psycopg.connect(odd, connect_timeout=10) as writer,
         psycopg.connect(odd, autocommit=True, connect_timeout=10) as watcher,
     ):
         writer.execute("lock table shop.odd in access exclusive mode")
         xid = writer.execute("select pg_current_xact_id()::text::bigint").fetchone()
-        thread = Thread(target=lambda: pictures.append(postgres.open_picture(coordinator, [ODD])))
+        thread = Thread(
+            target=lambda: exported_snapshots.append(postgres.export_snapshot(coordinator, [ODD]))
+        )
         thread.start()
         waiting = "select count(*) from pg_locks where not granted and pid = %s"
         while watcher.execute(waiting, [coordinator.info.backend_pid]).fetchone() == (0,):
@@ -128,7 +134,7 @@ def test_what_is_committed_while_the_locks_are_awaited_is_seen(
         writer.commit()
         thread.join(30)
     assert xid is not None
-    assert [picture.snapshot.xmax > xid[0] for picture in pictures] == [True]
+    assert [exported.snapshot.xmax > xid[0] for exported in exported_snapshots] == [True]
 
 
 def test_no_setting_outlives_the_transaction(odd: str) -> None:
@@ -138,7 +144,7 @@ def test_no_setting_outlives_the_transaction(odd: str) -> None:
     with closing(log_in(source_dsn.parse(odd))) as connection:
         before = connection.execute(everything).fetchall()
         session.begin(connection, Transaction("read committed", 7))
-        postgres.open_picture(connection, [ODD])
+        postgres.export_snapshot(connection, [ODD])
         for _ in range(20):
             catalog.live_tables(connection, [ODD])
         assert connection.execute(everything).fetchall() != before
@@ -153,27 +159,27 @@ def test_a_pooler_that_shares_the_connection_by_statement_is_refused(odd: str) -
         closing(log_in(source_dsn.parse(odd))) as connection,
         pytest.raises(PermanentError, match=r"does not keep a transaction.*pool_mode"),
     ):
-        session.check_held(connection, "read committed")
+        session.check_in_force(connection, "read committed")
 
 
 def test_readers_of_another_server_are_refused(settings: Settings, odd: str) -> None:
     with closing(postgres.connect(settings)) as coordinator:
-        picture = postgres.open_picture(coordinator, [ODD])
+        exported = postgres.export_snapshot(coordinator, [ODD])
         elsewhere = (
-            replace(picture, source_system="1/1/x"),
-            replace(picture, snapshot=Snapshot("1:1:", 1, 1)),
+            replace(exported, source_system="1/1/x"),
+            replace(exported, snapshot=Snapshot("1:1:", 1, 1)),
         )
         for other in elsewhere:
             with pytest.raises(PermanentError, match="different servers"):
                 postgres.open_reader(settings, other)
         with pytest.raises(PermanentError, match=r"sharing the snapshot|beginning a transaction"):
-            postgres.open_reader(settings, replace(picture, exported_as="00000000-00000000-1"))
+            postgres.open_reader(settings, replace(exported, exported_as="00000000-00000000-1"))
 
 
 def test_applied_time_is_utc_whatever_the_time_zone(settings: Settings, odd: str) -> None:
-    with hostile.login(odd, "hostile_zone", {"timezone": "Pacific/Kiritimati"}) as dsn:
+    with disruptive_settings.login(odd, "hostile_zone", {"timezone": "Pacific/Kiritimati"}) as dsn:
         with closing(postgres.connect(settings.model_copy(update={"source_dsn": dsn}))) as connection:
-            found = postgres.open_picture(connection, [ODD]).applied_dts
+            found = postgres.export_snapshot(connection, [ODD]).applied_dts
         with psycopg.connect(odd, connect_timeout=10) as source:
             later = source.execute("select now() at time zone 'UTC'").fetchone()
     assert later is not None

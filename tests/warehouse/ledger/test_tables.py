@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.batch_ledger import Batch, give_up, open_batch, set_status
+from ingestion.batch_ledger import Batch, open_batch, set_status, void_batch
 from ingestion.load import create_tables
 from tests.shop import SHOP, World
 from warehouse.ledger.tables import VOID, insert, layouts, string_literal
@@ -33,7 +33,7 @@ def test_texts_and_numbers_come_back_equal(shop: World) -> None:
 
 def test_a_completed_batch_cannot_be_given_up(shop: World) -> None:
     shop.load()
-    give_up(shop.client, shop.settings, 1, "late trouble")
+    void_batch(shop.client, shop.settings, 1, "late trouble")
     assert shop.statuses() == ["completed"]
 
 

@@ -1,7 +1,7 @@
-"""Loads one table in a process of its own and prints by how many MB that raised its memory at most.
+"""Load one table in a separate process and print by how many MB that raised its peak memory.
 
-`python -m tests.ingestion.hungry`, with settings from the environment. What a first, idle batch takes is not
-counted: Python's modules, connections and threads.
+Run with `python -m tests.ingestion.peak_memory` and settings from the environment. A small first batch loads
+modules, connections and threads, so that they do not count.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.ingestion.big_table import CATALOG, SMALL
 
 
 def peak_mb() -> float:
-    """The most memory that this process was resident with so far."""
+    """Return the peak resident memory of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
 
