@@ -18,6 +18,7 @@ from ingestion.read_window import Mode
 from ingestion.source.identity import Identity
 
 MANIFEST = "manifest.json"
+FOLDER = "spool"  # the name of earlier versions, so that an upgrade finds their files
 
 
 class StagedTable(BaseModel):
@@ -95,7 +96,7 @@ def state_folder(settings: Settings, part: str) -> Path:
 
 def batch_folder(settings: Settings, batch_id: int) -> Path:
     """Return the folder for the staged files of a batch."""
-    return state_folder(settings, "spool") / f"batch_{batch_id:06d}"
+    return state_folder(settings, FOLDER) / f"batch_{batch_id:06d}"
 
 
 def create_folder(settings: Settings, batch_id: int) -> Path:
@@ -108,7 +109,7 @@ def create_folder(settings: Settings, batch_id: int) -> Path:
 
 def delete_all(settings: Settings) -> None:
     """Delete all staged files."""
-    shutil.rmtree(state_folder(settings, "spool"), ignore_errors=True)
+    shutil.rmtree(state_folder(settings, FOLDER), ignore_errors=True)
 
 
 def checksum(path: Path) -> str:

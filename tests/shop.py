@@ -1,4 +1,4 @@
-"""A shop small enough to see through: its own Postgres database, datasets and home for every test."""
+"""A small shop for tests: each test has its own Postgres database, datasets and home."""
 
 import itertools
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class World:
-    """A source, a warehouse and the metadata between them."""
+    """A source, a warehouse and their metadata."""
 
     settings: Settings
     catalog: Catalog
@@ -38,16 +38,16 @@ class World:
         return run_batch(self.settings, self.catalog, **options)
 
     def ask(self, sql: str) -> list[Row]:
-        """Query the warehouse; {raw} and {audit} stand for the datasets."""
+        """Query the warehouse; {raw} and {audit} are replaced by the datasets."""
         names = {layer: self.settings.dataset(layer) for layer in ("raw", "audit")}
         return query(self.client, sql.format(**names))
 
     def raw(self, table: str) -> list[Row]:
-        """Every row of a raw table, in the order it came."""
+        """Return all rows of a raw table in load order."""
         return self.ask(f"select * from {{raw}}.{table.replace('.', '__')} order by load_dts, 1")
 
     def latest(self, table: str) -> list[Row]:
-        """What completed batches say the table holds now, without the plumbing, ordered by key."""
+        """Return the current rows of the table from completed batches, without system columns, by key."""
         key = ", ".join(self.catalog.table(table).primary_key)
         rows = self.ask(
             f"""
@@ -60,20 +60,20 @@ class World:
             order by {key}
             """
         )
-        plumbing = {"batch_id", "load_dts", "record_source", "change_type"}
+        system_columns = {"batch_id", "load_dts", "record_source", "change_type"}
         return [
-            {name: value for name, value in row.items() if name not in plumbing}
+            {name: value for name, value in row.items() if name not in system_columns}
             for row in rows
             if row["change_type"] == "upsert"
         ]
 
     def statuses(self) -> list[str]:
-        """The status of every batch, in order."""
+        """Return the status of every batch, in order."""
         return [row["status"] for row in self.ask("select status from {audit}.batches order by batch_id")]
 
 
 def table(name: str, columns: dict[str, str], **more: Any) -> Table:
-    """A table of the shop: column name -> Postgres type; the first column is the key."""
+    """Return a table of the shop. `columns`: name -> Postgres type; the first is the key."""
     return Table(
         schema_name="shop",
         name=name,
@@ -126,7 +126,7 @@ def database(services: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def own_settings(services: Settings, database: str, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of a home, a database and datasets that only this test uses."""
+    """Settings with a separate home, database and datasets for one test."""
     (tmp_path / "services").symlink_to(services.home / "services", target_is_directory=True)
     prefix = throw_away.new_prefix(services, "t")
     own = services.model_copy(update={"home": tmp_path, "source_dsn": database, "dataset_prefix": prefix})
@@ -136,7 +136,7 @@ def own_settings(services: Settings, database: str, tmp_path: Path) -> Iterator[
 
 @pytest.fixture
 def shop(own_settings: Settings, database: str) -> Iterator[World]:
-    """The shop with three accounts and two visits; nothing is loaded yet."""
+    """The shop with three accounts and two visits. Nothing is loaded yet."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, SHOP.tables)
         source.execute(

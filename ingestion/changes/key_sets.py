@@ -61,12 +61,12 @@ def write_union(keys: Path, other: Path, target: Path) -> None:
 
 def count_invalid(keys: Path, columns: tuple[str, ...]) -> int:
     """Return how many rows of the file have a duplicate key or a null in it."""
-    whole = " and ".join(f"{_quoted_name(column)} is not null" for column in columns)
+    complete = " and ".join(f"{_quoted_name(column)} is not null" for column in columns)
     with _session(keys.parent) as session:
         valid = sum(
             _count(
                 session,
-                f"select count(*) from (select distinct * from {FILE} where {whole} and {part})",
+                f"select count(*) from (select distinct * from {FILE} where {complete} and {part})",
                 [keys],
             )
             for part in _parts(keys)

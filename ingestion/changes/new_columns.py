@@ -45,16 +45,16 @@ def all_with_new_columns(
     load: bool,
 ) -> tuple[tuple[Table, ...], tuple[SchemaChange, ...]]:
     """Apply `with_new_columns` to each table; `previous`: the previous load of each table, by name."""
-    whole: list[Table] = []
+    widened: list[Table] = []
     changes: list[SchemaChange] = []
     for table in tables:
         before = previous.get(table.qualified)
         wider, found = with_new_columns(
             table, live[table.qualified], before.columns if before else None, load=load
         )
-        whole.append(wider)
+        widened.append(wider)
         changes += found
-    return tuple(whole), tuple(changes)
+    return tuple(widened), tuple(changes)
 
 
 def with_new_columns(

@@ -23,7 +23,7 @@ COMPARABLE_TRANSACTIONS = 2**31 - 1
 MAX_ENDED = 20_000
 
 
-TOO_MANY_ENDED = "too many transactions had ended beside an open one"
+TOO_MANY_ENDED = "too many transactions ended while another one was open"
 
 
 # the reason of an incremental read without any other reason; stored in the ledger and compared

@@ -1,4 +1,4 @@
-"""What the environment and the current folder hold for other projects does not change a load."""
+"""Variables and files of other dbt and Prefect projects do not change a load."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from transform.dbt_invocation import VAULT_DIR
 from warehouse.client import connect
 from warehouse.queries import query
 
-# each of these alone changes, stops or empties a build of dbt 1.11
+# each of these changes, stops or empties a build of dbt 1.11
 FOREIGN_DBT = {
     "DBT_EMPTY": "1",
     "DBT_ENGINE_EMPTY": "1",
@@ -80,35 +80,35 @@ FOREIGN_FILES = {
     "uvicorn.py": "raise SystemExit('a module of the current folder was imported')",
     "prefect_dbt.py": "raise SystemExit('a module of the current folder was imported')",
 }
-# runs as `wwi` does, in a process of its own: which settings count is decided once, on Prefect's import
-ASK_PREFECT = """
+# runs like `wwi`, in a separate process, because Prefect reads its settings once, on import
+PRINT_PREFECT_SETTINGS = """
 import json
 from flows.prefect_api import start_prefect_api
 from config.settings import Settings
 wait_until_ready = start_prefect_api(Settings(_env_file=None))
 from prefect import flow, task
 from prefect.settings import get_current_settings
-asked = {}
-def ask(place):
-    found = get_current_settings()
-    asked[place] = {
-        "retries": [found.tasks.default_retries, found.flows.default_retries],
-        "delay": found.tasks.default_retry_delay_seconds,
-        "cached": [found.tasks.refresh_cache, found.results.persist_by_default],
-        "kept": found.tasks.default_persist_result,
-        "home": str(found.home),
+found = {}
+def read(place):
+    current = get_current_settings()
+    found[place] = {
+        "retries": [current.tasks.default_retries, current.flows.default_retries],
+        "delay": current.tasks.default_retry_delay_seconds,
+        "cached": [current.tasks.refresh_cache, current.results.persist_by_default],
+        "kept": current.tasks.default_persist_result,
+        "home": str(current.home),
     }
 @task
 def inner():
-    ask("task")
+    read("task")
 @flow
 def outer():
-    ask("flow")
+    read("flow")
     inner()
     inner.submit().wait()
 wait_until_ready()
 outer()
-print(json.dumps(asked))
+print(json.dumps(found))
 """
 
 
@@ -124,7 +124,7 @@ def foreign_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.services
-def test_a_build_is_the_same_whatever_is_set_for_other_dbt_projects(
+def test_variables_of_other_dbt_projects_do_not_change_a_build(
     settings: Settings, foreign_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = tmp_path / "models" / "marts"
@@ -147,12 +147,10 @@ def test_a_build_is_the_same_whatever_is_set_for_other_dbt_projects(
     assert {path.name for path in foreign_folder.iterdir()} == set(FOREIGN_FILES)
 
 
-def test_prefect_runs_with_our_settings_whatever_is_set_for_other_projects(
-    foreign_folder: Path, tmp_path: Path
-) -> None:
+def test_settings_of_other_projects_do_not_change_prefect(foreign_folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = subprocess.run(
-        [sys.executable, "-P", "-c", ASK_PREFECT],
+        [sys.executable, "-P", "-c", PRINT_PREFECT_SETTINGS],
         env=without_prefect() | FOREIGN_PREFECT | {"WWI_HOME": str(home)},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
@@ -164,8 +162,8 @@ def test_prefect_runs_with_our_settings_whatever_is_set_for_other_projects(
         "kept": None,
         "home": str(home / "prefect"),
     }
-    asked = json.loads(done.stdout.splitlines()[-1])
-    assert asked == {"flow": expected, "task": expected}
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {"flow": expected, "task": expected}
     assert (home / "prefect" / "prefect.db").exists(), "the server has its own database"
     warnings = [line for line in done.stderr.splitlines() if line.startswith("ignored:")]
     assert len(warnings) == 1
@@ -179,7 +177,7 @@ def without_prefect() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
 
 
-def test_variables_are_named_once_and_put_back(
+def test_removed_variables_are_reported_once_and_restored(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(child_environment, "_warned", set())
@@ -195,7 +193,7 @@ def test_variables_are_named_once_and_put_back(
     assert [record.getMessage().partition(".")[0] for record in caplog.records] == ["ignored: DBT_EMPTY"]
 
 
-def test_what_is_empty_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "")
     remove("PREFECT_", kept=child_environment.KEPT)
     assert "PREFECT_LOGGING_LEVEL" not in os.environ
@@ -203,7 +201,7 @@ def test_what_is_empty_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def web_server() -> Iterator[str]:
-    """A server that is not Prefect: it answers by the number in the path, 200 with a page, 401, 404 ..."""
+    """A server that is not Prefect. It answers with the status in the path: 200, 401, 404 ..."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -211,10 +209,10 @@ def web_server() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"<html>")
 
-        do_POST = do_GET  # noqa: N815 - the names that http.server looks for
+        do_POST = do_GET  # noqa: N815 - http.server requires these names
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Do not log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -235,7 +233,7 @@ def web_server() -> Iterator[str]:
         ("{server}/503/api", "HTTP 503"),
     ],
 )
-def test_a_dead_or_wrong_prefect_api_is_named(
+def test_an_unusable_prefect_api_is_reported(
     url: str, problem: str, web_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", url.format(server=f"http://{web_server}"))

@@ -1,4 +1,4 @@
-"""Variables that change what Python runs do not reach `wwi`, nor the processes that it starts."""
+"""Variables of the Python interpreter do not affect `wwi` or its child processes."""
 
 import os
 import subprocess
@@ -20,8 +20,8 @@ def wwi(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_modules_of_another_project_are_not_ours(tmp_path: Path) -> None:
-    """Only the interpreter that `wwi` replaces at once sees the folder: `sitecustomize` notes every start."""
+def test_modules_of_another_project_are_not_imported(tmp_path: Path) -> None:
+    """Only the first interpreter, which `wwi` replaces, sees the folder; `sitecustomize` logs each start."""
     for package in ("flows", "metadata", "ingestion"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("raise SystemExit('of another project')")

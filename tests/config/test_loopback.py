@@ -1,4 +1,4 @@
-"""What the environment says about other servers does not reach the services of this machine."""
+"""Proxy and libpq variables do not affect the local services."""
 
 import os
 import subprocess
@@ -19,9 +19,9 @@ from warehouse.client import connect
 from warehouse.queries import query
 
 CLI = "from cli.process import main; main()"
-NOBODY = "127.0.0.1:9"
+CLOSED_PORT = "127.0.0.1:9"
 PROXIES = {
-    name: f"http://{NOBODY}"
+    name: f"http://{CLOSED_PORT}"
     for kind in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
     for name in (kind, kind.upper())
 }
@@ -63,12 +63,12 @@ def own_settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, _env_file=None)
 
 
-def use(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
+def set_variables(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
 
-def test_hosts_without_a_proxy_stay_so_and_loopback_is_added() -> None:
+def test_loopback_hosts_are_added_to_no_proxy() -> None:
     ours = "127.0.0.1,localhost,::1"
     assert set(loopback.no_proxy({}).values()) == {ours}
     found = loopback.no_proxy({"NO_PROXY": "a.example, .b", "no_grpc_proxy": "c"})
@@ -93,7 +93,7 @@ def test_hosts_without_a_proxy_stay_so_and_loopback_is_added() -> None:
         ("http://10.0.0.1", False),
     ],
 )
-def test_an_address_is_of_this_machine_alone(url: str, expected: bool) -> None:
+def test_loopback_urls_are_recognised(url: str, expected: bool) -> None:
     assert loopback.is_loopback(url) is expected
 
 
@@ -109,13 +109,13 @@ def test_blocks_without_libpq_variables_may_overlap(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.services
-@pytest.mark.local("it asks the local one")
-def test_the_local_services_are_reached_whatever_the_environment_says(
+@pytest.mark.local("it uses the local services")
+def test_the_local_services_are_reached_in_any_environment(
     services: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password else\n")
-    use(monkeypatch, {**PROXIES, **LIBPQ, "NETRC": str(netrc), "REQUESTS_CA_BUNDLE": "/nowhere"})
+    set_variables(monkeypatch, {**PROXIES, **LIBPQ, "NETRC": str(netrc), "REQUESTS_CA_BUNDLE": "/nowhere"})
     source, address = local_source.up(services), warehouse.up(services)
     assert local_source.answers(source["reader_dsn"])
     assert warehouse.answers(address["url"], address["project"])
@@ -128,11 +128,11 @@ def test_the_local_services_are_reached_whatever_the_environment_says(
 
 
 @pytest.mark.services
-@pytest.mark.local("it starts one")
-def test_the_local_source_starts_and_stops_whatever_the_environment_says(
+@pytest.mark.local("it starts a local source")
+def test_the_local_source_starts_and_stops_in_any_environment(
     own_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, LIBPQ)
+    set_variables(monkeypatch, LIBPQ)
     try:
         assert local_source.answers(local_source.up(own_settings)["admin_dsn"])
         assert simulation.simulate(own_settings, days=1, scale=0.01).order_lines >= 0
@@ -141,7 +141,7 @@ def test_the_local_source_starts_and_stops_whatever_the_environment_says(
 
 
 @pytest.mark.services
-def test_libpq_variables_reach_a_source_that_is_given(
+def test_libpq_variables_apply_to_an_external_source(
     settings: Settings, source_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c wwi.reached=yes")
@@ -155,8 +155,8 @@ def test_libpq_variables_reach_a_source_that_is_given(
 
 
 @pytest.mark.services
-@pytest.mark.local("it asks the local one")
-def test_the_command_line_and_its_prefect_server_ask_no_proxy(services: Settings) -> None:
+@pytest.mark.local("it uses the local services")
+def test_the_command_line_and_its_prefect_server_use_no_proxy(services: Settings) -> None:
     flow = (
         "import os\n"
         "from flows.prefect_api import start_prefect_api\n"

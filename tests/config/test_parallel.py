@@ -1,4 +1,4 @@
-"""Tasks on workers: each once, in order; the first trouble is the one that is told."""
+"""Tasks on workers run once each, keep their order, and raise the first error."""
 
 import threading
 import time
@@ -35,47 +35,47 @@ def test_no_worker_has_two_tasks_at_once() -> None:
     in_parallel(["a", "b", "c"], range(60), work, on_done=ignore, stop=ignore)
 
 
-def test_the_first_error_is_told_and_the_others_are_stopped() -> None:
+def test_the_first_error_is_raised_and_the_other_workers_are_stopped() -> None:
     stopped: list[str] = []
-    broken_off = threading.Event()
-    begun: list[int] = []
+    cancelled = threading.Event()
+    started: list[int] = []
 
     def work(_: str, task: int) -> int:
-        begun.append(task)
+        started.append(task)
         if task == 0:
             raise ValueError("the cause")
-        broken_off.wait(10)
-        raise ConnectionError("broken off")
+        cancelled.wait(10)
+        raise ConnectionError("cancelled")
 
     def stop(worker: str) -> None:
         stopped.append(worker)
-        broken_off.set()
+        cancelled.set()
 
     with pytest.raises(ValueError, match="the cause"):
         in_parallel(["a", "b"], range(100), work, on_done=ignore, stop=stop)
     assert stopped == ["a", "b"]
-    assert len(begun) < 5, "tasks that had not begun must not begin any more"
+    assert len(started) < 5, "no further task may start"
 
 
 def test_ctrl_c_stops_the_workers_and_leaves_no_thread() -> None:
     threads = threading.active_count()
-    broken_off = threading.Event()
+    cancelled = threading.Event()
 
     def work(_: str, task: int) -> int:
         if task > 0:
-            broken_off.wait(10)
+            cancelled.wait(10)
         return task
 
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        in_parallel(["a", "b"], range(10), work, on_done=interrupt, stop=lambda _: broken_off.set())
+        in_parallel(["a", "b"], range(10), work, on_done=interrupt, stop=lambda _: cancelled.set())
     assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize("most", [1, 3, 10])
-def test_items_are_read_ahead_in_order_and_no_more_than_asked(most: int) -> None:
+def test_items_are_read_ahead_in_order_up_to_the_limit(most: int) -> None:
     fetched: list[int] = []
 
     def items() -> Generator[int, None, None]:
@@ -86,11 +86,11 @@ def test_items_are_read_ahead_in_order_and_no_more_than_asked(most: int) -> None
     seen = []
     for number in read_ahead(items(), most):
         seen.append(number)
-        assert len(fetched) <= number + 1 + most, "the one in hand and those that follow, no more"
+        assert len(fetched) <= number + 1 + most, "the current item and at most that many more"
     assert seen == [0, 1, 2, 3, 4]
 
 
-def test_an_error_of_the_items_comes_after_those_before_it() -> None:
+def test_an_error_of_the_items_is_raised_after_the_items_before_it() -> None:
     def items() -> Generator[int, None, None]:
         yield 1
         raise ValueError("no more")
@@ -101,7 +101,7 @@ def test_an_error_of_the_items_comes_after_those_before_it() -> None:
         next(ahead)
 
 
-def test_items_are_closed_and_no_thread_is_left_when_their_user_stops() -> None:
+def test_items_are_closed_and_no_thread_is_left_when_the_caller_stops() -> None:
     threads = threading.active_count()
     ended = []
 

@@ -1,4 +1,4 @@
-"""What the settings hand to the clients of the warehouse."""
+"""The settings, how they are read, and what the warehouse clients get."""
 
 import json
 import os
@@ -19,14 +19,14 @@ def project(**more: object) -> Settings:
 
 @pytest.fixture
 def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Application Default Credentials of a person; nothing is asked of Google before the first call."""
+    """Application Default Credentials of a person. Google is not contacted before the first call."""
     file = tmp_path / "adc.json"
     fields = {"type": "authorized_user", "client_id": "id", "client_secret": "none", "refresh_token": "none"}
     file.write_text(json.dumps(fields))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
 
 
-def test_one_limit_of_bytes_holds_for_our_queries_and_for_dbt(person: None) -> None:
+def test_the_limit_of_bytes_applies_to_queries_and_dbt(person: None) -> None:
     settings = project(maximum_bytes_billed=20_000_000)
     client = connect(settings)
     assert client.default_query_job_config is not None
@@ -34,7 +34,7 @@ def test_one_limit_of_bytes_holds_for_our_queries_and_for_dbt(person: None) -> N
     assert connection_variables(settings)["WWI_MAXIMUM_BYTES_BILLED"] == "20000000"
 
 
-def test_acting_as_an_account_holds_for_us_and_for_dbt(person: None) -> None:
+def test_impersonation_applies_to_the_client_and_dbt(person: None) -> None:
     loader = "wwi-loader@shop-project.iam.gserviceaccount.com"
     settings = project(impersonate_service_account=loader)
     credentials = connect(settings)._credentials
@@ -43,7 +43,9 @@ def test_acting_as_an_account_holds_for_us_and_for_dbt(person: None) -> None:
     assert connection_variables(settings)["WWI_IMPERSONATE_SERVICE_ACCOUNT"] == loader
 
 
-def test_missing_credentials_are_named_with_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "absent.json"))
     for settings in (project(), project(impersonate_service_account="a@b.iam.gserviceaccount.com")):
         with pytest.raises(PermanentError, match="gcloud auth application-default login"):
@@ -52,7 +54,7 @@ def test_missing_credentials_are_named_with_the_mend(tmp_path: Path, monkeypatch
 
 @pytest.fixture
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without our variables."""
+    """An environment without WWI_ variables."""
     for name in [name for name in os.environ if name.startswith("WWI_")]:
         monkeypatch.delenv(name)
 
@@ -72,7 +74,7 @@ def test_every_blank_setting_counts_as_unset(
     assert Settings(_env_file=file).model_dump() == unset
 
 
-def test_an_empty_variable_leaves_the_value_of_the_file(
+def test_an_empty_variable_does_not_override_the_file(
     nothing_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfWWI_READERS=7\r\n")  # as an editor on Windows writes it
@@ -89,7 +91,7 @@ def test_an_empty_variable_leaves_the_value_of_the_file(
         ("WWI_ZZZ", "unknown setting WWI_ZZZ {place}: unset it."),
     ],
 )
-def test_an_unknown_setting_is_named_with_its_place_and_the_nearest(
+def test_an_unknown_setting_is_reported_with_its_place_and_the_closest_name(
     nothing_set: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     file = tmp_path / ".env"
@@ -116,7 +118,7 @@ def test_names_of_dbt_and_the_tests_are_known(nothing_set: None, monkeypatch: py
     assert Settings(_env_file=None).target == "local"
 
 
-def test_every_wrong_value_is_named_in_a_line_and_none_is_printed(
+def test_every_wrong_setting_is_listed_without_its_value(
     nothing_set: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = {
@@ -140,18 +142,18 @@ def test_every_wrong_value_is_named_in_a_line_and_none_is_printed(
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"WWI_READERS=7\nOTHER=\xff\xfe\n")
     with pytest.raises(PermanentError, match=r"cannot read .*\.env: it is not UTF-8 text"):
         Settings(_env_file=tmp_path / ".env")
 
 
-def test_dbt_makes_no_table_before_somebody_said_what_guards_personal_columns() -> None:
+def test_dbt_needs_a_decision_about_the_policy_tag() -> None:
     unset = Settings(target="bigquery", bigquery_project="my-project", _env_file=None)
     with pytest.raises(PermanentError, match="wwi bigquery setup"):
         connection_variables(unset)
-    said = connection_variables(unset.model_copy(update={"personal_policy_tag": "none"}))
-    assert said["WWI_PERSONAL_POLICY_TAG"] == ""
+    variables = connection_variables(unset.model_copy(update={"personal_policy_tag": "none"}))
+    assert variables["WWI_PERSONAL_POLICY_TAG"] == ""
 
 
 def test_every_setting_is_in_the_example(project_root: Path) -> None:
@@ -160,7 +162,7 @@ def test_every_setting_is_in_the_example(project_root: Path) -> None:
         assert f"WWI_{name.upper()}=" in example
 
 
-def test_a_load_to_bigquery_does_not_end_up_in_an_emulator(
+def test_a_load_to_bigquery_ignores_the_emulator_variable(
     person: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")

@@ -1,4 +1,4 @@
-"""A table whose rows make 400 MB of CSV: small for Postgres, which packs its texts, too large to be held."""
+"""A table with 400 MB of CSV: small in Postgres, which compresses the texts, but too large for memory."""
 
 from metadata.spec import Catalog, Column, Table
 

@@ -1,4 +1,4 @@
-"""Settings that a role, a database or PGOPTIONS may bring, each of which has changed values or waiting."""
+"""Settings of a role, a database or PGOPTIONS that would change values, rows or waiting."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +73,7 @@ create operator evil.= (leftarg = text, rightarg = text, procedure = evil.same);
 
 @contextmanager
 def login(dsn: str, role: str, settings: dict[str, str]) -> Iterator[str]:
-    """Create a login that may read everything and brings these settings; yields its DSN."""
+    """Create a login that may read everything and has these settings; yield its DSN."""
     name = sql.Identifier(role)
     with psycopg.connect(dsn, autocommit=True, connect_timeout=10) as admin:
         admin.execute(sql.SQL("create role {} login password 'pass'").format(name))

@@ -1,11 +1,11 @@
-"""Made-up rows for any source table, in bulk: every column gets values of its type, keys count up."""
+"""Generate rows for any source table: every column gets values of its type, keys count up."""
 
 import psycopg
 from psycopg import sql
 
 from metadata.spec import Column, Table
 
-# i is the row's number; the values are of no meaning but differ between rows
+# i is the row number; the values differ between rows
 _VALUES = {
     "smallint": "i %% 30000",
     "integer": "i",
@@ -21,7 +21,7 @@ _VALUES = {
 
 
 def fill(connection: psycopg.Connection, table: Table, rows: int, first: int = 1) -> None:
-    """Insert `rows` rows with the keys first, first + 1, ...; optional columns are null in every fifth."""
+    """Insert `rows` rows with the keys first, first + 1, ...; nullable columns are null in every fifth."""
     values = sql.SQL(", ").join(
         _value(column, optional=column.nullable and column.name not in table.primary_key)
         for column in table.columns
@@ -44,9 +44,9 @@ def _value(column: Column, *, optional: bool) -> sql.Composable:
 
 
 def rewrite(connection: psycopg.Connection, table: Table, key: int, version: int, *, gone: bool) -> None:
-    """Delete the row that `fill` gave this key and, unless it is `gone`, put another version in its place.
+    """Delete the row of `fill` with this key and, unless `gone`, insert another version of it.
 
-    The key's columns hold what they held; the others differ from version to version.
+    The key columns stay the same; the others differ between versions.
     """
     name = sql.Identifier(table.schema_name, table.name)
     keys = {name: _value(table.column(name), optional=False) for name in table.primary_key}

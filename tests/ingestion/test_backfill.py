@@ -1,4 +1,4 @@
-"""Reading again what was read: the rows of some business days, and all keys beside what raw holds."""
+"""Backfills: read all rows of some business days again, and compare all keys with raw."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.services
 
 @pytest.fixture
 def orders(own_settings: Settings, database: str) -> Iterator[World]:
-    """Two orders of two days, one of no day, and four lines, loaded once."""
+    """Two orders on two days, one without a day, and four lines, loaded once."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, CATALOG.tables)
         source.execute(
@@ -31,8 +31,8 @@ def orders(own_settings: Settings, database: str) -> Iterator[World]:
         yield world
 
 
-def came(world: World, **options: object) -> dict[str, int]:
-    """Load, and return how many rows of each table came."""
+def loaded_rows(world: World, **options: object) -> dict[str, int]:
+    """Load, and return the number of rows loaded for each table."""
     return {table.table.partition(".")[2]: table.rows_upserted for table in world.load(**options).tables}
 
 
@@ -44,15 +44,15 @@ def came(world: World, **options: object) -> dict[str, int]:
         ((date(2014, 1, 1), date(2014, 1, 2)), {"colors": 0, "lines": 0, "orders": 0}),
     ],
 )
-def test_a_backfill_brings_every_row_of_its_days_and_of_what_belongs_to_them(
+def test_a_backfill_reads_all_rows_of_its_days_including_detail_tables(
     orders: World, days: tuple[date, date], rows: dict[str, int]
 ) -> None:
     """The day of a line is that of its order."""
-    assert came(orders, days=days) == rows
-    assert came(orders) == {"colors": 0, "lines": 0, "orders": 0}, "the next load goes on from here"
+    assert loaded_rows(orders, days=days) == rows
+    assert loaded_rows(orders) == {"colors": 0, "lines": 0, "orders": 0}, "the next load continues from here"
 
 
-def test_a_backfill_brings_what_changed_on_other_days_too(orders: World) -> None:
+def test_a_backfill_also_reads_rows_that_changed_on_other_days(orders: World) -> None:
     orders.source.execute("update shop.lines set quantity = 9 where line_id = 3")
     report = orders.load(days=(MONDAY, MONDAY))
     (lines,) = [table for table in report.tables if table.table == "shop.lines"]
@@ -61,23 +61,23 @@ def test_a_backfill_brings_what_changed_on_other_days_too(orders: World) -> None
     assert [row["quantity"] for row in orders.latest("shop.lines")] == [2, 3, 9, 1]
 
 
-def test_a_comparison_of_all_keys_brings_nothing_when_raw_is_whole(orders: World) -> None:
-    assert came(orders, compare_keys=True) == {"colors": 0, "lines": 0, "orders": 0}
+def test_comparing_all_keys_loads_nothing_if_raw_is_complete(orders: World) -> None:
+    assert loaded_rows(orders, compare_keys=True) == {"colors": 0, "lines": 0, "orders": 0}
 
 
-def test_a_comparison_of_all_keys_makes_good_what_raw_has_lost_or_has_too_much(orders: World) -> None:
-    """The numbers stay the same, so a usual load sees nothing; nor does the cache of keys know."""
+def test_comparing_all_keys_repairs_missing_and_extra_rows_in_raw(orders: World) -> None:
+    """The counts stay equal, so a normal load and the key cache do not notice it."""
     orders.ask("update {raw}.shop__lines set line_id = 99 where line_id = 3")
-    assert came(orders) == {"colors": 0, "lines": 0, "orders": 0}
+    assert loaded_rows(orders) == {"colors": 0, "lines": 0, "orders": 0}
     report = orders.load(compare_keys=True)
     (lines,) = [table for table in report.tables if table.table == "shop.lines"]
     assert (lines.mode, lines.reason) == ("full", "1 rows of the source were not in raw")
     assert (lines.rows_upserted, lines.rows_deleted) == (4, 1)
     assert [row["line_id"] for row in orders.latest("shop.lines")] == [1, 2, 3, 4]
-    assert came(orders, compare_keys=True) == {"colors": 0, "lines": 0, "orders": 0}
+    assert loaded_rows(orders, compare_keys=True) == {"colors": 0, "lines": 0, "orders": 0}
 
 
-def test_a_comparison_of_all_keys_brings_new_and_deleted_rows_as_a_load_does(orders: World) -> None:
+def test_comparing_all_keys_loads_new_and_deleted_rows_as_usual(orders: World) -> None:
     orders.source.execute("delete from shop.lines where line_id = 1")
     orders.source.execute("insert into shop.lines values (5, 2, 1, 1)")
     report = orders.load(compare_keys=True)

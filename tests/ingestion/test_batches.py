@@ -1,4 +1,4 @@
-"""What batches bring: everything at first, then what changed, never half a picture."""
+"""Batches load everything at first, then only what changed, from one snapshot."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from tests.shop import World
 pytestmark = pytest.mark.services
 
 
-def test_the_first_batch_brings_every_row_but_no_secret(shop: World) -> None:
+def test_the_first_batch_loads_every_row_without_secret_columns(shop: World) -> None:
     report = shop.load()
     assert {table.table: (table.mode, table.rows_upserted) for table in report.tables} == {
         "shop.accounts": ("full", 3),
@@ -51,7 +51,7 @@ def test_later_batches_bring_only_what_changed(shop: World) -> None:
     ]
 
 
-def test_a_key_that_goes_returns_and_goes_again_is_seen_each_time(shop: World) -> None:
+def test_a_key_deleted_and_inserted_repeatedly_is_loaded_each_time(shop: World) -> None:
     shop.load()
     for _ in range(2):
         shop.source.execute("delete from shop.visits where visit_id = 7")
@@ -70,8 +70,8 @@ def test_a_changed_key_is_a_delete_and_an_upsert(shop: World) -> None:
     assert [row["visit_id"] for row in shop.latest("shop.visits")] == [8, 9]
 
 
-def test_a_transaction_open_during_a_batch_is_in_the_next(shop: World) -> None:
-    """Also the part of it that a savepoint wrote under a transaction id of its own."""
+def test_a_transaction_open_during_a_batch_is_loaded_by_the_next(shop: World) -> None:
+    """Including rows of a savepoint, which has its own transaction id."""
     shop.load()
     with psycopg.connect(str(shop.settings.source_dsn), connect_timeout=10) as writer:
         writer.execute("update shop.accounts set balance = 20 where account_id = 1")
@@ -86,8 +86,8 @@ def test_a_transaction_open_during_a_batch_is_in_the_next(shop: World) -> None:
     assert [row["balance"] for row in shop.latest("shop.accounts")] == [20, 30, -1]
 
 
-def test_all_tables_show_one_moment(shop: World) -> None:
-    """Money moves from a balance to a visit while the batch is reading: it is seen in both or in neither."""
+def test_all_tables_have_the_same_snapshot(shop: World) -> None:
+    """Each transaction changes both tables while batches read: both changes are visible or neither."""
     stop = Event()
 
     def transfer() -> None:
@@ -117,7 +117,7 @@ def test_all_tables_show_one_moment(shop: World) -> None:
 
 
 def test_nobody_can_truncate_a_table_while_it_is_read(shop: World) -> None:
-    """A snapshot does not protect against truncate: the table would look empty, and every row deleted."""
+    """A snapshot does not protect against truncate: all rows would look deleted."""
     refused = []
 
     def truncate(progress: Progress) -> None:
@@ -132,7 +132,7 @@ def test_nobody_can_truncate_a_table_while_it_is_read(shop: World) -> None:
     assert report.tables[1].rows_upserted == 2
 
 
-def test_a_full_batch_brings_all_rows_again_and_finds_deletes(shop: World) -> None:
+def test_a_full_batch_loads_all_rows_again_and_finds_deletes(shop: World) -> None:
     shop.load()
     shop.source.execute("delete from shop.accounts where account_id = 3")
     report = shop.load(full=True)
@@ -159,7 +159,7 @@ def test_a_restored_source_is_read_in_full(shop: World) -> None:
     assert "restored" in report.tables[0].reason
 
 
-def test_tables_can_be_loaded_by_themselves_and_none_misses_a_change(shop: World) -> None:
+def test_loading_single_tables_misses_no_change(shop: World) -> None:
     shop.load()
     shop.source.execute("update shop.accounts set balance = 1 where account_id = 1")
     shop.source.execute("update shop.visits set account_id = 3 where visit_id = 7")
@@ -186,7 +186,7 @@ def test_control_totals_are_those_of_the_whole_table_at_the_snapshot(shop: World
     ]
 
 
-def test_the_ledger_tells_what_each_table_did(shop: World) -> None:
+def test_the_ledger_records_each_table_of_a_batch(shop: World) -> None:
     report = shop.load()
     shop.load()
     loads = shop.ask("select * from {audit}.table_loads order by batch_id, table_name")
@@ -205,8 +205,8 @@ def test_the_ledger_tells_what_each_table_did(shop: World) -> None:
     assert batch["source_system"].endswith(str(shop.settings.source_dsn).rpartition("/")[2])
 
 
-def test_a_warehouse_made_anew_loads_the_same_rows_under_other_job_ids(shop: World) -> None:
-    """A project knows the ids of jobs for longer than the datasets that they filled, and takes none twice."""
+def test_a_recreated_warehouse_uses_other_job_ids_for_the_same_rows(shop: World) -> None:
+    """A project remembers job ids longer than datasets, and rejects an id that was used before."""
 
     def load() -> set[str]:
         assert shop.load(full=True).batch_id == 1
@@ -235,7 +235,7 @@ def test_load_times_increase_when_the_clock_goes_back(shop: World) -> None:
     assert shop.load().load_dts.isoformat() == "2100-01-01T00:00:00.000001+00:00"
 
 
-def test_the_keys_of_before_are_made_again_from_raw_when_they_are_lost(shop: World) -> None:
+def test_a_lost_key_cache_is_rebuilt_from_raw(shop: World) -> None:
     shop.load()
     shop.source.execute("delete from shop.accounts where account_id = 1")
     shop.load()
@@ -262,7 +262,7 @@ def test_composite_keys_are_compared_as_a_whole(shop: World) -> None:
     assert [(row["visit_id"], row["account_id"]) for row in world.latest("shop.visits")] == [(7, 2), (8, 2)]
 
 
-def test_a_full_batch_tells_rows_that_were_read_from_rows_that_differ(shop: World) -> None:
+def test_a_full_batch_counts_the_rows_that_differ(shop: World) -> None:
     first = shop.load()
     assert [table.changed for table in first.tables] == [3, 2]
     assert not any(table.is_read_again for table in first.tables)

@@ -1,4 +1,4 @@
-"""A run may end at any point: nothing is lost, nothing doubled, nothing half visible, no thread left."""
+"""A run that ends at any point loses nothing, duplicates nothing and shows no incomplete batch."""
 
 import json
 import resource
@@ -15,7 +15,7 @@ from config.errors import PermanentError
 from config.home_lock import run_lock
 from ingestion.report import Progress
 from ingestion.source import postgres
-from ingestion.staged_files import state_folder
+from ingestion.staged_files import FOLDER, state_folder
 from tests.shop import World
 from warehouse.load_jobs import find_load_job
 
@@ -25,7 +25,7 @@ ACCOUNTS = [1, 3, 4]
 
 
 class Killed(BaseException):
-    """The end of the process, as far as the code in it can tell."""
+    """Simulates the end of the process."""
 
 
 def kill_at(stage: str) -> Callable[[Progress], None]:
@@ -61,7 +61,7 @@ def connections(shop: World) -> int:
 
 
 @pytest.mark.parametrize("stage", ["planned", "opened", "extracted", "staged"])
-def test_a_run_that_ends_before_it_loads_is_given_up(shop: World, stage: str) -> None:
+def test_a_batch_that_ends_before_it_loads_is_voided(shop: World, stage: str) -> None:
     shop.load()
     change(shop)
     with pytest.raises(Killed):
@@ -83,23 +83,23 @@ def test_a_run_that_ends_while_it_loads_is_finished_by_the_next(shop: World, sta
     assert visible_changes(shop) == 0
     report = shop.load()
     assert (report.resumed, report.voided, report.batch_id) == ((2,), (), 3)
-    assert report.rows_loaded == 0, "the resumed batch brought everything"
+    assert report.rows_loaded == 0, "the resumed batch loaded everything"
     assert [row["account_id"] for row in shop.latest("shop.accounts")] == ACCOUNTS
     assert visible_changes(shop) == 3
     assert shop.statuses() == ["completed"] * 3
 
 
-@pytest.mark.local("only the emulator can lose a job whose rows it has kept")
-def test_rows_that_the_warehouse_loaded_without_knowing_the_job_are_not_loaded_twice(shop: World) -> None:
-    """The emulator writes the rows first and the job after; between the two it can be killed."""
+@pytest.mark.local("only the emulator can lose a job after it has loaded the rows")
+def test_rows_loaded_by_a_forgotten_job_are_not_loaded_twice(shop: World) -> None:
+    """The emulator writes the rows first and then the job; it can be killed in between."""
     shop.load()
     change(shop)
     with pytest.raises(Killed):
         shop.load(on_progress=kill_at("loaded"))
-    manifest = json.loads(next(state_folder(shop.settings, "spool").rglob("manifest.json")).read_text())
-    for spooled in manifest["tables"]:
-        raw_name = spooled["table"].replace(".", "__")
-        job_id = f"wwi_{shop.settings.dataset_prefix}_2_{raw_name}_{spooled['sha256'][:12]}"
+    manifest = json.loads(next(state_folder(shop.settings, FOLDER).rglob("manifest.json")).read_text())
+    for staged in manifest["tables"]:
+        raw_name = staged["table"].replace(".", "__")
+        job_id = f"wwi_{shop.settings.dataset_prefix}_2_{raw_name}_{staged['sha256'][:12]}"
         if find_load_job(shop.client, shop.settings, job_id).state == "done":
             shop.client.delete_job_metadata(job_id, timeout=10)
         assert find_load_job(shop.client, shop.settings, job_id).state == "absent"
@@ -107,16 +107,16 @@ def test_rows_that_the_warehouse_loaded_without_knowing_the_job_are_not_loaded_t
     assert visible_changes(shop) == 3
 
 
-@pytest.mark.parametrize("harm", ["lost", "damaged", "of another batch"])
-def test_a_batch_whose_spool_is_not_whole_is_given_up(shop: World, harm: str) -> None:
+@pytest.mark.parametrize("damage", ["lost", "damaged", "of another batch"])
+def test_a_batch_with_incomplete_staged_files_is_voided(shop: World, damage: str) -> None:
     shop.load()
     change(shop)
     with pytest.raises(Killed):
         shop.load(on_progress=kill_at("loading"))
-    manifest = next(state_folder(shop.settings, "spool").rglob("manifest.json"))
-    if harm == "lost":
+    manifest = next(state_folder(shop.settings, FOLDER).rglob("manifest.json"))
+    if damage == "lost":
         manifest.unlink()
-    elif harm == "damaged":
+    elif damage == "damaged":
         (manifest.parent / "shop__accounts.parquet").write_bytes(b"PAR1")
     else:
         text = manifest.read_text()
@@ -149,7 +149,7 @@ def test_keys_survive_a_run_that_ends_right_after_it_completed(
         assert shop.load().tables[0].rows_deleted == 1
 
 
-def test_an_error_in_a_row_gives_the_batch_up_and_the_next_brings_everything(shop: World) -> None:
+def test_an_error_in_a_row_voids_the_batch_and_the_next_loads_everything(shop: World) -> None:
     shop.load()
     change(shop)
     shop.source.execute("insert into shop.visits values (10, 4, 'infinity')")
@@ -164,7 +164,7 @@ def test_an_error_in_a_row_gives_the_batch_up_and_the_next_brings_everything(sho
 
 
 def test_a_killed_process_leaves_no_lock(shop: World) -> None:
-    """kill -9 in mid-load, from outside: the real thing."""
+    """With a real SIGKILL during the load."""
     shop.load()
     change(shop)
     program = f"""
@@ -197,14 +197,14 @@ def test_ctrl_c_while_reading_leaves_no_thread_and_no_connection(shop: World) ->
     with pytest.raises(KeyboardInterrupt):
         shop.load(on_progress=interrupt)
     assert threading.active_count() == threads
-    deadline = time.monotonic() + 10  # the server takes a moment to see that its client is gone
+    deadline = time.monotonic() + 10  # the server needs some time to notice that its client is gone
     while connections(shop) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert connections(shop) == 0
     assert shop.load().voided == (1,)
 
 
-def test_a_second_run_is_refused_and_names_the_first(shop: World) -> None:
+def test_a_second_run_is_refused_with_the_process_of_the_first(shop: World) -> None:
     with (
         run_lock(shop.settings.home),
         pytest.raises(PermanentError, match=r"another run is at work: process \d+"),
@@ -213,7 +213,7 @@ def test_a_second_run_is_refused_and_names_the_first(shop: World) -> None:
     shop.load()
 
 
-def test_a_source_lost_in_mid_copy_is_one_clear_error(shop: World) -> None:
+def test_a_source_lost_during_a_copy_is_one_clear_error(shop: World) -> None:
     shop.source.execute("insert into shop.visits select i, 1, now() from generate_series(100, 300000) i")
     shop.load()
     shop.source.execute("update shop.visits set account_id = 2 where true")
@@ -232,8 +232,8 @@ def test_a_source_lost_in_mid_copy_is_one_clear_error(shop: World) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 20_000])
-def test_a_full_disk_is_told_and_the_next_run_brings_everything(shop: World, room: int) -> None:
-    """A limit on the size of files stops the spool as a full disk does: the write fails."""
+def test_a_full_disk_is_reported_and_the_next_run_loads_everything(shop: World, room: int) -> None:
+    """A limit on the file size makes writes fail like a full disk."""
     shop.load()
     change(shop)
     shop.source.execute(

@@ -1,4 +1,4 @@
-"""Every Postgres type goes to raw and comes back equal, value for value, or a value is kept apart by name."""
+"""Values of every Postgres type are equal in raw, or are stored as rejected values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests.shop import World, table
 from warehouse.client import connect
 from warehouse.type_mappings import normalise
 
-# BigQuery itself answers with its older names
+# BigQuery returns its legacy type names
 SHORT = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 
 pytestmark = pytest.mark.services
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.services
 
 @dataclass(frozen=True)
 class Loaded:
-    """The matrix after its load: raw by row number, and {(row, column): (value, reason)} set apart."""
+    """The loaded matrix: raw by row number, and rejected values {(row, column): (value, reason)}."""
 
     world: World
     live: dict[str, str]
@@ -40,7 +40,7 @@ def column_of(case: Case) -> str:
 
 
 def create_matrix(source: psycopg.Connection) -> None:
-    """One table with a column per case; row n holds the n-th value of each, and the last row nothing."""
+    """Create one table with a column per case. Row n has the n-th value of each; the last row has nulls."""
     source.execute("create schema shop")
     for statement in TYPES:
         source.execute(statement.encode())
@@ -54,7 +54,7 @@ def create_matrix(source: psycopg.Connection) -> None:
 
 @pytest.fixture(scope="module")
 def matrix(settings: Settings, source_dsn: str) -> Iterator[Loaded]:
-    """All cases, loaded by one batch. The metadata say what the source itself calls the types."""
+    """Load all cases in one batch. The metadata use the type names of the source."""
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         create_matrix(source)
         names = table("matrix", {"id": "integer"})
@@ -62,10 +62,10 @@ def matrix(settings: Settings, source_dsn: str) -> Iterator[Loaded]:
             live = catalog.live_tables(reader, [names])["shop.matrix"].columns
         types = {name: normalise(column.type) for name, column in live.items()}
         known = {column_of(case): case.known for case in CASES if case.known.endswith(AS_TEXT)}
-        whole = table("matrix", {**types, **known})
-        world = World(settings, Catalog(tables=(whole,), hubs=()), source, connect(settings))
+        matrix_table = table("matrix", {**types, **known})
+        world = World(settings, Catalog(tables=(matrix_table,), hubs=()), source, connect(settings))
         world.load()
-        kept = world.ask("select key, column_name, value, reason from {audit}.rejected_values")
+        rejected = world.ask("select key, column_name, value, reason from {audit}.rejected_values")
         described = world.client.get_table(f"{settings.dataset('raw')}.shop__matrix", timeout=10)
         yield Loaded(
             world,
@@ -76,14 +76,14 @@ def matrix(settings: Settings, source_dsn: str) -> Iterator[Loaded]:
                     row["value"],
                     row["reason"],
                 )
-                for row in kept
+                for row in rejected
             },
             {field.name: SHORT.get(field.field_type, field.field_type) for field in described.schema},
         )
 
 
 def is_same(found: object, expected: object) -> bool:
-    """Equal and of one type. NaN is not equal to itself, and -0.0 is equal to 0.0: their texts tell."""
+    """Compare value and type. Floats are compared as text, because of NaN and -0.0."""
     if isinstance(expected, float):
         return repr(found) == repr(expected)
     return type(found) is type(expected) and found == expected
@@ -96,21 +96,21 @@ def test_a_type_comes_back_equal(matrix: Loaded, case: Case) -> None:
     assert matrix.bigquery[column] == case.bigquery
     for number, (sql, expected) in enumerate(case.expected.items()):
         found = matrix.raw[number][column]
-        kept = matrix.rejected.get((number, column))
+        rejected = matrix.rejected.get((number, column))
         if isinstance(expected, Rejected):
             assert found is None, sql
-            assert kept is not None, sql
-            assert kept[0] == expected.text
-            assert kept[1].startswith(f"{case.bigquery} holds ")
+            assert rejected is not None, sql
+            assert rejected[0] == expected.text
+            assert rejected[1].startswith(f"{case.bigquery} holds ")
         else:
             assert is_same(found, expected), sql
-            assert kept is None, sql
+            assert rejected is None, sql
     assert matrix.raw[-1][column] is None
     assert (-1, column) not in matrix.rejected
 
 
 @pytest.mark.parametrize("kind", ["xid8", "int2vector", "xid8[]"])
-def test_a_type_without_a_road_is_refused_by_name_before_anything_is_written(
+def test_a_type_without_mapping_is_refused_before_anything_is_written(
     own_settings: Settings, database: str, kind: str
 ) -> None:
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:

@@ -1,4 +1,4 @@
-"""What is wrong is said before anything is written: where, what, and what to do now."""
+"""Problems of the source stop a batch before anything is written, with the place and the fix."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.services
 
 
 def refused(shop: World, match: str, **options: Any) -> str:
-    """Load, which must be refused, and check that nothing was written. Returns the message."""
+    """Check that the load fails and that nothing was written. Return the message."""
     before = len(shop.statuses())
     with pytest.raises(PermanentError, match=match) as error:
         shop.load(**options)
-    assert len(shop.statuses()) == before, "a refused batch leaves no trace"
+    assert len(shop.statuses()) == before, "a refused batch is not recorded"
     return str(error.value)
 
 
@@ -49,7 +49,7 @@ def test_drift_stops_the_load(loaded: World, change: str, message: str) -> None:
     refused(loaded, message)
 
 
-def test_all_drift_is_told_at_once(loaded: World) -> None:
+def test_all_drift_is_reported_at_once(loaded: World) -> None:
     loaded.source.execute("alter table shop.visits drop at")
     loaded.source.execute("alter table shop.accounts drop owner")
     message = refused(loaded, "nothing was loaded")
@@ -57,7 +57,7 @@ def test_all_drift_is_told_at_once(loaded: World) -> None:
     assert "shop.accounts.owner" in message
 
 
-def test_a_wider_text_is_no_drift(loaded: World) -> None:
+def test_a_wider_text_is_not_drift(loaded: World) -> None:
     loaded.source.execute("alter table shop.accounts alter owner type text")
     assert loaded.load().rows_loaded == 0
 
@@ -68,7 +68,7 @@ def test_a_changed_key_stops_the_load(loaded: World) -> None:
     refused(loaded, r"shop\.visits: its primary key is \(account_id, visit_id\) now, \(visit_id\) in")
 
 
-def test_a_missing_optional_table_is_no_drift(loaded: World) -> None:
+def test_a_missing_optional_table_is_not_drift(loaded: World) -> None:
     sensor = table("sensors", {"sensor_id": "integer"}, optional=True)
     world = World(
         loaded.settings, Catalog(tables=(*SHOP.tables, sensor), hubs=()), loaded.source, loaded.client
@@ -76,7 +76,7 @@ def test_a_missing_optional_table_is_no_drift(loaded: World) -> None:
     assert world.load().absent == ("shop.sensors",)
 
 
-def test_an_optional_table_that_was_loaded_must_not_go_away(loaded: World) -> None:
+def test_an_optional_table_that_was_loaded_must_not_disappear(loaded: World) -> None:
     sensor = table("sensors", {"sensor_id": "integer"}, optional=True)
     catalog = Catalog(tables=(*SHOP.tables, sensor), hubs=())
     world = World(loaded.settings, catalog, loaded.source, loaded.client)
@@ -106,8 +106,8 @@ def test_many_lost_rows_stop_the_load_few_do_not(shop: World) -> None:
     refused(shop, r"shop\.visits: 31 of 100 rows are gone")
 
 
-def test_lost_rows_are_seen_behind_as_many_new_ones(loaded: World) -> None:
-    """The number of rows is the same, but all keys are others; this shows only when the keys are read."""
+def test_lost_rows_are_found_although_as_many_are_new(loaded: World) -> None:
+    """The row count is the same, but all keys differ, which only reading the keys shows."""
     loaded.source.execute("update shop.visits set visit_id = visit_id + 100")
     with pytest.raises(PermanentError, match=r"shop\.visits: 2 of 2 rows are gone"):
         loaded.load()
@@ -116,7 +116,7 @@ def test_lost_rows_are_seen_behind_as_many_new_ones(loaded: World) -> None:
     assert loaded.load(allow_shrink=True).tables[1].rows_deleted == 2
 
 
-def test_a_key_that_nobody_guards_must_still_be_unique(loaded: World) -> None:
+def test_a_key_without_a_unique_index_must_be_unique(loaded: World) -> None:
     loaded.source.execute("alter table shop.visits drop constraint visits_pkey")
     loaded.source.execute("insert into shop.visits values (8, 3, now())")
     with pytest.raises(PermanentError, match=r"shop\.visits: 1 rows repeat or lack the key \(visit_id\)"):
@@ -129,36 +129,36 @@ def test_a_key_that_nobody_guards_must_still_be_unique(loaded: World) -> None:
     assert loaded.load().tables[1].rows_upserted == 1
 
 
-def test_unknown_tables_are_named_with_the_nearest_known(loaded: World) -> None:
+def test_unknown_tables_are_reported_with_the_closest_name(loaded: World) -> None:
     refused(loaded, r"no table named 'shop\.visit'\. Did you mean 'shop\.visits'\?", tables=["shop.visit"])
     refused(loaded, "no table chosen", tables=[])
 
 
 def dsn(world: World, **parts: str) -> World:
-    """The same world with another login, password, host or port in its DSN."""
+    """Return the world with another login, password, host or port in its DSN."""
     info = psycopg.conninfo.conninfo_to_dict(str(world.settings.source_dsn)) | parts
     settings = world.settings.model_copy(update={"source_dsn": psycopg.conninfo.make_conninfo(**info)})
     return World(settings, world.catalog, world.source, world.client)
 
 
-def test_a_wrong_password_is_not_repeated(loaded: World) -> None:
+def test_a_wrong_password_is_not_shown(loaded: World) -> None:
     message = refused(dsn(loaded, password="hunter2!"), "password authentication failed")
     assert "hunter2" not in message
     assert "Check WWI_SOURCE_DSN" in message
 
 
-def test_an_unreadable_dsn_is_not_repeated(loaded: World) -> None:
+def test_an_invalid_dsn_is_not_shown(loaded: World) -> None:
     broken = loaded.settings.model_copy(update={"source_dsn": "postgresql://me:hunter2@[::1/db"})
     message = refused(World(broken, loaded.catalog, loaded.source, loaded.client), "cannot be read")
     assert "hunter2" not in message
 
 
-def test_a_source_that_is_down_is_worth_another_try(loaded: World) -> None:
+def test_a_source_that_is_down_is_a_transient_error(loaded: World) -> None:
     with pytest.raises(TransientError, match="refused"):
         dsn(loaded, port="1").load()
 
 
-def test_a_warehouse_that_is_down_is_worth_another_try(loaded: World) -> None:
+def test_a_warehouse_that_is_down_is_a_transient_error(loaded: World) -> None:
     nowhere = "http://127.0.0.1:1"
     settings = loaded.settings.model_copy(update={"warehouse_url": nowhere, "bigquery_endpoint": nowhere})
     with pytest.raises(TransientError, match="the warehouse cannot be reached"):
@@ -166,7 +166,7 @@ def test_a_warehouse_that_is_down_is_worth_another_try(loaded: World) -> None:
 
 
 def test_the_reading_login_needs_exactly_its_grants(loaded: World) -> None:
-    """Column by column, with xmin among them; each missing right is named with the grant that gives it."""
+    """Grants are by column and include xmin. The error lists each missing one with its statement."""
     loaded.source.execute("grant usage on schema shop to wwi_reader")
     reader = dsn(loaded, user="wwi_reader")
     message = refused(reader, r"shop\.accounts: the login may not read account_id, owner, balance, xmin")
@@ -180,7 +180,7 @@ def test_the_reading_login_needs_exactly_its_grants(loaded: World) -> None:
         login.execute("select pin from shop.accounts")
 
 
-def test_a_raw_table_that_was_dropped_is_told_and_made_again_by_a_full_load(loaded: World) -> None:
+def test_a_dropped_raw_table_is_reported_and_recreated_by_a_full_load(loaded: World) -> None:
     loaded.ask("drop table {raw}.shop__visits")
     loaded.source.execute("update shop.visits set account_id = 3 where visit_id = 7")
     with pytest.raises(PermanentError, match=r"wwi ingest --full"):
@@ -189,8 +189,8 @@ def test_a_raw_table_that_was_dropped_is_told_and_made_again_by_a_full_load(load
     assert len(loaded.latest("shop.visits")) == 2
 
 
-def test_types_that_the_source_made_are_followed_to_what_they_are_made_of(loaded: World) -> None:
-    """A domain over the same type, and an enum where text was, land in the same column of raw."""
+def test_user_defined_types_are_resolved_to_their_base_types(loaded: World) -> None:
+    """A domain over the same type, and an enum instead of text, map to the same raw column."""
     loaded.source.execute("create domain shop.money_of as numeric(18,2)")
     loaded.source.execute("create type shop.name_of as enum ('Ann', '')")
     loaded.source.execute("alter table shop.accounts alter balance type shop.money_of")
@@ -210,7 +210,7 @@ def test_types_that_the_source_made_are_followed_to_what_they_are_made_of(loaded
          r"owner: its type is xid8 now, varchar\(50\)"),
     ],
 )  # fmt: skip
-def test_another_road_is_drift_whatever_the_type_is_called(loaded: World, change: str, message: str) -> None:
+def test_another_target_type_is_drift(loaded: World, change: str, message: str) -> None:
     loaded.source.execute(change.encode())
     with pytest.raises(PermanentError, match=message):
         loaded.load()

@@ -1,4 +1,4 @@
-"""A batch holds blocks of a table, never the table: its memory does not grow with the rows."""
+"""A batch reads tables in blocks, so its memory does not grow with the number of rows."""
 
 import os
 import subprocess
@@ -16,17 +16,17 @@ BOUND_MB = 150
 
 pytestmark = [
     pytest.mark.services,
-    pytest.mark.local("the process that is measured is told of this machine's warehouse"),
+    pytest.mark.local("the measured process uses the local warehouse"),
     pytest.mark.skipif(
-        not Path("/proc/self/status").exists(), reason="Linux alone tells the peak of a process"
+        not Path("/proc/self/status").exists(), reason="only Linux reports the peak memory of a process"
     ),
 ]
 
 
-def test_a_table_is_loaded_in_a_fraction_of_the_memory_that_its_rows_take(
+def test_a_large_table_is_loaded_in_limited_memory(
     own_settings: Settings, database: str, project_root: Path
 ) -> None:
-    assert ROWS * TEXT_BYTES / 1e6 > 2 * BOUND_MB, "held as a whole, it would break the bound twice"
+    assert ROWS * TEXT_BYTES / 1e6 > 2 * BOUND_MB, "the whole table in memory would exceed twice the limit"
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, CATALOG.tables)
         source.execute(FILL.encode())

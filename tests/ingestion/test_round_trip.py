@@ -1,4 +1,4 @@
-"""What stands in Postgres stands in raw: any rows of any values, read in blocks of any size."""
+"""Rows with any values, read in blocks of any size, are equal in Postgres and raw."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def digits(most: int) -> st.SearchStrategy[str]:
 
 
 def days(last_year: int) -> st.SearchStrategy[str]:
-    """Any day that Postgres knows, as it writes it, and the ends of what BigQuery holds."""
+    """Dates in Postgres format, over its whole range, including the limits of BigQuery."""
     years = st.integers(-4700, last_year).filter(bool) | st.sampled_from([-1, 1, 9999, 10000])
     month_and_day = st.sampled_from(["01-01", "12-31", "02-28"])
     return st.builds(
@@ -52,7 +52,7 @@ def days(last_year: int) -> st.SearchStrategy[str]:
     )
 
 
-def moments(zone: str) -> st.SearchStrategy[str]:
+def timestamps(zone: str) -> st.SearchStrategy[str]:
     times = st.sampled_from(["00:00:00", "23:59:59.999999"]) | st.times().map(str)
     written = st.builds(lambda day, time: " ".join([day[:-3], time + zone, "BC"]) if "BC" in day
                         else f"{day} {time}{zone}", days(294275), times)  # fmt: skip
@@ -71,15 +71,15 @@ LITERALS: dict[str, st.SearchStrategy[str]] = {
     "numeric(18,2)": st.just("NaN") | st.decimals(places=2, min_value=-(10**15), max_value=10**15).map(str),
     "numeric(5,-2)": st.just("NaN") | st.integers(-9999900, 9999900).map(str),
     "date": st.sampled_from(["infinity", "-infinity"]) | days(5874896),
-    "timestamp": moments(""),
-    "timestamptz": moments("+00"),
+    "timestamp": timestamps(""),
+    "timestamptz": timestamps("+00"),
     "time": st.just("24:00:00") | st.times().map(str),
 }
 
 
 @pytest.fixture
 def kinds(own_settings: Settings, database: str) -> Iterator[World]:
-    """Tables of all types and of texts; nothing in them."""
+    """Empty tables of many types and of texts."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, (KINDS, TEXTS))
         client: Client = warehouse_client.connect(own_settings)
@@ -87,7 +87,7 @@ def kinds(own_settings: Settings, database: str) -> Iterator[World]:
 
 
 def read(world: World, kind: Table, block_bytes: int) -> list[Block]:
-    """The whole table, as the extraction reads it."""
+    """Read the whole table as the extraction does."""
     with connect(world.settings) as reader:
         blocks = copy_out(reader, select_rows(kind, (), Window("full", "asked for")), block_bytes)
         return [read_block(block, kind, kind.loaded_columns) for block in blocks]
@@ -121,7 +121,7 @@ def write(world: World, name: str, rows: list[tuple[Any, ...]]) -> None:
     ),
     st.integers(1, 200),
 )
-def test_any_rows_are_read_as_they_are_whatever_the_size_of_a_block(
+def test_any_rows_are_read_unchanged_with_any_block_size(
     kinds: World, values: list[tuple[Any, ...]], block_bytes: int
 ) -> None:
     kinds.source.execute("truncate shop.kinds")
@@ -152,10 +152,10 @@ def parsed(text: str | None) -> Any:
     derandomize=True,
 )
 @given(data=st.data())
-def test_of_any_values_exactly_those_are_set_apart_that_the_source_counts_as_null(
+def test_exactly_the_values_that_the_source_counts_as_null_are_rejected(
     kinds: World, kind: str, data: st.DataObject
 ) -> None:
-    """Postgres reads the texts, says which of them fit, and gives those that do to psycopg and to us."""
+    """Postgres parses the texts and decides which ones fit; psycopg reads those as the expected values."""
     texts = data.draw(st.lists(LITERALS[kind], min_size=1, max_size=60))
     limits = column_type(kind).limits
     assert limits is not None
@@ -170,21 +170,21 @@ def test_of_any_values_exactly_those_are_set_apart_that_the_source_counts_as_nul
     expected = dict(
         kinds.source.execute(f"select id, value from shop.finite where {fits}".encode()).fetchall()
     )
-    apart = dict(
+    rejected = dict(
         kinds.source.execute(
             f"select id, value::text from shop.finite where not ({fits})".encode()
         ).fetchall()
     )
     (block,) = read(kinds, FINITE[kind], 2**20)
     rows = {row["id"]: row["value"] for row in block.rows.to_pylist()}
-    assert rows == expected | dict.fromkeys(apart)
+    assert rows == expected | dict.fromkeys(rejected)
     ids = block.rows.column(0)
     found = {
         ids[row.as_py()].as_py(): text.as_py()
-        for rejected in block.rejected
-        for row, text in zip(rejected.rows, rejected.texts, strict=True)
+        for column in block.rejected
+        for row, text in zip(column.rows, column.texts, strict=True)
     }
-    assert found == apart
+    assert found == rejected
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_of_any_values_exactly_those_are_set_apart_that_the_source_counts_as_nul
     ["1" + "0" * 29, "-" + "9" * 30, "9" * 38, "9" * 39, "9" * 300, "170141183460469231731687303715.5"],
 )
 def test_a_number_too_large_for_arrow_never_becomes_another_number(text: str) -> None:
-    """Arrow's own reading and casting of decimals overflow without a word."""
+    """Arrow's own parsing and casting of decimals overflow silently."""
     numbers = FINITE["numeric"]
     block = read_block(f"1,{text}\n2,1.5\n".encode(), numbers, numbers.loaded_columns)
     assert block.rows.column("value").to_pylist() == [None, Decimal("1.5")]
@@ -200,7 +200,7 @@ def test_a_number_too_large_for_arrow_never_becomes_another_number(text: str) ->
 
 
 def test_a_column_new_in_the_metadata_is_added_to_raw_and_filled(kinds: World) -> None:
-    """It comes last in raw, wherever it stands in the source; values find their columns by name."""
+    """It is the last column in raw, at any position in the source; values are loaded by column name."""
     short = table("texts", {"id": "integer", "b": "text"})
     write(kinds, "texts", [(1, "one", "two")])
     settings = kinds.settings.model_copy(update={"load_new_columns": False})

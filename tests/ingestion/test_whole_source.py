@@ -1,4 +1,4 @@
-"""All tables of the business at once, read by the login that may read no secret."""
+"""All tables of the example business, read by the login without access to secrets."""
 
 import logging
 
@@ -21,10 +21,10 @@ ROWS = 50
 
 @pytest.fixture
 def reader(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
-    """Settings of the reading login, over a source in which every table has rows."""
+    """Settings of the reading login, for a source in which every table has rows."""
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         create_schema(source, catalog)
-        source.execute("set session_replication_role = replica")  # rows of no meaning break foreign keys
+        source.execute("set session_replication_role = replica")  # the generated rows violate foreign keys
         for table in catalog.tables:
             fill(source, table, ROWS)
     grant_reader(source_dsn, catalog)
@@ -32,7 +32,7 @@ def reader(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
     return settings.model_copy(update={"source_dsn": psycopg.conninfo.make_conninfo(**parts)})
 
 
-def test_all_tables_land_whole_without_secrets_and_an_idle_batch_asks_little(
+def test_all_tables_are_loaded_without_secrets_and_an_unchanged_batch_is_cheap(
     reader: Settings, source_dsn: str, catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = run_batch(reader, catalog)

@@ -1,4 +1,4 @@
-"""The matrix: every Postgres type that real sources have, hard values of it, and what comes back from raw."""
+"""The type matrix: Postgres types with difficult values, and the values expected in raw."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -9,7 +9,7 @@ D = Decimal
 
 
 class Rejected:
-    """Stands for: null in raw, and the value as this text in rejected_values."""
+    """Expectation: null in raw, and the value as this text in rejected_values."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -17,9 +17,9 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Case:
-    """A column of this type: what metadata call it, its BigQuery type, and {SQL literal: what comes back}.
+    """A column of this type: its type in the metadata, its BigQuery type, and {SQL literal: value in raw}.
 
-    A set holds texts that come back as they are.
+    A set contains texts that are equal in raw.
     """
 
     declared: str
@@ -35,7 +35,7 @@ class Case:
         return {f"'{text.replace(chr(39), chr(39) * 2)}'": text for text in sorted(self.values)}
 
 
-# types that the source makes itself
+# user-defined types
 TYPES = (
     "create type shop.mood as enum ('sad', 'so ''la la''', 'ok')",
     "create domain shop.price as numeric(10,2) check (value >= 0)",

@@ -1,4 +1,4 @@
-"""Each batch brings exactly the rows that changed since the one before, whoever writes meanwhile."""
+"""Each batch reads exactly the rows that changed since the previous one, with concurrent writers."""
 
 import operator
 import random
@@ -33,37 +33,37 @@ Row = tuple[Any, ...]
 
 @contextmanager
 def transaction(world: World) -> Iterator[psycopg.Connection]:
-    """A writer of its own, whose transaction is open until it commits."""
+    """A separate writer with an open transaction."""
     with psycopg.connect(str(world.settings.source_dsn), connect_timeout=10) as writer:
         yield writer
 
 
 def upserts(world: World) -> list[int]:
-    """Load, and return how many rows of each table came."""
+    """Load, and return the number of rows loaded for each table."""
     return [table.rows_upserted for table in world.load().tables]
 
 
-def test_what_ended_beside_an_open_transaction_is_read_once(shop: World) -> None:
+def test_transactions_that_ended_during_an_open_one_are_read_once(shop: World) -> None:
     shop.load()
     with transaction(shop) as slow:
         slow.execute("update shop.accounts set balance = 20 where account_id = 1")
         with transaction(shop) as quick, quick.transaction():
             quick.execute("update shop.accounts set balance = 30 where account_id = 2")
-            with quick.transaction():  # a savepoint, whose rows carry an id of their own
+            with quick.transaction():  # a savepoint, whose rows have their own id
                 quick.execute("insert into shop.visits values (9, 2, '2013-01-02')")
         assert upserts(shop) == [1, 1]
-        assert upserts(shop) == [0, 0], "the same rows came again"
+        assert upserts(shop) == [0, 0], "the same rows were read again"
         shop.source.execute("insert into shop.visits values (10, 2, '2013-01-03')")
         assert upserts(shop) == [0, 1]
     assert upserts(shop) == [1, 0]
     assert [row["balance"] for row in shop.latest("shop.accounts")] == [20, 30, -1]
 
 
-def test_a_savepoint_of_an_open_transaction_comes_when_that_ends(shop: World) -> None:
-    """Its id lies in the range of the snapshot, is not listed there as running, and yet is not over."""
+def test_a_savepoint_of_an_open_transaction_is_read_after_it_ends(shop: World) -> None:
+    """Its id is in the range of the snapshot and not listed as running, but has not ended."""
     shop.load()
     with transaction(shop) as slow:
-        slow.execute("select 1")  # the transaction begins, so what follows is a savepoint in it
+        slow.execute("select 1")  # the transaction begins, so the next block is a savepoint
         with slow.transaction():
             slow.execute("update shop.accounts set balance = 20 where account_id = 1")
         shop.source.execute("update shop.accounts set balance = 30 where account_id = 2")
@@ -73,7 +73,7 @@ def test_a_savepoint_of_an_open_transaction_comes_when_that_ends(shop: World) ->
     assert [row["balance"] for row in shop.latest("shop.accounts")] == [20, 30, -1]
 
 
-def test_a_row_written_again_by_its_own_transaction_after_the_batch_comes_again(shop: World) -> None:
+def test_a_row_written_again_by_an_open_transaction_is_read_again(shop: World) -> None:
     shop.load()
     with transaction(shop) as slow:
         slow.execute("insert into shop.visits values (9, 1, '2013-01-02')")
@@ -83,7 +83,7 @@ def test_a_row_written_again_by_its_own_transaction_after_the_batch_comes_again(
     assert shop.latest("shop.visits")[-1]["account_id"] == 2
 
 
-def test_an_update_that_changes_nothing_is_one_row_and_one_written_often_is_its_last(shop: World) -> None:
+def test_each_updated_row_is_read_once_with_its_last_values(shop: World) -> None:
     shop.load()
     shop.source.execute("update shop.visits set account_id = account_id where visit_id = 7")
     for balance in range(5):
@@ -92,7 +92,7 @@ def test_an_update_that_changes_nothing_is_one_row_and_one_written_often_is_its_
     assert shop.latest("shop.accounts")[0]["balance"] == 4
 
 
-def test_a_rolled_back_change_brings_nothing(shop: World) -> None:
+def test_a_rolled_back_change_is_not_read(shop: World) -> None:
     shop.load()
     with transaction(shop) as writer:
         writer.execute("update shop.accounts set balance = 20 where account_id = 1")
@@ -100,7 +100,7 @@ def test_a_rolled_back_change_brings_nothing(shop: World) -> None:
     assert upserts(shop) == [0, 0]
 
 
-def test_when_too_many_transactions_ended_beside_an_open_one_rows_come_again_and_it_says_so(
+def test_too_many_ended_transactions_cause_repeated_rows_and_a_reason(
     shop: World,
 ) -> None:
     shop.load()
@@ -114,14 +114,14 @@ def test_when_too_many_transactions_ended_beside_an_open_one_rows_come_again_and
     assert TOO_MANY_ENDED in report.tables[1].reason
 
 
-def test_old_rows_do_not_look_new_when_the_transaction_counter_comes_round(shop: World) -> None:
-    """A frozen row keeps the 32 bits of its xmin, which the counter reaches again after 4 billion others."""
+def test_old_rows_do_not_look_new_after_a_wraparound(shop: World) -> None:
+    """A frozen row keeps its xmin, and the counter reaches the same 32 bits after 4 billion transactions."""
     row = shop.source.execute("select txid_current()").fetchone()
     assert row is not None
     now, circle = row[0], 2**32
     written = {now - 20: False, now - 10: True, now - 7: False, now - 5: True, now - 1: True, now: False}
     aliases = {now + ahead: False for ahead in (5, 100, circle // 2 - 100, circle // 2 + 100)}
-    permanent = {1: False, 2: False}  # of the bootstrap, and frozen by a server older than 9.4
+    permanent = {1: False, 2: False}  # bootstrap, and frozen by a server before 9.4
     expected = {xid % circle: is_in for xid, is_in in (written | aliases | permanent).items()}
     condition = written_by(Xids(now - 10, now, frozenset({now - 7}))).as_string(None)
     query = f"select id, {condition.replace('xmin', 'id::text::xid')} from unnest(%s::bigint[]) as id"
@@ -129,13 +129,13 @@ def test_old_rows_do_not_look_new_when_the_transaction_counter_comes_round(shop:
     assert dict(found) == expected
 
 
-def test_nothing_is_missed_or_brought_twice_while_writers_commit_all_through(
+def test_concurrent_writers_cause_no_missing_or_duplicate_rows(
     settings: Settings, source_dsn: str, catalog: Catalog
 ) -> None:
-    """Every table, also those without a change column: four batches among writers, and a last one after."""
+    """All tables, also those without a change column: four batches during writes, and one after."""
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         create_schema(source, catalog)
-        source.execute("set session_replication_role = replica")  # rows of no meaning break foreign keys
+        source.execute("set session_replication_role = replica")  # the generated rows violate foreign keys
         for table in catalog.tables:
             fill(source, table, KEYS)
         with writers(source_dsn, catalog):
@@ -162,12 +162,12 @@ def test_nothing_is_missed_or_brought_twice_while_writers_commit_all_through(
             twice = [rows for rows in delivered.values() if any(map(operator.eq, rows, rows[1:]))]
             assert twice == [], table.qualified
             written += sum(len(rows) - 1 for rows in delivered.values())
-    assert written > len(catalog.tables), "the writers wrote too little to prove anything"
+    assert written > len(catalog.tables), "the writers wrote too few rows for this test"
     assert last.batch_id == BATCHES + 1
 
 
 def _by_key(table: Table, raw: list[dict[str, Any]], names: list[str]) -> dict[Row, list[Row | None]]:
-    """Key -> what was delivered of it, in order; None for a delete."""
+    """Return the loaded rows by key, in order; None for a delete."""
     delivered: defaultdict[Row, list[Row | None]] = defaultdict(list)
     for row in raw:
         key = tuple(row[name] for name in table.primary_key)
@@ -178,7 +178,7 @@ def _by_key(table: Table, raw: list[dict[str, Any]], names: list[str]) -> dict[R
 
 @contextmanager
 def writers(dsn: str, catalog: Catalog) -> Iterator[None]:
-    """Two writers that change, delete and bring back rows of all tables until the block ends."""
+    """Run two writers that update, delete and insert rows of all tables until the block ends."""
     stop = Event()
     errors: list[BaseException] = []
 
@@ -202,7 +202,7 @@ def writers(dsn: str, catalog: Catalog) -> Iterator[None]:
 
 
 def _write(writer: psycopg.Connection, catalog: Catalog, choice: random.Random, stop: Event) -> None:
-    """Transactions of some writes; each writer has keys of its own, so that none waits for the other."""
+    """Run transactions of some writes. Each writer uses other keys, so that none waits for the other."""
     writer.execute("set session_replication_role = replica")
     writer.commit()
     version = 100

@@ -1,4 +1,4 @@
-"""Comparing files of keys: the same answers whether they are taken whole or in parts."""
+"""Comparing key files gives the same result as a whole and in parts."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def part_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(KEYS, KEYS)
-def test_missing_and_union_are_those_of_sets(
+def test_missing_and_union_equal_those_of_python_sets(
     tmp_path: Path, part_rows: int, one: set[tuple[str, int]], two: set[tuple[str, int]]
 ) -> None:
     first, second = write(tmp_path / "first", sorted(one)), write(tmp_path / "second", sorted(two))
@@ -45,12 +45,12 @@ def test_missing_and_union_are_those_of_sets(
     assert sorted(read(tmp_path / "union")) == sorted(one | two)
 
 
-def test_rows_that_repeat_or_lack_a_key_are_counted(tmp_path: Path, part_rows: int) -> None:
+def test_duplicate_and_null_keys_are_counted(tmp_path: Path, part_rows: int) -> None:
     keys = [("a", 1), ("a", 1), ("a", 2), (None, 1), ("b", None), (None, None), ("", 1)]
     assert key_sets.count_invalid(write(tmp_path / "keys", keys), ("first", "second")) == 4
 
 
-def test_a_comparison_that_is_given_up_lets_the_next_one_begin(tmp_path: Path) -> None:
+def test_a_closed_comparison_lets_the_next_one_start(tmp_path: Path) -> None:
     keys, none = write(tmp_path / "keys", [("a", 1)]), write(tmp_path / "none", [])
     gone = key_sets.missing(keys, none, SCHEMA)
     next(gone)

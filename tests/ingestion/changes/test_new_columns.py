@@ -1,4 +1,4 @@
-"""A column that the metadata do not know is loaded, guarded and told; nothing of it is lost or bent."""
+"""A column that is not in the metadata is loaded completely, protected and reported."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ def loaded(shop: World) -> World:
 
 
 def changes(world: World) -> list[tuple[Any, ...]]:
-    """What the ledger says became of unknown columns."""
+    """Return the recorded schema changes."""
     rows = world.ask("select * from {audit}.schema_changes order by batch_id, column_name")
     return [(row["batch_id"], row["column_name"], row["source_type"], row["change"]) for row in rows]
 
 
 def remarks(world: World) -> list[Any]:
-    """The new column of the visits, as raw holds it now."""
+    """Return the current values of the new column in raw."""
     return [row["remark"] for row in world.latest("shop.visits")]
 
 
@@ -34,8 +34,8 @@ def with_settings(world: World, **changed: Any) -> World:
     return World(world.settings.model_copy(update=changed), world.catalog, world.source, world.client)
 
 
-def test_it_is_loaded_with_the_values_that_no_transaction_wrote(loaded: World) -> None:
-    """A default fills every row without writing one, so the table is read as a whole, once."""
+def test_a_new_column_is_loaded_with_default_values_that_no_transaction_wrote(loaded: World) -> None:
+    """A default sets the value of every row without writing it, so the table is read in full, once."""
     loaded.source.execute("alter table shop.visits add remark text default 'none yet'")
     report = loaded.load()
     accounts, visits = report.tables
@@ -49,7 +49,7 @@ def test_it_is_loaded_with_the_values_that_no_transaction_wrote(loaded: World) -
     assert changes(loaded) == [(2, "remark", "text", "new column, loaded")]
 
 
-def test_it_is_guarded_as_personal_until_the_metadata_say_otherwise(loaded: World) -> None:
+def test_a_new_column_is_personal_until_the_metadata_describe_it(loaded: World) -> None:
     (visits,) = (each for each in SHOP.tables if each.name == "visits")
     unknown = Column(name="remark", type="text", description="New.", sensitivity="personal")
     wider = Table(**{name: getattr(visits, name) for name in Table.model_fields} | {
@@ -62,7 +62,7 @@ def test_it_is_guarded_as_personal_until_the_metadata_say_otherwise(loaded: Worl
     assert fields["remark"].names == (tag,)
 
 
-def test_described_later_it_goes_on_where_it_was(loaded: World) -> None:
+def test_a_column_described_later_continues_in_the_same_raw_column(loaded: World) -> None:
     loaded.source.execute("alter table shop.visits add remark text default 'x'")
     loaded.load()
     (visits,) = (each for each in SHOP.tables if each.name == "visits")
@@ -80,7 +80,7 @@ def test_described_later_it_goes_on_where_it_was(loaded: World) -> None:
     assert remarks(world) == ["x", "x"]
 
 
-def test_gone_again_it_is_noted_and_null_from_then_on(loaded: World) -> None:
+def test_a_dropped_new_column_is_recorded_and_null_from_then_on(loaded: World) -> None:
     loaded.source.execute("alter table shop.visits add remark text default 'x'")
     loaded.load()
     loaded.source.execute("alter table shop.visits drop remark")
@@ -90,7 +90,7 @@ def test_gone_again_it_is_noted_and_null_from_then_on(loaded: World) -> None:
     assert changes(loaded)[-1] == (3, "remark", "text", "new column, gone again")
 
 
-def test_with_another_type_it_stops_the_load(loaded: World) -> None:
+def test_a_new_column_that_changes_its_type_stops_the_load(loaded: World) -> None:
     loaded.source.execute("alter table shop.visits add remark integer default 1")
     loaded.load()
     loaded.source.execute("alter table shop.visits alter remark type text")
@@ -112,7 +112,9 @@ def test_with_another_type_it_stops_the_load(loaded: World) -> None:
         ("load_dts text", "something else by that name"),
     ],
 )
-def test_what_cannot_be_loaded_is_noted_with_the_reason(loaded: World, definition: str, why: str) -> None:
+def test_a_column_that_cannot_be_loaded_is_recorded_with_the_reason(
+    loaded: World, definition: str, why: str
+) -> None:
     loaded.source.execute(f"alter table shop.visits add {definition}".encode())
     (change,) = loaded.load().schema_changes
     assert "new column, not loaded: " in change
@@ -120,8 +122,8 @@ def test_what_cannot_be_loaded_is_noted_with_the_reason(loaded: World, definitio
     assert [row[3] for row in changes(loaded)] == ["new column, not loaded"]
 
 
-def test_what_the_login_may_not_read_stays_until_it_may(loaded: World) -> None:
-    """The owner of the source decides, column by column."""
+def test_a_column_is_loaded_once_the_login_may_read_it(loaded: World) -> None:
+    """The owner of the source grants each column."""
     loaded.source.execute("grant usage on schema shop to wwi_reader")
     loaded.source.execute("grant select (account_id, owner, balance, xmin) on shop.accounts to wwi_reader")
     loaded.source.execute("grant select (visit_id, account_id, at, xmin) on shop.visits to wwi_reader")
@@ -136,7 +138,7 @@ def test_what_the_login_may_not_read_stays_until_it_may(loaded: World) -> None:
     assert remarks(reader) == ["x", "x"]
 
 
-def test_it_can_be_left_in_the_source(loaded: World) -> None:
+def test_loading_new_columns_can_be_disabled(loaded: World) -> None:
     loaded.source.execute("alter table shop.visits add remark text default 'x'")
     careful = with_settings(loaded, load_new_columns=False)
     assert "WWI_LOAD_NEW_COLUMNS" in careful.load().schema_changes[0]

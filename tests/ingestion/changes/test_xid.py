@@ -1,4 +1,4 @@
-"""Which rows are read, and when that many lost rows are too many."""
+"""Which rows are read, and how many lost rows are too many."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,13 +43,13 @@ def test_changed_rows_are_those_since_the_oldest_transaction_then_running() -> N
     )
 
 
-def test_too_many_ended_transactions_are_read_again_and_the_reason_says_so() -> None:
+def test_too_many_ended_transactions_give_a_reason() -> None:
     window = plan_window(replace(BEFORE, ended=None), NOW, "one/1/wwi", IDENTITY, full=False)
     assert window.xids == Xids(900, 1005)
     assert window.reason == f"changed rows, and some again: {TOO_MANY_ENDED}"
 
 
-def test_ended_transactions_are_noted_as_far_as_a_statement_can_hold_them() -> None:
+def test_ended_transactions_are_recorded_up_to_the_limit() -> None:
     for ended in (frozenset[int](), frozenset({7}), frozenset(range(MAX_ENDED))):
         assert ended_from_text(ended_to_text(ended)) == ended
     assert ended_to_text(range(MAX_ENDED + 1)) is None
@@ -71,7 +71,7 @@ def test_nothing_is_unfinished_when_no_transaction_is_open() -> None:
         (BEFORE, "one/1/wwi", False, "new columns: b"),
     ],
 )
-def test_everything_is_read_when_transactions_cannot_be_compared(
+def test_a_full_read_is_planned_when_transactions_cannot_be_compared(
     previous: PreviousLoad | None, system: str, full: bool, reason: str
 ) -> None:
     column = ColumnIdentity(number=2, type=23, type_name="integer")

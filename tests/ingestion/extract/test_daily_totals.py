@@ -1,4 +1,4 @@
-"""Control totals by day: which tables are added up again, and what their days are."""
+"""Control totals by day: their values, and for which tables they are computed again."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -63,7 +63,7 @@ def days(world: World, table: str, batch: int) -> dict[tuple[date | None, str], 
         f"where table_name = '{table}' and batch_id = {batch}"
     )
     found = {(row["day"], row["control"]): row["value"] for row in rows}
-    assert len(found) == len(rows), "a day came twice"
+    assert len(found) == len(rows), "a day is duplicated"
     return found
 
 
@@ -72,7 +72,7 @@ def counted(world: World, batch: int) -> dict[str, int | None]:
     return {row["table_name"]: row["days"] for row in rows}
 
 
-def test_each_day_is_added_up_also_where_it_stands_in_the_header(orders: World) -> None:
+def test_totals_by_day_work_when_the_day_is_in_the_header_table(orders: World) -> None:
     orders.load()
     assert days(orders, "shop.orders", 1) == {(MONDAY, "rows"): 1, (TUESDAY, "rows"): 1}
     assert days(orders, "shop.lines", 1) == {
@@ -92,7 +92,7 @@ def test_a_table_that_did_not_change_keeps_its_days(orders: World) -> None:
     assert set(counted(orders, 3).values()) == {None}
 
 
-def test_lines_are_added_up_again_when_only_their_header_changed(orders: World) -> None:
+def test_totals_of_lines_are_computed_again_when_only_their_header_changed(orders: World) -> None:
     orders.load()
     orders.source.execute("update shop.orders set placed = null where order_id = 2")
     report = orders.load()
@@ -109,7 +109,7 @@ def test_an_emptied_table_has_no_days_left(orders: World) -> None:
     assert days(orders, "shop.lines", 2) == {}
 
 
-def test_the_days_of_a_batch_that_is_resumed_come_once(orders: World) -> None:
+def test_a_resumed_batch_loads_its_totals_by_day_once(orders: World) -> None:
     def lost(progress: Progress) -> None:
         if progress.stage == "loaded" and progress.done == progress.total:
             raise TransientError("lost")

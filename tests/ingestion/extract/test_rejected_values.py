@@ -1,4 +1,4 @@
-"""A value that BigQuery cannot hold does not stop a load: it is kept with its key, counted and shown."""
+"""A value that BigQuery cannot hold does not stop a load: it is stored with its key and counted."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -34,21 +34,21 @@ RATES = table(
     until={"nullable": True, "sensitivity": "personal"},
     controls={"product": "round(rate * amount, 2)"},
 ).model_copy(update={"control_day": "until"})
-CALM = table("calm", {"id": "integer"})
-CATALOG = Catalog(tables=(RATES, CALM), hubs=())
+OTHER = table("other", {"id": "integer"})
+CATALOG = Catalog(tables=(RATES, OTHER), hubs=())
 DAY = date(2013, 1, 1)
 
 
 class Killed(BaseException):
-    """The end of the process, as far as the code in it can tell."""
+    """Simulates the end of the process."""
 
 
 @pytest.fixture
 def rates(own_settings: Settings, database: str) -> Iterator[World]:
-    """Three rates, of which two hold values that BigQuery cannot; nothing is loaded yet."""
+    """Three rates, two of them with values that BigQuery cannot hold. Nothing is loaded yet."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, CATALOG.tables)
-        source.execute("insert into shop.calm values (1)")
+        source.execute("insert into shop.other values (1)")
         source.execute(
             "insert into shop.rates values "
             "('EUR', '2013-01-01', 1.5, 10, '2013-01-07'), "
@@ -58,7 +58,7 @@ def rates(own_settings: Settings, database: str) -> Iterator[World]:
         yield World(own_settings, CATALOG, source, connect(own_settings))
 
 
-def kept(world: World) -> list[tuple[Any, ...]]:
+def stored(world: World) -> list[tuple[Any, ...]]:
     rows = world.ask(
         "select batch_id, table_name, key, column_name, value, reason from {audit}.rejected_values "
         "order by batch_id, key, column_name"
@@ -66,7 +66,7 @@ def kept(world: World) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in rows]
 
 
-def stands(world: World) -> list[tuple[str, int, int]]:
+def current(world: World) -> list[tuple[str, int, int]]:
     found = standing(world.client, world.settings, world.catalog)
     return [(each.column, each.values, each.since_batch) for each in found]
 
@@ -79,7 +79,7 @@ def kill_at(stage: str) -> Any:
     return kill
 
 
-def test_the_row_is_loaded_without_the_value_which_is_kept_with_its_key(rates: World) -> None:
+def test_a_row_is_loaded_without_the_rejected_value_which_is_stored_with_its_key(rates: World) -> None:
     report = rates.load()
     found = {row["name"]: (row["rate"], row["amount"], row["until"]) for row in rates.raw("shop.rates")}
     assert found == {
@@ -89,7 +89,7 @@ def test_the_row_is_loaded_without_the_value_which_is_kept_with_its_key(rates: W
     }
     odd = '{"name": "\\"ü", "day": "2013-01-01"}'
     numeric = "NUMERIC holds no NaN, no infinity, 29 digits before the point and 9 after it"
-    assert kept(rates) == [
+    assert stored(rates) == [
         (1, "shop.rates", '{"name": "USD", "day": "2013-01-01"}', "amount", "Infinity", numeric),
         (1, "shop.rates", odd, "amount", "1" + "0" * 29, numeric),
         (1, "shop.rates", odd, "rate", "NaN", "NUMERIC holds no NaN"),
@@ -97,10 +97,10 @@ def test_the_row_is_loaded_without_the_value_which_is_kept_with_its_key(rates: W
     ]
     assert report.rejected == 4
     counted = rates.ask("select table_name, rejected from {audit}.table_loads order by 1")
-    assert [tuple(row.values()) for row in counted] == [("shop.calm", 0), ("shop.rates", 4)]
+    assert [tuple(row.values()) for row in counted] == [("shop.other", 0), ("shop.rates", 4)]
 
 
-def test_the_status_shows_what_stands_and_what_each_batch_set_apart(
+def test_the_status_shows_current_rejected_values_and_counts_by_batch(
     rates: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batch_pages.show_batch(rates.load())
@@ -114,42 +114,42 @@ def test_the_status_shows_what_stands_and_what_each_batch_set_apart(
     assert "kept in rejected_values" in capsys.readouterr().out
 
 
-def test_a_value_that_was_corrected_stands_no_longer_but_its_history_does(rates: World) -> None:
+def test_a_corrected_value_is_no_longer_current_but_stays_in_the_history(rates: World) -> None:
     rates.load()
     rates.source.execute("update shop.rates set amount = 7 where name = 'USD'")
     rates.load()
     assert [row["amount"] for row in rates.latest("shop.rates") if row["name"] == "USD"] == [7]
-    assert stands(rates) == [("amount", 1, 1), ("rate", 1, 1), ("until", 1, 1)]
+    assert current(rates) == [("amount", 1, 1), ("rate", 1, 1), ("until", 1, 1)]
     rates.source.execute("update shop.rates set amount = 8 where name like '%ü'")
     rates.load()
-    assert stands(rates) == [("rate", 1, 3), ("until", 1, 3)]
+    assert current(rates) == [("rate", 1, 3), ("until", 1, 3)]
     rates.source.execute("delete from shop.rates where name like '%ü'")
     rates.load(allow_shrink=True)
-    assert stands(rates) == []
-    assert [row[0] for row in kept(rates)] == [1, 1, 1, 1, 3, 3]
+    assert current(rates) == []
+    assert [row[0] for row in stored(rates)] == [1, 1, 1, 1, 3, 3]
 
 
 def compared(world: World) -> list[Comparison]:
-    """Raw beside the source, as a whole and by day."""
+    """Compare raw with the source, in total and by day."""
     source = source_totals(world.client, world.settings)
     taken = days_taken(world.client, world.settings, world.catalog, source)
     selects = [raw_totals(world.catalog, each, world.settings) for each in world.catalog.tables]
     return compare("raw", selects, source, taken, world.ask(totals_statement(selects, taken, world.settings)))
 
 
-def test_totals_leave_out_on_both_sides_what_was_set_apart(rates: World) -> None:
+def test_totals_exclude_rejected_values_on_both_sides(rates: World) -> None:
     rates.load()
     found = {(each.table, each.control): each for each in compared(rates)}
     assert all(each.is_equal for each in found.values())
     totals = {name: each.source for (of, name), each in found.items() if of == "shop.rates"}
     assert totals == {"rows": 3, "rate": Decimal("3.5"), "amount": 10, "product": 15}
-    assert found["shop.rates", "rate"].days == 2, "the 7th, and no day"
+    assert found["shop.rates", "rate"].days == 2, "the 7th, and rows without a day"
     rates.source.execute("update shop.rates set rate = 1 where name like '%ü'")
     rates.load()
     assert all(each.is_equal for each in compared(rates))
 
 
-def test_a_value_of_the_key_cannot_be_set_apart(rates: World) -> None:
+def test_a_key_value_cannot_be_rejected(rates: World) -> None:
     rates.load()
     rates.source.execute("insert into shop.rates values ('GBP', 'infinity', 1, 1, null)")
     with pytest.raises(
@@ -160,26 +160,26 @@ def test_a_value_of_the_key_cannot_be_set_apart(rates: World) -> None:
     assert len(rates.raw("shop.rates")) == 3
 
 
-def test_one_value_more_than_the_limit_stops_the_batch_before_it_loads(rates: World) -> None:
+def test_more_rejected_values_than_the_limit_stop_the_batch_before_it_loads(rates: World) -> None:
     few = rates.settings.model_copy(update={"rejected_limit": 3})
     with pytest.raises(PermanentError) as error:
         World(few, rates.catalog, rates.source, rates.client).load()
     assert "shop.rates: values do not fit BigQuery in amount (2: NUMERIC holds no NaN" in str(error.value)
     assert "WWI_REJECTED_LIMIT allows 3" in str(error.value)
     assert rates.statuses() == ["void"]
-    assert rates.raw("shop.calm") == rates.raw("shop.rates") == kept(rates) == []
+    assert rates.raw("shop.other") == rates.raw("shop.rates") == stored(rates) == []
     enough = rates.settings.model_copy(update={"rejected_limit": 4})
     assert World(enough, rates.catalog, rates.source, rates.client).load().rejected == 4
 
 
 @pytest.mark.parametrize(("stage", "batch"), [("extracted", 2), ("loading", 1), ("loaded", 1)])
-def test_a_run_that_is_killed_keeps_each_value_once(rates: World, stage: str, batch: int) -> None:
+def test_a_killed_run_stores_each_rejected_value_once(rates: World, stage: str, batch: int) -> None:
     with pytest.raises(Killed):
         rates.load(on_progress=kill_at(stage))
-    assert stands(rates) == [], "no batch is completed"
+    assert current(rates) == [], "no batch is completed"
     rates.load()
-    assert stands(rates) == [("amount", 2, batch), ("rate", 1, batch), ("until", 1, batch)]
-    assert [row[0] for row in kept(rates)] == [batch] * 4
+    assert current(rates) == [("amount", 2, batch), ("rate", 1, batch), ("until", 1, batch)]
+    assert [row[0] for row in stored(rates)] == [batch] * 4
 
 
 def test_a_damaged_file_of_rejected_values_is_not_loaded(rates: World) -> None:
@@ -187,10 +187,10 @@ def test_a_damaged_file_of_rejected_values_is_not_loaded(rates: World) -> None:
         rates.load(on_progress=kill_at("loading"))
     next(rates.settings.home.rglob("rejected_values.parquet")).write_bytes(b"PAR1")
     assert rates.load().voided == (1,)
-    assert {batch for _, _, batch in stands(rates)} == {2}
+    assert {batch for _, _, batch in current(rates)} == {2}
 
 
-def test_personal_values_are_shown_in_no_error_and_guarded_where_they_are_kept(rates: World) -> None:
+def test_rejected_personal_values_are_never_shown_and_have_a_policy_tag(rates: World) -> None:
     people = table("people", {"born": "date"}, born={"sensitivity": "personal"})
     create(rates.source, (people,))
     rates.source.execute("insert into shop.people values ('infinity')")
@@ -223,14 +223,14 @@ def test_a_key_of_any_type_is_found_again(own_settings: Settings, database: str,
         source.execute(f"insert into shop.keyed values ({key}, 'infinity')".encode())
         world = World(own_settings, Catalog(tables=(keyed,), hubs=()), source, connect(own_settings))
         world.load()
-        assert stands(world) == [("day", 1, 1)]
+        assert current(world) == [("day", 1, 1)]
         source.execute("update shop.keyed set day = '2013-01-01'")
         world.load()
-        assert stands(world) == []
+        assert current(world) == []
 
 
-def test_text_of_no_encoding_is_refused_by_name(own_settings: Settings, database: str) -> None:
-    """Postgres itself refuses to send it, as it stands only in a database without an encoding."""
+def test_text_that_is_not_utf8_is_refused(own_settings: Settings, database: str) -> None:
+    """Postgres refuses to send it. Only databases with encoding SQL_ASCII can contain it."""
     server = database.rsplit("/", 1)[0]
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as admin:
         admin.execute("create database ascii_only template template0 encoding 'SQL_ASCII' locale 'C'")

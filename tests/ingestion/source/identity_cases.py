@@ -1,7 +1,7 @@
-"""Ways in which rows say something else without being written, each in a schema of its own.
+"""Cases in which values change without a written row, each in its own schema.
 
-`before` and `change` run with that schema as search path; the first batch comes between them. The table is
-`t` with the key `id` and the column `v`.
+`before` and `change` run with that schema as search path, with a batch between them. The table is `t` with
+the key `id` and the column `v`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Case:
-    """`values`: v by id after the change. `reason`: why all rows are read; None: they are not."""
+    """`values`: v by id after the change. `reason`: why all rows are read; None: only changed rows are."""
 
     name: str
     before: str
@@ -199,7 +199,7 @@ CHANGES = [
     Case("child_dropped", ONE_CHILD, "drop table c", ("a",), r"child table \w+\.c was removed"),
 ]  # fmt: skip
 
-# what changes no value, or writes every row that it changes: only changed rows are read
+# no value changes, or every changed row is written: only changed rows are read
 HARMLESS = [
     Case("vacuumed", TEXTS + "alter table t drop v; alter table t add v text default 'a'",
          "vacuum full t", ("a", "a"), None),

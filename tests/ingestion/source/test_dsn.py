@@ -1,4 +1,4 @@
-"""However a DSN is broken, no part of its password is in an error, a log or a traceback."""
+"""No part of the password of an invalid DSN is in an error, a log or a traceback."""
 
 import logging
 import os
@@ -53,8 +53,8 @@ TEMPLATES = [
 ]
 
 
-def said(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
-    """Everything that may be printed of an error: also the errors that it was raised from, and the logs."""
+def printed_texts(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
+    """Return all texts of an error that may be printed, including chained errors and logs."""
     chained = [error, error.__cause__, error.__context__]
     texts = [repr(each) for each in chained if each] + traceback.format_exception(error)
     return "\n".join([*texts, caplog.text])
@@ -62,14 +62,16 @@ def said(error: BaseException, caplog: pytest.LogCaptureFixture) -> str:
 
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("between", BETWEEN)
-def test_no_part_of_a_password_is_told(template: str, between: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_error_contains_a_part_of_the_password(
+    template: str, between: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     settings = Settings(source_dsn=template.format(f"{HEAD}{between}{TAIL}"), _env_file=None)
     assert HEAD not in repr(settings)
     with pytest.raises(WwiError) as error:
         postgres.connect(settings)
     assert "WWI_SOURCE_DSN" in str(error.value)
-    text = said(error.value, caplog)
+    text = printed_texts(error.value, caplog)
     assert HEAD not in text
     assert TAIL not in text
 
@@ -86,7 +88,7 @@ def test_no_part_of_a_password_is_printed_by_wwi_source_dsn(template: str) -> No
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
-def test_a_password_that_is_percent_encoded_is_read_as_it_is(password: str) -> None:
+def test_a_percent_encoded_password_is_decoded(password: str) -> None:
     parts = source_dsn.parse(f"postgresql://me:{quote(password, safe='')}@host.example:5433/wwi")
     assert parts["password"] == password.encode()
     assert (parts["user"], parts["host"], parts["port"]) == (b"me", b"host.example", b"5433")
@@ -107,13 +109,13 @@ def test_a_password_that_is_percent_encoded_is_read_as_it_is(password: str) -> N
         "",
     ],
 )
-def test_usual_ways_to_write_a_dsn_are_accepted(dsn: str) -> None:
+def test_valid_dsns_are_accepted(dsn: str) -> None:
     assert source_dsn.parse(dsn) == {
         key: str(value).encode() for key, value in conninfo_to_dict(dsn.strip()).items()
     }
 
 
-def test_a_given_dsn_is_printed_without_its_passwords() -> None:
+def test_a_dsn_is_printed_without_its_passwords() -> None:
     dsn = f"postgresql://me:{HEAD}@one:1,two:2/wwi?sslpassword={TAIL}&sslmode=require"
     shown = source_dsn.without_password(dsn)
     assert conninfo_to_dict(shown) == {
@@ -122,7 +124,7 @@ def test_a_given_dsn_is_printed_without_its_passwords() -> None:
 
 
 @pytest.mark.parametrize("port", ["x1", "99999", "0", "-1", "1,x"])
-def test_a_port_that_none_can_be_is_refused(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     with pytest.raises(PermanentError, match="port is not a number from 1 to 65535"):
         source_dsn.parse(f"host=127.0.0.1,127.0.0.1 port={port}")
 
@@ -130,7 +132,7 @@ def test_a_port_that_none_can_be_is_refused(port: str) -> None:
 @pytest.mark.parametrize(
     "dsn", [*(f"postgresql://me:{word}@127.0.0.1:1/wwi" for word in ("%e4", "a\udcffb")), "host=a\0b"]
 )
-def test_bytes_that_are_no_text_give_an_error_of_ours(dsn: str) -> None:
+def test_invalid_bytes_in_a_dsn_raise_one_of_our_errors(dsn: str) -> None:
     with pytest.raises((PermanentError, TransientError), match="source"):
         postgres.connect(Settings(source_dsn=dsn, _env_file=None))
 
@@ -157,7 +159,7 @@ def test_any_password_logs_in(settings: Settings, source_dsn: str, password: str
 
 @pytest.mark.services
 @pytest.mark.parametrize("where", ["PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE"])
-def test_a_password_of_the_environment_is_used_and_not_told(
+def test_a_password_from_the_environment_is_used_and_never_shown(
     settings: Settings,
     source_dsn: str,
     tmp_path: Path,
@@ -166,7 +168,7 @@ def test_a_password_of_the_environment_is_used_and_not_told(
 ) -> None:
     parts = conninfo_to_dict(source_dsn)
     right = parts.pop("password")
-    for password in (right, "postgres"):  # the second is also the name of the user that libpq's text quotes
+    for password in (right, "postgres"):  # the second is also the user name, which libpq's text contains
         file = tmp_path / "file"
         file.touch(mode=0o600)
         file.write_text(f"*:*:*:*:{password}" if where == "PGPASSFILE" else f"[shop]\npassword={password}\n")
@@ -182,7 +184,7 @@ def test_a_password_of_the_environment_is_used_and_not_told(
 
 
 @pytest.mark.services
-def test_libpq_variables_reach_a_given_source(
+def test_libpq_variables_apply_to_missing_parameters(
     settings: Settings, source_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = conninfo_to_dict(source_dsn)
@@ -203,7 +205,7 @@ def test_libpq_variables_reach_a_given_source(
         postgres.connect(given)
 
 
-def test_a_wrong_webhook_is_not_repeated() -> None:
+def test_an_invalid_webhook_is_not_shown() -> None:
     program = "from cli.options import settings; settings()"
     environment = os.environ | {"WWI_FAILURE_WEBHOOK": f"htp://me:{HEAD}@chat.example/{TAIL}"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Errors of the source are transient or permanent by their SQLSTATE, whatever their language."""
+"""The SQLSTATE decides whether an error of the source is transient or permanent, in any language."""
 
 import socket
 import struct
@@ -33,7 +33,7 @@ PERMANENT = {"28P01", "28000", "3D000", "42501", "22023"}
 
 @contextmanager
 def server(answer: bytes | None) -> Iterator[Settings]:
-    """A server that knows no encryption and answers every login so; None: not at all."""
+    """A server without encryption that gives this answer to every login; None: no answer."""
 
     def serve() -> None:
         while True:
@@ -68,7 +68,7 @@ def error_response(sqlstate: str, text: str, severity: str = "FATAL") -> bytes:
 
 
 @pytest.mark.parametrize("sqlstate", TEXTS)
-def test_a_refused_login_is_told_by_its_sqlstate(sqlstate: str) -> None:
+def test_a_refused_login_is_classified_by_sqlstate(sqlstate: str) -> None:
     expected = PermanentError if sqlstate in PERMANENT else TransientError
     answer = error_response(sqlstate, TEXTS[sqlstate], "SCHWERWIEGEND")
     with server(answer) as settings, pytest.raises(expected) as error:
@@ -77,7 +77,7 @@ def test_a_refused_login_is_told_by_its_sqlstate(sqlstate: str) -> None:
     assert TEXTS[sqlstate] in str(error.value)
 
 
-def test_a_server_that_hangs_up_or_is_silent_is_worth_another_try() -> None:
+def test_a_server_that_closes_or_does_not_answer_is_a_transient_error() -> None:
     with server(b"") as settings, pytest.raises(TransientError, match="no connection to the source"):
         postgres.connect(settings)
     with server(None) as settings, pytest.raises(TransientError, match="no answer within 2 s"):
@@ -88,7 +88,7 @@ def test_a_server_that_hangs_up_or_is_silent_is_worth_another_try() -> None:
     "more",
     ["sslmode=require", "sslmode=verify-full&sslrootcert=/nowhere", "sslmode=nonsense"],
 )
-def test_what_the_client_refuses_is_not_worth_another_try(more: str) -> None:
+def test_an_error_of_the_client_is_permanent(more: str) -> None:
     with server(error_response("57P03", "starting")) as settings:
         asked = settings.model_copy(update={"source_dsn": f"{settings.source_dsn}&{more}"})
         with pytest.raises(PermanentError, match="no connection to the source"):
@@ -105,13 +105,13 @@ def test_what_the_client_refuses_is_not_worth_another_try(more: str) -> None:
         ("service=no-such-service", PermanentError),
     ],
 )
-def test_what_cannot_be_reached(dsn: str, kind: type[Exception]) -> None:
+def test_a_server_that_cannot_be_reached(dsn: str, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="no connection to the source"):
         postgres.connect(Settings(source_dsn=dsn, _env_file=None))
 
 
 @pytest.mark.services
-def test_a_login_without_a_free_connection_is_worth_another_try(settings: Settings, source_dsn: str) -> None:
+def test_a_login_without_a_free_connection_is_a_transient_error(settings: Settings, source_dsn: str) -> None:
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as admin:
         admin.execute("create role busy login password 'pass' connection limit 0")
         dsn = make_conninfo(**conninfo_to_dict(source_dsn) | {"user": "busy", "password": "pass"})
@@ -131,7 +131,7 @@ STATES = {
 
 @pytest.mark.services
 @pytest.mark.parametrize("kind", STATES)
-def test_every_error_of_a_statement_is_told_by_its_sqlstate(source_dsn: str, kind: type[Exception]) -> None:
+def test_every_error_of_a_statement_is_classified_by_sqlstate(source_dsn: str, kind: type[Exception]) -> None:
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         for state in STATES[kind].split():
             raising = f"do $$ begin raise exception 'ошибка' using errcode = '{state}'; end $$"
@@ -140,9 +140,7 @@ def test_every_error_of_a_statement_is_told_by_its_sqlstate(source_dsn: str, kin
 
 
 @pytest.mark.services
-def test_a_statement_that_takes_too_long_differs_from_one_that_somebody_cancels(
-    settings: Settings, source_dsn: str
-) -> None:
+def test_a_timeout_is_permanent_and_a_cancellation_transient(settings: Settings, source_dsn: str) -> None:
     with closing(postgres.connect(settings)) as connection:
         session.set_limit(connection, 1)
         with (
@@ -174,7 +172,7 @@ def test_a_statement_that_takes_too_long_differs_from_one_that_somebody_cancels(
 
 @pytest.mark.services
 @pytest.mark.parametrize("how", ["terminated", "disconnected"])
-def test_a_session_that_ends_is_worth_another_try(settings: Settings, source_dsn: str, how: str) -> None:
+def test_a_session_that_ends_is_a_transient_error(settings: Settings, source_dsn: str, how: str) -> None:
     with closing(postgres.connect(settings)) as connection:
         if how == "terminated":
             with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as admin:

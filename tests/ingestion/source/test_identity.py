@@ -1,4 +1,4 @@
-"""Whatever makes rows say something else without writing them, raw says the same after the next batch."""
+"""Changes of values without written rows are in raw after the next batch."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ CASES = [*CHANGES, *HARMLESS]
 
 
 def described(case: Case, *names: str) -> Table:
-    """The metadata of the case's table; `names`: only these columns of it."""
+    """Return the metadata of the table of the case; `names`: only these columns."""
     columns = [("id", "integer"), ("v", case.type)]
     columns += [("pin", "text")] if "pin" in case.before else []
     return Table(
@@ -81,7 +81,7 @@ def run(source: psycopg.Connection, case: Case, statements: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_raw_says_what_the_source_says(loaded: Loaded, case: Case) -> None:
+def test_raw_equals_the_source_after_the_change(loaded: Loaded, case: Case) -> None:
     name = f"{case.name}.t"
     latest = {row["id"]: row["v"] for row in loaded.world.latest(name)}
     assert latest == dict(enumerate(case.values, 1))
@@ -93,10 +93,10 @@ def test_raw_says_what_the_source_says(loaded: Loaded, case: Case) -> None:
         assert re.search(case.reason, report.reason), report.reason
 
 
-def test_what_changed_once_is_read_whole_once(loaded: Loaded) -> None:
-    """But for what can change at any time, which every batch reads whole."""
-    whole = {table.table for table in loaded.again.tables if table.mode == "full"}
-    assert whole == {
+def test_a_change_causes_one_full_read(loaded: Loaded) -> None:
+    """Except tables that can change at any time, which every batch reads in full."""
+    read_in_full = {table.table for table in loaded.again.tables if table.mode == "full"}
+    assert read_in_full == {
         "function_of_a_cast_replaced.t",
         "cast_to_json_added.t",
         "name_of_a_table.t",
@@ -104,7 +104,7 @@ def test_what_changed_once_is_read_whole_once(loaded: Loaded) -> None:
     }
 
 
-def test_another_database_of_the_same_name_is_read_whole(shop: World, database: str) -> None:
+def test_another_database_of_the_same_name_is_read_in_full(shop: World, database: str) -> None:
     """A copy made from a template has the same oids and transaction ids."""
     shop.load()
     shop.source.close()
@@ -122,8 +122,8 @@ def test_another_database_of_the_same_name_is_read_whole(shop: World, database: 
     assert [row["balance"] for row in shop.latest("shop.accounts")] == [99, 0, -1]
 
 
-def test_a_batch_of_an_older_release_is_followed_by_one_whole_reading(shop: World) -> None:
-    """Its ledger has no such column, so the next batch adds it."""
+def test_a_batch_of_an_older_release_is_followed_by_one_full_read(shop: World) -> None:
+    """Its ledger does not have the column `identity`, so the next batch adds it."""
     layout = tables.layout(shop.settings, "table_loads")
     older = tuple(field for field in layout.schema if field.name != "identity")
     ensure_dataset(shop.client, shop.settings, "audit", DESCRIPTION)
@@ -139,7 +139,7 @@ def test_a_batch_of_an_older_release_is_followed_by_one_whole_reading(shop: Worl
     assert {table.mode for table in shop.load().tables} == {"incremental"}
 
 
-def test_no_value_of_the_source_is_in_the_identity(shop: World) -> None:
+def test_the_identity_contains_no_value_of_the_source(shop: World) -> None:
     shop.source.execute("alter table shop.accounts drop owner")
     shop.source.execute("alter table shop.accounts add owner varchar(50) default 'Ann Archer'")
     shop.load()
@@ -150,17 +150,17 @@ def test_no_value_of_the_source_is_in_the_identity(shop: World) -> None:
 
 def altered_at(world: World, stage: str, statement: str) -> Callable[[Progress], None]:
     """Run the statement when the batch reaches this stage for the first time."""
-    waiting = [statement]
+    remaining = [statement]
 
     def on_progress(progress: Progress) -> None:
-        if progress.stage == stage and waiting:
-            world.source.execute(waiting.pop().encode())
+        if progress.stage == stage and remaining:
+            world.source.execute(remaining.pop().encode())
 
     return on_progress
 
 
 def test_a_label_renamed_while_rows_are_read_fails_the_batch(shop: World) -> None:
-    """No lock on the table prevents it, and rows read before and after would show two labels."""
+    """Table locks do not prevent it, and rows read before and after would have different labels."""
     shop.source.execute("create type shop.owners as enum ('Ann', '')")
     shop.source.execute("alter table shop.accounts alter owner type shop.owners using owner::shop.owners")
     rename = altered_at(shop, "extracted", "alter type shop.owners rename value 'Ann' to 'Bea'")
@@ -172,7 +172,7 @@ def test_a_label_renamed_while_rows_are_read_fails_the_batch(shop: World) -> Non
 
 
 def test_a_partition_attached_between_counting_and_reading_fails_the_batch(shop: World) -> None:
-    """The copy then brings rows that were not counted, which is nobody's fault."""
+    """The copy then returns rows that were not counted."""
     shop.source.execute("create table shop.more (like shop.visits including all)")
     shop.source.execute("insert into shop.more values (9, 1, '2013-01-02')")
     attach = altered_at(shop, "opened", "alter table shop.more inherit shop.visits")
@@ -182,7 +182,7 @@ def test_a_partition_attached_between_counting_and_reading_fails_the_batch(shop:
     assert [row["visit_id"] for row in shop.latest("shop.visits")] == [7, 8, 9]
 
 
-def test_more_children_than_the_ledger_keeps_are_compared_as_one() -> None:
+def test_more_children_than_the_ledger_stores_are_compared_by_one_hash() -> None:
     facts = Relation(1, "shop.t", "p", "p", True, {"id": ColumnFacts(1, 23, 0, None, None)}, created_by=7)
     types = {23: TypeFacts("integer", (), {}, {}, (), False, False)}
     children = [replace(facts, oid=oid, name=f"shop.t{oid}") for oid in range(2, MAX_CHILDREN + 3)]
@@ -205,8 +205,8 @@ def test_more_children_than_the_ledger_keeps_are_compared_as_one() -> None:
     )
 
 
-def test_a_partition_created_while_rows_are_read_does_no_harm(shop: World) -> None:
-    """Whatever it holds is too new for the snapshot; its rows come with the next batch."""
+def test_a_partition_created_while_rows_are_read_is_loaded_by_the_next_batch(shop: World) -> None:
+    """Its rows are newer than the snapshot; the next batch loads them."""
     statement = (
         "create table shop.more () inherits (shop.visits); insert into shop.more values (9, 1, '2013-01-02')"
     )
@@ -217,7 +217,7 @@ def test_a_partition_created_while_rows_are_read_does_no_harm(shop: World) -> No
 
 
 def test_a_schema_swapped_while_rows_are_read_fails_the_batch(shop: World) -> None:
-    """Tables are locked, the names of schemas are not."""
+    """Tables are locked, schema names are not."""
     shop.source.execute("create schema other")
     for name in ("accounts", "visits"):
         shop.source.execute(f"create table other.{name} (like shop.{name} including all)".encode())

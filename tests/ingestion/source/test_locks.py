@@ -1,4 +1,4 @@
-"""Nobody waits long for our locks, and we wait long for nobody's."""
+"""Waiting for locks is limited, for the batch and for other sessions."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -40,7 +40,7 @@ def other(tables: str) -> Iterator[psycopg.Connection]:
         session.rollback()
 
 
-def test_a_table_that_is_locked_is_named_with_who_locks_it(
+def test_a_locked_table_is_reported_with_the_session_that_locks_it(
     settings: Settings, other: psycopg.Connection
 ) -> None:
     other.execute("lock table shop.visits in access exclusive mode")
@@ -53,7 +53,7 @@ def test_a_table_that_is_locked_is_named_with_who_locks_it(
         ).fetchone()
     assert f"shop.visits is locked by the session with pid {other.info.backend_pid}" in str(error.value)
     assert "Run again" in str(error.value)
-    assert held == (0,), "what was locked already is free again"
+    assert held == (0,), "the locks taken so far are released"
 
 
 def test_the_wait_for_all_tables_together_is_limited(
@@ -72,7 +72,7 @@ def test_the_wait_for_all_tables_together_is_limited(
 def test_a_reader_does_not_wait_behind_a_statement_that_waits_for_the_coordinator(
     settings: Settings, other: psycopg.Connection, tables: str
 ) -> None:
-    """Neither would ever end: Postgres does not know that the coordinator waits for the reader."""
+    """That would be a deadlock that Postgres cannot detect."""
     with (
         closing(postgres.connect(settings)) as coordinator,
         psycopg.connect(tables, autocommit=True, connect_timeout=10) as watcher,
@@ -86,11 +86,11 @@ def test_a_reader_does_not_wait_behind_a_statement_that_waits_for_the_coordinato
         with pytest.raises(TransientError, match=r"shop\.visits is locked"):
             postgres.open_reader(settings, exported)
     thread.join(30)
-    assert not thread.is_alive(), "with the batch its locks are gone"
+    assert not thread.is_alive(), "the batch released its locks"
 
 
-def test_a_statement_that_comes_while_a_batch_reads_does_not_stop_it(shop: World) -> None:
-    """The readers have their locks by then, so they need not wait behind it."""
+def test_a_statement_that_waits_for_the_batch_does_not_block_it(shop: World) -> None:
+    """The readers already have their locks, so they do not wait for it."""
     threads = []
 
     def alter(progress: Progress) -> None:

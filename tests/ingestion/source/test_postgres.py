@@ -1,4 +1,4 @@
-"""COPY in blocks: whole rows whatever they hold, the server's errors, and a connection that survives."""
+"""COPY in blocks: complete rows, errors of the server, and a connection that stays usable."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,13 +17,13 @@ from ingestion.source.postgres import cancel_query, connect, copy_out
 pytestmark = pytest.mark.services
 
 TEXT = """select i, repeat(E'a"b,\\n', i % 50) from generate_series(1, 5000) as i"""
-ENDLESS = "select generate_series(1, 1000000000)"  # in the select list it is made row by row
+ENDLESS = "select generate_series(1, 1000000000)"  # in the select list, rows are generated one by one
 
 
 @pytest.fixture
 def reader(settings: Settings) -> Iterator[Connection]:
     with closing(connect(settings)) as connection:
-        connection.rollback()  # an error ends a transaction, and these tests go on after it
+        connection.rollback()  # these tests continue after an error, which would abort the transaction
         yield connection
 
 
@@ -32,7 +32,9 @@ def query(text: str) -> sql.Composed:
 
 
 @pytest.mark.parametrize("block_bytes", [1, 100, 4096, 10**9])
-def test_blocks_end_with_a_row_and_make_the_whole_together(reader: Connection, block_bytes: int) -> None:
+def test_blocks_end_at_row_boundaries_and_together_equal_the_copy(
+    reader: Connection, block_bytes: int
+) -> None:
     with reader.cursor() as cursor, cursor.copy(f"copy ({TEXT}) to stdout (format csv)".encode()) as copy:
         rows = [bytes(row) for row in copy]
     blocks = [bytes(block) for block in copy_out(reader, query(TEXT), block_bytes)]
@@ -54,7 +56,7 @@ def test_a_query_without_rows_gives_no_block(reader: Connection) -> None:
     assert reader.execute("select 1").fetchone() == (1,)
 
 
-def test_an_error_in_the_midst_of_the_rows_is_told_as_the_server_tells_it(reader: Connection) -> None:
+def test_an_error_during_a_copy_is_raised_with_the_text_of_the_server(reader: Connection) -> None:
     blocks = copy_out(reader, query("select 1 / (i - 90000) from generate_series(1, 100000) as i"), 1000)
     with pytest.raises(PermanentError, match="reading it: division by zero"), translated("reading it"):
         for _ in read_ahead(blocks, 3):
@@ -62,13 +64,13 @@ def test_an_error_in_the_midst_of_the_rows_is_told_as_the_server_tells_it(reader
     assert reader.execute("select 1").fetchone() == (1,)
 
 
-def test_who_stops_in_the_midst_of_the_rows_can_use_the_connection_again(reader: Connection) -> None:
+def test_the_connection_is_usable_after_a_copy_was_stopped_early(reader: Connection) -> None:
     with closing(read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)) as blocks:
         assert next(blocks).startswith(b"1\n2\n")
     assert reader.execute("select 1").fetchone() == (1,)
 
 
-def test_a_copy_is_broken_off_from_another_thread(reader: Connection) -> None:
+def test_a_copy_can_be_cancelled_from_another_thread(reader: Connection) -> None:
     blocks = read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)
     next(blocks)
     cancel_query(reader)
@@ -77,7 +79,7 @@ def test_a_copy_is_broken_off_from_another_thread(reader: Connection) -> None:
             pass
 
 
-def test_a_session_that_the_server_ends_in_the_midst_of_the_rows_is_an_error(
+def test_a_session_that_the_server_ends_during_a_copy_is_an_error(
     reader: Connection, source_dsn: str
 ) -> None:
     blocks = read_ahead(copy_out(reader, query(ENDLESS), 1000), 3)

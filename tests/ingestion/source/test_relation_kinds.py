@@ -1,4 +1,4 @@
-"""What cannot be read by transaction id stops the batch; keys that no index guards are checked."""
+"""Relations without transaction ids stop the batch; keys without a unique index are checked."""
 
 import os
 import signal
@@ -40,12 +40,12 @@ OPTIONS = "server files options (program 'true', format 'csv')"
          r"shop\.visits: is not a table"),
     ],
 )  # fmt: skip
-def test_what_has_no_transaction_ids_is_refused(shop: World, change: str, message: str) -> None:
+def test_relations_without_transaction_ids_are_refused(shop: World, change: str, message: str) -> None:
     shop.load()
     shop.source.execute(change.encode())
     with pytest.raises(PermanentError, match=message) as error:
         shop.load()
-    assert "xmin" not in str(error.value), "no right of the login would help"
+    assert "xmin" not in str(error.value), "a grant would not help"
     assert shop.statuses() == ["completed"]
 
 
@@ -71,7 +71,7 @@ def test_tables_of_the_server_or_of_one_session_are_refused(
         world.load()
 
 
-def test_a_key_that_only_the_parent_guards_is_checked(shop: World) -> None:
+def test_a_key_that_is_unique_only_in_the_parent_is_checked(shop: World) -> None:
     shop.source.execute("create table shop.more () inherits (shop.visits)")
     shop.source.execute("insert into shop.more values (9, 1, '2013-01-02')")
     shop.load()
@@ -83,8 +83,8 @@ def test_a_key_that_only_the_parent_guards_is_checked(shop: World) -> None:
 
 @pytest.mark.parametrize("unguarded", ["create table shop.more () inherits (shop.visits)",
                                        "alter table shop.visits drop constraint visits_pkey"])  # fmt: skip
-def test_a_repeated_key_does_not_hide_behind_a_deleted_one(shop: World, unguarded: str) -> None:
-    """As many rows as before, and no key that was not there: only reading all keys shows it."""
+def test_a_duplicate_key_is_found_although_another_was_deleted(shop: World, unguarded: str) -> None:
+    """The row count is equal and no key is new, so only reading all keys shows it."""
     shop.source.execute(unguarded.encode())
     shop.load()
     target = "more" if "inherits" in unguarded else "visits"
@@ -94,8 +94,8 @@ def test_a_repeated_key_does_not_hide_behind_a_deleted_one(shop: World, unguarde
         shop.load()
 
 
-def test_a_constraint_that_is_not_validated_guards_nothing(shop: World) -> None:
-    """Postgres 18 marks the column as not null and leaves the nulls that are there."""
+def test_a_constraint_that_is_not_validated_does_not_count(shop: World) -> None:
+    """Postgres 18 marks the column as not null but keeps existing nulls."""
     shop.source.execute("alter table shop.visits drop constraint visits_pkey")
     shop.source.execute("alter table shop.visits alter visit_id drop not null")
     shop.source.execute("insert into shop.visits values (null, 1, now()), (null, 2, now())")
@@ -107,9 +107,9 @@ def test_a_constraint_that_is_not_validated_guards_nothing(shop: World) -> None:
 
 @pytest.fixture
 def own_server() -> Iterator[Settings]:
-    """Settings of a home whose local source is this test's own, to be crashed.
+    """Settings with a separate local source, which the test crashes.
 
-    Not under pytest's own folder, see tests/conftest.py.
+    Not in pytest's folder, see tests/conftest.py.
     """
     with TemporaryDirectory(prefix="wwi-crash-", ignore_cleanup_errors=True) as home:
         settings = Settings(home=Path(home), _env_file=None)
@@ -120,7 +120,7 @@ def own_server() -> Iterator[Settings]:
 
 
 def crash(settings: Settings) -> str:
-    """End the server at once, as a crash does, start it again and return the DSN."""
+    """Crash the server, start it again and return its DSN."""
     pid = local_postgres.up(settings)["pid"]
     os.kill(int(pid), signal.SIGQUIT)
     while Path(f"/proc/{pid}").exists():
@@ -128,10 +128,10 @@ def crash(settings: Settings) -> str:
     return str(local_postgres.up(settings)["admin_dsn"])
 
 
-def test_an_unlogged_table_that_a_crash_emptied_is_as_the_source_says(
+def test_an_unlogged_table_that_a_crash_emptied_is_compared_by_key(
     own_server: Settings, own_settings: Settings, shop: World
 ) -> None:
-    """A crash takes its rows without deleting them."""
+    """A crash removes its rows without deleting them."""
     dsn = str(local_postgres.up(own_server)["admin_dsn"])
     with psycopg.connect(dsn, autocommit=True, connect_timeout=10) as source:
         create(source, SHOP.tables)

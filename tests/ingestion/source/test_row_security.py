@@ -1,4 +1,4 @@
-"""Rows that row security hides from the login are not taken for deleted ones."""
+"""Rows that row security hides from the login are not loaded as deleted."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,7 +19,7 @@ ROLE = "row_reader"
 
 @pytest.fixture
 def loaded(shop: World) -> Iterator[World]:
-    """The shop after one batch, read by a login that owns nothing."""
+    """The shop after one batch, read by a login that owns no table."""
     shop.source.execute(f"create role {ROLE} login password 'pass'".encode())
     shop.source.execute(f"grant usage on schema shop to {ROLE}".encode())
     for statement in reader_grants(shop.catalog, ROLE):
@@ -73,8 +73,8 @@ def test_policies_that_do_not_apply_to_the_login_stop_nothing(loaded: World) -> 
     assert loaded.load(full=True).tables[1].rows_upserted == 2
 
 
-def test_row_security_behind_a_view_is_an_error_of_the_source(loaded: World) -> None:
-    """A view runs with the rights of its owner, so only Postgres can tell."""
+def test_row_security_behind_a_view_is_reported_by_the_source(loaded: World) -> None:
+    """A view runs with the rights of its owner, so only Postgres can detect this."""
     hide(loaded)
     with closing(postgres.connect(loaded.settings)) as reader:
         with pytest.raises(psycopg.errors.InsufficientPrivilege) as error:
@@ -87,10 +87,10 @@ def test_row_security_behind_a_view_is_an_error_of_the_source(loaded: World) -> 
 
 
 @pytest.mark.parametrize("advice", [{}, {"full": True}, {"compare_keys": True}])
-def test_deletes_that_row_security_once_made_are_taken_back(
+def test_deletes_caused_by_row_security_are_repaired(
     loaded: World, monkeypatch: pytest.MonkeyPatch, advice: dict[str, bool]
 ) -> None:
-    """Earlier versions loaded hidden rows as deletes, and their transactions are over: no window has them."""
+    """Earlier versions loaded hidden rows as deletes. Their transactions ended, so no window has them."""
     with monkeypatch.context() as earlier:
         earlier.setitem(session.VALUES, "row_security", ("on", 12))
         earlier.setitem(session.CHECKED_SETTINGS, "row_security", "on")
@@ -105,7 +105,7 @@ def test_deletes_that_row_security_once_made_are_taken_back(
     assert loaded.load().rows_loaded == 0
 
 
-def test_comparing_keys_repairs_also_what_the_number_of_rows_does_not_show(
+def test_comparing_keys_repairs_differences_that_row_counts_do_not_show(
     loaded: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:

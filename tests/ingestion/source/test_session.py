@@ -1,4 +1,4 @@
-"""Nothing that a role, a database or the environment sets changes what is read."""
+"""Settings of a role, a database or the environment do not change what is read."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -24,19 +24,19 @@ from tests.shop import World
 
 pytestmark = pytest.mark.services
 
-WHOLE = Window("full", "test")
+ALL_ROWS = Window("full", "test")
 
 
 @pytest.fixture(scope="module")
 def odd(source_dsn: str) -> str:
-    """The DSN of a source with a table whose texts depend on settings."""
+    """The DSN of a source with a table whose text values depend on settings."""
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         source.execute(disruptive_settings.CREATE)
     return source_dsn
 
 
 def read(settings: Settings) -> tuple[object, ...]:
-    """Everything that a batch takes from the source: catalog, counts, rows, and rows of transactions."""
+    """Read all that a batch reads: catalog, counts, all rows, and changed rows."""
     with closing(postgres.connect(settings)) as coordinator:
         live = catalog.live_tables(coordinator, [ODD])
         exported = postgres.export_snapshot(coordinator, [ODD])
@@ -45,7 +45,7 @@ def read(settings: Settings) -> tuple[object, ...]:
             counts = postgres.count_tables(reader, [postgres.CountRequest(ODD, (), changed, None)])
             rows = [
                 b"".join(postgres.copy_out(reader, select_rows(ODD, (), window), 1000))
-                for window in (WHOLE, changed)
+                for window in (ALL_ROWS, changed)
             ]
     return live, counts, rows
 
@@ -55,7 +55,7 @@ def plain(settings: Settings, odd: str) -> tuple[object, ...]:
     return read(settings)
 
 
-def test_the_rows_are_read_as_they_are(plain: tuple[object, ...]) -> None:
+def test_values_are_read_in_canonical_form(plain: tuple[object, ...]) -> None:
     _, counts, (rows, changed) = plain
     assert counts["shop.odd"].changed == 50
     assert rows == changed
@@ -75,7 +75,7 @@ def test_no_setting_of_the_role_changes_what_is_read(
         assert read(settings.model_copy(update={"source_dsn": dsn})) == plain
 
 
-def test_nor_does_any_of_the_environment_or_the_database(
+def test_no_setting_of_the_environment_changes_what_is_read(
     settings: Settings, odd: str, plain: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("PGTZ", "Asia/Tokyo"), ("PGDATESTYLE", "German"), ("PGCLIENTENCODING", "LATIN1")):
@@ -87,7 +87,7 @@ def test_nor_does_any_of_the_environment_or_the_database(
     assert read(settings) == plain
 
 
-def test_nor_do_all_of_them_together_change_a_batch(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_settings_together_do_not_change_a_batch(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     name = str(shop.settings.source_dsn).rpartition("/")[2]
     shop.source.execute(disruptive_settings.CREATE.replace("create schema shop;", ""))
     world = World(shop.settings, Catalog(tables=(ODD,), hubs=()), shop.source, shop.client)
@@ -109,10 +109,10 @@ def test_nor_do_all_of_them_together_change_a_batch(shop: World, monkeypatch: py
 
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
-def test_what_is_committed_while_the_locks_are_awaited_is_seen(
+def test_changes_committed_while_waiting_for_locks_are_visible(
     settings: Settings, odd: str, isolation: str
 ) -> None:
-    """In the role's isolation level, the snapshot would be older than the locks."""
+    """In the isolation level of the role, the snapshot would be older than the locks."""
     exported_snapshots: list[postgres.SourceSnapshot] = []
     with (
         disruptive_settings.login(
@@ -138,7 +138,7 @@ def test_what_is_committed_while_the_locks_are_awaited_is_seen(
 
 
 def test_no_setting_outlives_the_transaction(odd: str) -> None:
-    """Behind a pooler, the next client would have it."""
+    """A pooler would pass it on to the next client."""
     everything = "select name, setting, source from pg_settings order by name"
     prepared = "select count(*) from pg_prepared_statements"
     with closing(log_in(source_dsn.parse(odd))) as connection:
@@ -154,7 +154,7 @@ def test_no_setting_outlives_the_transaction(odd: str) -> None:
 
 
 def test_a_pooler_that_shares_the_connection_by_statement_is_refused(odd: str) -> None:
-    """What such a pooler does to `begin` and `set local`: the next statement does not know of them."""
+    """Behind such a pooler, `begin` and `set local` do not affect the next statement."""
     with (
         closing(log_in(source_dsn.parse(odd))) as connection,
         pytest.raises(PermanentError, match=r"does not keep a transaction.*pool_mode"),
