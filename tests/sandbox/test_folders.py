@@ -122,7 +122,7 @@ def test_programs_that_the_server_user_cannot_reach_are_copied(
 
 
 def test_a_folder_that_the_databases_cannot_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PermanentError, match=r"take what follows a `\?` in a path for options"):
+    with pytest.raises(PermanentError, match=r"read the text after a `\?` in a path as options"):
         keep_private(tmp_path / "what?x=1")
 
 

@@ -166,7 +166,7 @@ def test_a_service_that_does_not_answer_is_left_running(
     try:
         first = service.up(own_settings)
         os.kill(first["pid"], signal.SIGSTOP)
-        with pytest.raises(ServiceError, match=rf"process {first['pid']} runs, .* It was left running"):
+        with pytest.raises(ServiceError, match=rf"process {first['pid']} is running, .* It was not stopped"):
             service.up(own_settings)
         os.kill(first["pid"], signal.SIGCONT)
         assert service.up(own_settings) == first
