@@ -1,7 +1,7 @@
-"""Start `wwi` without the variables that let another project's Python code in.
+"""Start `wwi` without environment variables that would load another project's Python code.
 
-PYTHONPATH comes before the project's own folders: a `flows` or `typer` in it would be taken for ours. So this
-module has a name that nobody else uses, and imports nothing but the standard library before they are gone.
+PYTHONPATH comes before the project's own folders, so a `flows` or `typer` in it would be imported instead of
+ours. Therefore this module has a unique name, and imports only the standard library until they are removed.
 """
 
 import os
@@ -18,12 +18,12 @@ FOREIGN = (
 
 
 def main() -> None:
-    """Run `wwi`; where one of these variables is set, in a new interpreter in place of this one."""
+    """Run `wwi`; if one of these variables is set, restart Python without it first."""
     found = [name for name in FOREIGN if name in os.environ]
     for name in found:
         del os.environ[name]
-    if found:  # this interpreter and the child processes of `wwi` have read them, or would read them
+    if found:  # this interpreter has already read them
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    from cli import process  # noqa: PLC0415 - only now is `flows` ours
+    from cli import process  # noqa: PLC0415 - imports must come after the variables are removed
 
     process.main()

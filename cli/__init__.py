@@ -1,8 +1,8 @@
-"""The command line `wwi`: parses, calls one function, prints what comes back.
+"""The command line `wwi`: parse the arguments, call one function, print its result.
 
-Results go to stdout, progress to stderr; with --json an error is a JSON object on stdout, too. Exit
-codes: 0 fine, 1 an error or a difference found, 2 a wrong command line, 130 stopped with Ctrl-C. Every
-command imports what it needs when it runs, so that `wwi --help` stays quick.
+Results go to stdout, progress to stderr. With --json, errors are printed on stdout too, as a JSON object.
+Exit codes: 0 success, 1 an error or a difference, 2 a wrong command line, 130 stopped with Ctrl-C. Each
+command imports its dependencies when it runs, so that `wwi --help` stays quick.
 """
 
 import sys
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import typer
 
 from cli import ask, audit_commands, cloud, erase, json_errors, load, past, source, warehouse
-from cli.failure import check_current_folder, describe, fail
+from cli.failure import check_current_folder, describe_error, fail
 from cli.streams import drop_output
 from metadata.errors import WwiError
 
 app = typer.Typer(
     name="wwi",
-    help="Wide World Importers: Postgres to a Data Vault on BigQuery, and a star for reports.",
+    help="Load Wide World Importers from Postgres into a Data Vault and star schemas on BigQuery.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,17 +45,17 @@ for question in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and end the process with its exit code; by default with the process's own arguments."""
+    """Run one command and exit with its code. `arguments`: by default those of this process."""
     try:
         check_current_folder()
         _run(list(sys.argv[1:] if arguments is None else arguments))
-    except BrokenPipeError:  # `wwi status | head -1`: the reader has all it wants
+    except BrokenPipeError:  # `wwi status | head -1`: the reader closed the pipe
         drop_output()
         sys.exit(1)
     except WwiError as error:
         fail(str(error))
     except Exception as error:
-        fail(describe(error))
+        fail(describe_error(error))
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -64,5 +64,5 @@ def _run(arguments: Sequence[str]) -> None:
             sys.exit(json_errors.run(app, arguments))
         app(args=list(arguments))
     except SystemExit:
-        sys.stdout.flush()  # what cannot be written is an error of the command; Python sees it only on exit
+        sys.stdout.flush()  # report a failed write here; Python would notice it only on exit
         raise

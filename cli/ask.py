@@ -1,4 +1,4 @@
-"""`wwi status`, `reconcile`, `cost`, `query`, `dashboard`, `docs`: questions to the warehouse."""
+"""`wwi status`, `reconcile`, `trace`, `cost`, `query`, `dashboard`, `docs`: read the warehouse."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -13,7 +13,7 @@ from cli.pages.output import print_csv, print_json, print_table, progress
 
 
 class Format(enum.StrEnum):
-    """How `wwi query` prints rows."""
+    """The output formats of `wwi query` and `wwi asof`."""
 
     TABLE = "table"
     JSON = "json"
@@ -21,15 +21,15 @@ class Format(enum.StrEnum):
 
 
 def status(
-    batches: Annotated[int, typer.Option(min=1, help="How many of the newest batches to show.")] = 10,
+    batches: Annotated[int, typer.Option(min=1, help="Number of batches to show, newest first.")] = 10,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the newest batches, what waits or was left over, and when each table last changed."""
-    from audit.status import status as ask
+    """Show the newest batches and builds, pending or unfinished batches, and each table's last change."""
+    from audit.status import status as read_status
     from cli.pages import results
     from metadata.load import load_catalog
 
-    found = ask(options.settings(), load_catalog(), batches=batches)
+    found = read_status(options.settings(), load_catalog(), batches=batches)
     if as_json:
         print_json(dataclasses.asdict(found) | {"waiting": found.waiting, "open": found.open})
     else:
@@ -37,18 +37,20 @@ def status(
 
 
 def reconcile(
-    every: Annotated[bool, typer.Option("--all", help="List every total, not one line per table.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="List every total instead of one line per table.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare row counts and control totals: source = raw = vault = marts. Exit code 1 when they differ."""
-    from audit.reconcile import reconcile as ask
+    """Compare row counts and control totals of source, raw, vault and marts. Exit code 1 if they differ."""
+    from audit.reconcile import reconcile as compare_totals
     from cli.pages import results
     from metadata.load import load_catalog
     from metadata.reconciliation import load_reconciliation
 
     settings, catalog = options.settings(), load_catalog()
     with progress():
-        found = ask(settings, catalog, load_reconciliation(catalog))
+        found = compare_totals(settings, catalog, load_reconciliation(catalog))
     if as_json:
         print_json({**dataclasses.asdict(found), "differences": len(found.differences)})
     else:
@@ -59,18 +61,18 @@ def reconcile(
 
 def trace(
     fact: Annotated[str, typer.Argument(help="The fact, e.g. fct_sale.")],
-    key: Annotated[int | None, typer.Argument(help="Key of its row, the first column of the fact.")] = None,
+    key: Annotated[int | None, typer.Argument(help="Key of the row: first column of the fact.")] = None,
     measure: Annotated[
-        str | None, typer.Option(help="A figure: its formula with the values put in; the sum with --where.")
+        str | None, typer.Option(help="Measure to explain: its formula with values; with --where, its sum.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(help="Condition (SQL) on the fact: which rows the sum is made of.")
+        str | None, typer.Option(help="SQL condition on the fact: which rows to sum. Needs --measure.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Follow a figure of a fact to the vault's rows, the batch and the row of the source.
+    """Trace a row or a measure of a fact back to the vault rows, the batch and the source row.
 
-    Exit code 1 when mart, vault and raw do not agree on it.
+    Exit code 1 if mart, vault and raw do not agree.
     """
     from audit import trace as ask
     from audit.trace_total import made_of
@@ -84,7 +86,7 @@ def trace(
     facts = load_reconciliation(catalog)
     if where is not None and measure is not None:
         made = made_of(settings, catalog, facts, fact, measure, where)
-        print_json(made) if as_json else trace_pages.show_made(made)
+        print_json(made) if as_json else trace_pages.show_breakdown(made)
         wrong = made.total != made.computed
     else:
         if measure is not None:
@@ -99,14 +101,14 @@ def trace(
 def cost(
     days: Annotated[
         int | None,
-        typer.Option(min=1, help="Judge by so many days of history, not by those that are loaded."),
+        typer.Option(min=1, help="Estimate for this many days of history; default: the days loaded so far."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what each model of a daily load is billed for, now and after ten times the days.
+    """Estimate the bytes billed for each model of a daily load, now and with ten times the history.
 
-    Computed from the models' SQL and the sizes of the tables, on any warehouse. Exit code 1 when a model is
-    over its budget in vault/cost_budget.yml.
+    Computed from the models' SQL and the table sizes, on any warehouse. Exit code 1 if a model exceeds its
+    budget in vault/cost_budget.yml.
     """
     from audit.loaded import require_batches
     from cli.pages import results
@@ -126,11 +128,11 @@ def cost(
 
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT in GoogleSQL; `-` reads it from stdin.")],
-    form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
-    limit: Annotated[int, typer.Option(min=0, help="Most rows to print; 0 is all.")] = 1000,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TABLE,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum rows to print; 0: all.")] = 1000,
     as_json: options.AsJson = False,
 ) -> None:
-    """Run one SELECT on the warehouse, e.g. `select count(*) from wwi_marts.fct_sale`. It changes nothing."""
+    """Run one SELECT on the warehouse, e.g. `select count(*) from wwi_marts.fct_sale`. Read-only."""
     from audit.query import ask
 
     settings = options.settings()
@@ -144,7 +146,7 @@ def query(
     else:
         print_table("", shown.columns, shown.rows)
     if len(shown.rows) < len(found.rows):
-        typer.echo(f"{limit} of {len(found.rows)} rows; --limit 0 prints all", err=True)
+        typer.echo(f"{limit} of {len(found.rows)} rows shown; use --limit 0 to print all", err=True)
 
 
 def dashboard(
@@ -154,7 +156,7 @@ def dashboard(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write the dashboard: one HTML page for any browser, with all its data, that needs no network."""
+    """Write the dashboard: one HTML page that contains its data and needs no network."""
     from audit.loaded import require_batches
     from dashboard.write import write_dashboard
     from metadata.load import load_catalog
@@ -172,7 +174,7 @@ def docs(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write dbt's documents of the vault: one HTML page with models, lineage, columns and tests."""
+    """Write dbt's documentation of the vault: one HTML page with models, lineage, columns and tests."""
     from audit.loaded import require_batches
     from transform.vault_docs import write_docs
 

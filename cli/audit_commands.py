@@ -1,4 +1,4 @@
-"""`wwi audit verify`: whether raw and the ledger are what they were when each batch was loaded."""
+"""`wwi audit verify`: check that raw and the ledger are unchanged since each batch was loaded."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -12,30 +12,30 @@ from cli.pages.output import print_json, print_table, progress
 if TYPE_CHECKING:
     from audit.verify import Verification
 
-app = typer.Typer(help="What an auditor asks: is the record of every load untouched?", no_args_is_help=True)
+app = typer.Typer(help="Check the record of all loads for later changes.", no_args_is_help=True)
 
 
 @app.callback()
 def audit() -> None:
-    """Keep `verify` a command of its own, although it is the only one so far."""
+    """Make typer treat `verify` as a subcommand although it is the only one."""
 
 
 @app.command()
 def verify(
     head: Annotated[
-        str | None, typer.Option(help="A hash noted earlier, which must still be in the chain.")
+        str | None, typer.Option(help="A batch hash noted earlier; it must still be in the chain.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compute the content of every batch again from raw, and the chain of hashes from the ledger.
+    """Hash the rows of every batch in raw again and compare them with the hash chain in the ledger.
 
-    Exit code 1 when a row of raw or of the ledger was changed, added or removed since it was loaded.
+    Exit code 1 if a row of raw or of the ledger was changed, added or removed after it was loaded.
     """
-    from audit.verify import verify as ask
+    from audit.verify import verify as verify_batches
     from metadata.load import load_catalog
 
     with progress():
-        found = ask(options.settings(), load_catalog(), head=head)
+        found = verify_batches(options.settings(), load_catalog(), head=head)
     print_json(dataclasses.asdict(found)) if as_json else _show(found)
     if found.findings:
         raise typer.Exit(1)
@@ -43,23 +43,23 @@ def verify(
 
 def _show(found: "Verification") -> None:
     print(
-        f"{found.batches} batches, {found.deliveries} deliveries, {found.rows} rows of raw: "
-        + (f"{len(found.findings)} findings" if found.findings else "all as they were loaded")
+        f"{found.batches} batches, {found.deliveries} table loads, {found.rows} rows in raw: "
+        + (f"{len(found.findings)} differences" if found.findings else "all unchanged since they were loaded")
     )
     if found.findings:
         print_table(
             "",
-            ("batch", "table", "what"),
+            ("batch", "table", "difference"),
             ((each.batch_id, each.table, each.what) for each in found.findings),
         )
     for each in found.findings:
         for row in each.rows:
             print(f"batch {each.batch_id}, {each.table}, {row}")
     if found.erasures:
-        print(f"{found.erasures} erasures have changed raw, each by a signed record.")
+        print(f"{found.erasures} erasures changed raw; each has a signed record.")
     if found.unchained:
         listed = ", ".join(map(str, found.unchained))
-        print(f"Nothing vouches for batch {listed}, of a release without the chain.")
+        print(f"Unverified: batch {listed}, loaded by a release without a hash chain.")
     if found.head:
-        print(f"newest hash: {found.head}")
-        print("Note it elsewhere: `wwi audit verify --head HASH` then tells when the end was cut off.")
+        print(f"newest batch hash: {found.head}")
+        print("Keep a copy elsewhere: `wwi audit verify --head HASH` then detects removed batches.")

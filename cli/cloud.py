@@ -1,4 +1,4 @@
-"""`wwi bigquery ...`: the Google Cloud project."""
+"""`wwi bigquery ...`: set up the Google Cloud project."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -12,22 +12,22 @@ from cli.pages.output import print_json, print_table, progress
 if TYPE_CHECKING:
     from warehouse.setup.apply import SetupReport
 
-app = typer.Typer(no_args_is_help=True, help="The Google Cloud project of the bigquery target.")
+app = typer.Typer(no_args_is_help=True, help="Set up the Google Cloud project of the bigquery target.")
 
 
 @app.callback()
 def bigquery() -> None:
-    """The Google Cloud project of the bigquery target."""
+    """Set up the Google Cloud project of the bigquery target."""
 
 
 @app.command()
 def setup(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make the project what the platform needs: APIs, accounts, rights, datasets, tables, protection.
+    """Create what the platform needs in the project: APIs, accounts, roles, datasets, tables, policy tag.
 
-    Run again, it mends what differs and leaves the rest alone.
+    Run it again to fix what differs; the rest is left alone.
     """
     from metadata.load import load_catalog
     from warehouse.setup.apply import set_up
@@ -53,6 +53,6 @@ def _show(report: "SetupReport") -> None:
     print(f"{len(report.pending)} {verb}, {fine} fine" if report.pending else f"nothing to do, {fine} fine")
     if report.policy_tag and not report.policy_tag_is_set:
         print(
-            "\nPut this into .env, so that every load and build guards personal columns:\n"
+            "\nAdd this line to .env, so that loads and builds mask personal columns:\n"
             f"WWI_PERSONAL_POLICY_TAG={report.policy_tag}"
         )

@@ -1,7 +1,7 @@
-"""The demo: half a year of business, loaded at once, then days that change master data, loaded one by one.
+"""Run the demo: load half a year of business at once, then days that change master data, one by one.
 
-Run again, it finds the half year in place and goes on with the next days. It starts the services it
-needs, stops those that it has started, and leaves the data under WWI_HOME.
+A second run keeps the half year and continues with the next days. The demo starts the services that it
+needs, stops those that it started, and leaves the data in WWI_HOME.
 """
 
 import logging
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 HALF_YEAR_ENDS = date(2013, 6, 30)
 WANTED_ORDER_LINES = 30_000
-# at the true size the half year has hardly less than that; July 1, a day of many changes, is to come after it
+# at scale 1 the half year has slightly fewer; it must end before July 1, a day of many changes
 SCALE = 1.05
 FURTHER_LOADS = 2
 
 
 @dataclass(frozen=True)
 class DemoLoad:
-    """Days of business and their daily load."""
+    """Simulated days and their daily load."""
 
     simulated: Simulated
     report: DailyReport
@@ -43,7 +43,7 @@ class DemoLoad:
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What the demo did and what there is now. `dashboard`: the page; `seconds`: all of it."""
+    """The loads of the demo and the resulting tables. `dashboard`: path of the page; `seconds`: in total."""
 
     loads: tuple[DemoLoad, ...]
     order_lines: int
@@ -54,14 +54,14 @@ class DemoReport:
 
 
 def run_demo(settings: Settings, *, fresh: bool = False, keep: bool = False) -> DemoReport:
-    """Run the demo on the local services and return what came of it.
+    """Run the demo on the local services and return its report.
 
     `fresh` deletes the local source and warehouse first, `keep` leaves the services running. Raises
-    WwiError when the settings name another source or warehouse: the demo writes into its own only.
+    WwiError if the settings name another source or warehouse: the demo writes only to the local ones.
     """
     _check_local(settings)
     started = time.monotonic()
-    wait_until_ready = start_prefect_api(settings)  # comes up while the business is simulated
+    wait_until_ready = start_prefect_api(settings)  # it starts while the business is simulated
     if fresh:
         postgres.reset(settings)
         warehouse.reset(settings)
@@ -87,16 +87,16 @@ def run_demo(settings: Settings, *, fresh: bool = False, keep: bool = False) -> 
 def _check_local(settings: Settings) -> None:
     if settings.external_services:
         raise WwiError(
-            "the demo writes into the local source and the local warehouse, and the settings name others. "
-            f"Unset {', '.join(settings.external_services)}; `wwi run` loads a source of your own."
+            "the demo writes only to the local source and the local warehouse, but the settings name others. "
+            f"Unset {', '.join(settings.external_services)}, or load your own source with `wwi run`."
         )
 
 
 @contextmanager
 def _local_services(settings: Settings, *, keep: bool) -> Iterator[str]:
-    """Have both services up inside the block; stop those that were down before, unless they are to stay.
+    """Start both services for the block and yield the DSN of the source's owner.
 
-    Yields the DSN of the source's owner.
+    Services that were not running before are stopped afterwards, unless `keep`.
     """
     with ExitStack() as stack:
         stack.enter_context(without_libpq_variables())
@@ -109,13 +109,13 @@ def _local_services(settings: Settings, *, keep: bool) -> Iterator[str]:
 
 
 def _simulate_half_year(settings: Settings, dsn: str) -> Simulated | None:
-    """Simulate the first half year, longer if orders are few; None when the source holds it already."""
-    held = simulation.progress(dsn)
+    """Simulate the first half year, longer if there are few orders; None if the source already has it."""
+    state = simulation.progress(dsn)
     history = None
-    if held is None or held.next_day <= HALF_YEAR_ENDS:
-        history = simulation.simulate(settings, last=HALF_YEAR_ENDS, scale=None if held else SCALE)
+    if state is None or state.next_day <= HALF_YEAR_ENDS:
+        history = simulation.simulate(settings, last=HALF_YEAR_ENDS, scale=None if state else SCALE)
     else:
-        logger.info("the source holds the days before %s: going on from there", held.next_day)
+        logger.info("the source already has the days before %s: continuing from there", state.next_day)
     while simulation.order_lines(dsn) < WANTED_ORDER_LINES:
         week = simulation.simulate(settings, days=7)
         history = history + week if history else week

@@ -1,4 +1,4 @@
-"""`wwi erase person`: take one person's values out of everything that the platform keeps."""
+"""`wwi erase person`: erase one person's values from everything that the platform keeps."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 from typing import TYPE_CHECKING, Annotated
@@ -11,32 +11,34 @@ from cli.pages.output import print_json, print_table, progress
 if TYPE_CHECKING:
     from operations.erasure import ErasureReport
 
-app = typer.Typer(help="Take personal values out of raw, vault, marts and spool.", no_args_is_help=True)
+app = typer.Typer(help="Erase personal values from raw, vault, marts and staged files.", no_args_is_help=True)
 
 
 @app.callback()
 def erase() -> None:
-    """Keep `person` a command of its own, although it is the only one so far."""
+    """Make typer treat `person` as a subcommand although it is the only one."""
 
 
 @app.command()
 def person(
-    key: Annotated[int, typer.Argument(help="person_id of the source.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only show what would change.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why, for the record; needed with --yes.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who asks for it; by default the user who runs it.")] = None,
+    key: Annotated[int, typer.Argument(help="person_id in the source.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Erase; without it, only show what would change.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Reason, for the record; required with --yes.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who requested it; default: the current user.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Erase a person: personal values go, keys and figures stay. Without --yes nothing is changed.
+    """Erase a person's personal values; keys and amounts are kept. Without --yes nothing is changed.
 
-    Exit code 1 when the source still holds the values, or when one is left afterwards.
+    Exit code 1 if the source still contains the values, or if one is left afterwards.
     """
     from audit.loaded import require_batches
     from metadata.load import load_catalog
     from operations import erasure
 
     if yes and not reason:
-        raise typer.BadParameter("--yes needs a --reason, for the record")
+        raise typer.BadParameter("--yes needs --reason TEXT, for the record")
     require_batches(options.settings())
     with progress():
         found = erasure.erase(options.settings(), load_catalog(), key, yes=yes, reason=reason or "", by=by)
@@ -48,23 +50,23 @@ def person(
 def _show(found: "ErasureReport") -> None:
     if found.held:
         print_table(
-            f"person {found.key}: raw {'held' if found.done else 'holds'} values in",
-            ("table", "column", "rows", "newest rows too"),
+            f"person {found.key}: values {'erased from' if found.done else 'found in'} raw",
+            ("table", "column", "rows", "in current rows"),
             ((each.table, each.column, each.rows, len(each.newest)) for each in found.held),
         )
     elif not found.done:
-        print(f"person {found.key}: raw holds no value.")
-    looked = found.searched
-    where = f"{looked.columns} text columns of {looked.tables} tables and {found.files} files"
-    print(f"{looked.values} values that are this person's alone, looked for in {where}.")
+        print(f"person {found.key}: no values in raw.")
+    searched = found.searched
+    where = f"{searched.columns} text columns of {searched.tables} tables and {found.files} files"
+    print(f"Searched {where} for {searched.values} values that only this person has.")
     for text in found.left:
-        print(f"  {'left in' if found.done else 'found in'} {text}")
+        print(f"  {'still in' if found.done else 'found in'} {text}")
     if found.at_source:
-        print("The source holds them still. Erase them there first, then `wwi run`:")
+        print("The source still contains the values. Erase them there first, then run `wwi run`:")
         for statement in found.at_source:
             print(f"  {statement}")
     elif found.done:
-        print(f"Made again of raw: {', '.join(found.models)}, business vault and marts.")
+        print(f"Rebuilt from raw: {', '.join(found.models)}, business vault and marts.")
         print(f"Erasure {found.erasure_id} is recorded. " + ("" if found.left else "No value is left."))
     elif found.held:
-        print("Nothing was changed. `--yes --reason TEXT` does it.")
+        print("Nothing was changed. Add `--yes --reason TEXT` to erase the values.")

@@ -1,4 +1,4 @@
-"""What a person reads when a command fails: a line that says what to do, and never a traceback."""
+"""Turn exceptions into messages for users: what failed and what to do, never a traceback."""
 
 import contextlib
 import errno
@@ -15,14 +15,14 @@ from cli.streams import drop_output
 from metadata.errors import WwiError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# what is written into a DSN or a URL before the host
+# the part of a DSN or URL that can contain a password
 PASSWORD = re.compile(r"(://)\S*@|(password\s*=\s*)('(?:[^'\\]|\\.)*'?|\S+)", re.IGNORECASE)
 LINE_LENGTH = 300
 
 
 def fail(message: str) -> NoReturn:
-    """Print the message to stderr and end with exit code 1."""
-    with contextlib.suppress(OSError):  # nobody can read it
+    """Print the message to stderr and exit with code 1."""
+    with contextlib.suppress(OSError):  # stderr is closed
         print(f"wwi: {message}", file=sys.stderr)
     try:
         sys.stdout.flush()
@@ -32,26 +32,26 @@ def fail(message: str) -> NoReturn:
 
 
 def check_current_folder() -> None:
-    """Raise WwiError when the current folder is gone: settings and dbt look for files in it."""
+    """Raise WwiError if the current folder does not exist: settings and dbt look for files in it."""
     try:
         Path.cwd()
     except OSError as error:
         raise WwiError(f"cannot read the current folder: {error.strerror}. Change to another one.") from error
 
 
-def describe(error: Exception) -> str:
-    """Return what to tell of an error that is not one of ours: of the system, or a bug."""
+def describe_error(error: Exception) -> str:
+    """Return the message for an error that is not a WwiError: a system error or a bug."""
     if isinstance(error, OSError) and error.errno is not None and type(error).__module__ == "builtins":
         return _system_error(error)
     reason = " ".join(_without_passwords(str(error)).split())[:LINE_LENGTH]
     return (
-        f"unexpected error, {type(error).__name__}: {reason}. The details are in {_write_details(error)}; "
-        "please report it with that file."
+        f"unexpected error, {type(error).__name__}: {reason}. The details are in {_write_details(error)}. "
+        "Please report it and attach that file."
     )
 
 
 def _system_error(error: OSError) -> str:
-    """The reason, the path and what to do, of an error in the use of a file."""
+    """Return the message for a failed use of a file: path, reason and what to do."""
     reason = error.strerror or os.strerror(error.errno or 0)
     where = f"{error.filename}: " if error.filename is not None else ""
     if error.errno == errno.EBADF and not where:
@@ -59,17 +59,17 @@ def _system_error(error: OSError) -> str:
     if error.errno in NO_SPACE:
         what = where or "the output or a file: "
         return (
-            f"cannot write {what}{reason}. Free some space, or let WWI_HOME or --output name another place; "
+            f"cannot write {what}{reason}. Free some space, or set WWI_HOME or --output to another place; "
             "then run again."
         )
     return (
-        f"cannot use {where or 'a file: '}{reason}. Change its permissions, or let WWI_HOME or --output name "
+        f"cannot use {where or 'a file: '}{reason}. Change its permissions, or set WWI_HOME or --output to "
         "another path; then run again."
     )
 
 
 def _write_details(error: Exception) -> str:
-    """Write the traceback into a file that only its owner reads, and return its path."""
+    """Write the traceback to a file that only its owner can read, and return its path."""
     text = _without_passwords("".join(traceback.format_exception(error)))
     name = f"wwi-error-{datetime.now(UTC):%Y%m%dT%H%M%S}-"
     for folder in (_logs(), None):  # None: the folder for temporary files
@@ -78,7 +78,7 @@ def _write_details(error: Exception) -> str:
             with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
             return path
-    return "no file, for none could be written"
+    return "no file (none could be written)"
 
 
 def _logs() -> Path | None:

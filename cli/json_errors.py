@@ -1,4 +1,4 @@
-"""Errors as JSON on stdout, for commands that print their result as JSON."""
+"""Print errors as JSON on stdout, for commands that print their result as JSON."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import typer
 # typer carries its own copy of click and exports only some of its errors
 from typer._click.exceptions import ClickException, UsageError
 
-from cli.failure import describe
+from cli.failure import describe_error
 from cli.pages.output import print_json
 from config.errors import TransientError
 from metadata.errors import WwiError
@@ -18,7 +18,7 @@ USAGE, FAILED = 2, 1
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Tell whether the command line asks for JSON, also when the rest of it is wrong."""
+    """Return whether the command line asks for JSON, even if the rest of it is wrong."""
     options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     if options[:2] == ["source", "psql"]:  # its options are those of psql
         return False
@@ -36,9 +36,9 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         message = error.format_message()
         return _print(message, USAGE if isinstance(error, UsageError) else error.exit_code)
     except OSError:
-        raise  # most likely of stdout, on which nothing more can be said
+        raise  # most likely stdout itself failed, so JSON cannot be printed either
     except Exception as error:
-        return _print(describe(error), FAILED)
+        return _print(describe_error(error), FAILED)
     return int(code or 0)
 
 

@@ -1,4 +1,4 @@
-"""`wwi ingest`, `build`, `rebuild`, `run`, `serve`, `demo`, `deps`: what moves data."""
+"""`wwi ingest`, `build`, `rebuild`, `run`, `serve`, `demo`, `deps`: load and build data."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -10,33 +10,33 @@ import typer
 from cli import options
 from cli.pages.output import print_json, progress
 
-Full = Annotated[bool, typer.Option("--full", help="Read every row instead of the changed ones.")]
+Full = Annotated[bool, typer.Option("--full", help="Read all rows, not only changed ones.")]
 CompareKeys = Annotated[
     bool, typer.Option("--compare-keys", help="Read all keys of every table and compare them with raw.")
 ]
 AllowShrink = Annotated[
-    bool, typer.Option("--allow-shrink", help="Accept that a large part of a table is gone at the source.")
+    bool, typer.Option("--allow-shrink", help="Allow that a large part of a table was deleted in the source.")
 ]
 
 
 def ingest(  # noqa: PLR0913, PLR0917 - one parameter per option
     table: Annotated[
-        list[str] | None, typer.Option(help="Only this table, e.g. sales.orders; may be repeated.")
+        list[str] | None, typer.Option(help="Load only this table, e.g. sales.orders; can be repeated.")
     ] = None,
     full: Full = False,
     compare_keys: CompareKeys = False,
     first_day: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="Read again all rows from this business day on."),
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Reload all rows of this business day."),
     ] = None,
     last_day: Annotated[
         datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last of these days; default: one."),
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Reload up to this day; default: the --from day."),
     ] = None,
     allow_shrink: AllowShrink = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Load one batch: what changed in Postgres since the last one, into raw."""
+    """Load what changed in Postgres since the last batch into raw, as one batch."""
     from cli.pages import batch_pages
     from ingestion.batch import run_batch
     from ingestion.run import choose_tables
@@ -47,7 +47,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - one parameter per option
     settings, catalog = options.settings(), load_catalog()
     chosen = choose_tables(catalog, table)
     if days and not any(each.day for each in chosen):
-        raise typer.BadParameter("none of these tables has a business day, which --from is about")
+        raise typer.BadParameter("--from needs a table with a business day, and none of these tables has one")
     with progress():
         check_ready(settings, catalog)
         report = run_batch(
@@ -63,7 +63,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 
 def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
-    """The business days of --from and --to; None without either."""
+    """Return the first and last business day to reload; None without --from and --to."""
     if first is None:
         if last is not None:
             raise typer.BadParameter("--to needs --from")
@@ -71,7 +71,7 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | 
     end = last or first
     if end < first:
         raise typer.BadParameter(f"--to {end:%Y-%m-%d} is before --from {first:%Y-%m-%d}")
-    # the day has begun somewhere in the world up to 14 hours before it does in UTC
+    # in the easternmost time zone a day begins 14 hours before it does in UTC
     if first > (datetime.now(UTC) + timedelta(hours=14)).replace(tzinfo=None):
         raise typer.BadParameter(f"--from {first:%Y-%m-%d} is in the future: the source has no such day yet")
     return first.date(), end.date()
@@ -82,21 +82,24 @@ def build(  # noqa: PLR0913, PLR0917 - one per option
         list[str] | None, typer.Option("--select", "-s", help="dbt selection, e.g. marts or +dim_city.")
     ] = None,
     full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Make vault and marts anew from everything in raw.")
+        bool, typer.Option("--full-refresh", help="Recreate vault and marts from all rows in raw.")
     ] = False,
     whole: Annotated[
-        bool, typer.Option("--all", help="Also what the batches that wait do not touch.")
+        bool,
+        typer.Option("--all", help="Build every model, not only those affected by pending batches."),
     ] = False,
-    unit_tests: Annotated[bool, typer.Option("--unit-tests", help="Run the models' unit tests too.")] = False,
+    unit_tests: Annotated[
+        bool, typer.Option("--unit-tests", help="Also run the models' unit tests.")
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what the build would read and cost on BigQuery.")
+        bool, typer.Option("--dry-run", help="Only show how many bytes the build would read on BigQuery.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Build and test staging, vault and marts with dbt.
 
-    While batches wait and the build before succeeded by the same models, it is only what is made of the
-    source tables that they brought rows of.
+    If batches are pending and the last build of the same models succeeded, only models downstream of the
+    changed tables are built.
     """
     from audit.loaded import require_batches
     from cli.pages import results
@@ -105,9 +108,9 @@ def build(  # noqa: PLR0913, PLR0917 - one per option
 
     selected = " ".join(select or ()).split()
     if select and not selected:
-        raise typer.BadParameter("--select is empty: name a model, a folder such as marts, or leave it out")
+        raise typer.BadParameter("--select is empty: name a model or a folder such as marts, or leave it out")
     if wrong := [each for each in selected if each.startswith("-")]:
-        raise typer.BadParameter(f"--select takes models, not an option of dbt such as {wrong[0]}")
+        raise typer.BadParameter(f"--select takes models, not dbt options such as {wrong[0]}")
     if dry_run:
         _show_cost(selected, full_refresh=full_refresh, whole=whole, as_json=as_json)
         return
@@ -136,24 +139,24 @@ def _show_cost(select: list[str], *, full_refresh: bool, whole: bool, as_json: b
 
 def rebuild(
     no_swap: Annotated[
-        bool, typer.Option("--no-swap", help="Only compare; leave the live tables as they are.")
+        bool, typer.Option("--no-swap", help="Only compare; do not change the live tables.")
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Put the rebuilt tables in place although they differ: a re-hash."),
+        typer.Option("--force", help="Swap even if tables differ, e.g. after a change of the hash rules."),
     ] = False,
-    keep_side: Annotated[bool, typer.Option("--keep-side", help="Leave the rebuilt datasets.")] = False,
+    keep_side: Annotated[bool, typer.Option("--keep-side", help="Keep the shadow datasets.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make vault and marts again from raw beside the live ones, compare every table, swap if all are equal.
+    """Rebuild vault and marts from raw in shadow datasets, compare every table, swap if all are equal.
 
-    Exit code 1 when a table differs and was not swapped.
+    Exit code 1 if a table differs and was not swapped.
     """
     from cli.pages import results
     from operations import rebuild as flow
 
     if no_swap and force:
-        raise typer.BadParameter("--no-swap and --force exclude each other")
+        raise typer.BadParameter("--no-swap and --force cannot be used together")
     with progress():
         report = flow.rebuild(options.settings(), put_in_place=not no_swap, force=force, keep_side=keep_side)
     if as_json:
@@ -165,7 +168,7 @@ def rebuild(
 
 
 def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.AsJson = False) -> None:
-    """Run the whole daily load as the Prefect flow: ingest, build, reconcile."""
+    """Run the daily load: ingest, build, reconcile."""
     from cli.pages import batch_pages
     from flows.run import run_daily_load
 
@@ -175,14 +178,16 @@ def run(full: Full = False, allow_shrink: AllowShrink = False, as_json: options.
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of Prefect's page, on this machine.")] = 4200,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the Prefect UI on this machine.")
+    ] = 4200,
 ) -> None:
-    """Run the load and its relatives by schedule: carry out the deployments of prefect.yaml until Ctrl-C."""
+    """Run the deployments of prefect.yaml on their schedules until Ctrl-C."""
     from flows import serve as serving
 
     with progress():
-        page = serving.register(options.settings(), port=port)
-    print(f"serving the deployments of {serving.DEFINITION.name}; runs and schedules: {page}", flush=True)
+        url = serving.register(options.settings(), port=port)
+    print(f"serving the deployments of {serving.DEFINITION.name}; runs and schedules: {url}", flush=True)
     if serving.work():
         raise typer.Exit(1)
 
@@ -191,27 +196,27 @@ def demo(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Delete the local source and warehouse first.")
     ] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the local services running.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the local services running.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Simulate half a year of business, load it, then two more days with changes; print what came of it.
+    """Simulate half a year of business and load it, then load two more days with changes.
 
-    Run again, it continues with the next two days. The data stay in WWI_HOME.
+    Run it again to continue with the next two days. The data is kept in WWI_HOME.
     """
     from cli.demo import run_demo
-    from cli.no_run import check_no_run
     from cli.pages import batch_pages
+    from cli.service_in_use import check_not_in_use
 
     settings = options.settings()
     for service in ("source", "warehouse"):
-        check_no_run(settings, service, force=not fresh)
+        check_not_in_use(settings, service, force=not fresh)
     with progress():
         report = run_demo(settings, fresh=fresh, keep=keep)
     print_json(report) if as_json else batch_pages.show_demo(report)
 
 
 def deps(
-    again: Annotated[bool, typer.Option("--again", help="Install anew, asking the hub again.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Install again, trying the dbt hub first.")] = False,
 ) -> None:
     """Install the dbt packages: from WWI_DBT_PACKAGES, the dbt hub, or vault/offline."""
     from transform.packages import VAULT_DIR, install, summary

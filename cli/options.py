@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings made from the environment."""
+"""Options that several commands share, and the settings from the environment."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,11 +7,11 @@ import typer
 if TYPE_CHECKING:
     from config.settings import Settings
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def settings() -> "Settings":
-    """Return the settings of the environment and of .env; WwiError names every one that is wrong."""
+    """Return the settings from the environment and .env. Raises WwiError that names all invalid ones."""
     from config.private_files import keep_private  # noqa: PLC0415
     from config.settings import Settings  # noqa: PLC0415 - pydantic, so that help stays quick
 

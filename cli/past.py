@@ -1,4 +1,4 @@
-"""`wwi history`, `wwi asof`, `wwi functions`: what was known, and when."""
+"""`wwi history`, `wwi asof`, `wwi functions`: query the past."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import dataclasses
@@ -16,27 +16,28 @@ if TYPE_CHECKING:
 ROWS = 1000
 DIFFERENT_ROWS = 20
 
-MOMENT = "a time (2026-05-31T18:00, UTC unless it has a zone), a day (its end), or batch:3"
+TIME_FORMATS = "a time (2026-05-31T18:00; UTC unless it has a zone), a date (end of that day) or batch:3"
 
 
 def history(
-    entity: Annotated[str, typer.Argument(help="What kind of thing: customer, order, stock_item, ...")],
-    key: Annotated[str, typer.Argument(help="Its number in the source.")],
+    entity: Annotated[str, typer.Argument(help="The entity: customer, order, stock_item, ...")],
+    key: Annotated[str, typer.Argument(help="Its key in the source.")],
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="T", help=f"Only what was known then: {MOMENT}.")
+        str | None,
+        typer.Option("--as-of", metavar="T", help=f"Show the version loaded by then: {TIME_FORMATS}."),
     ] = None,
     personal: Annotated[
         bool,
-        typer.Option("--personal", help="Show personal values; on BigQuery your login must be allowed to."),
+        typer.Option("--personal", help="Show personal values; on BigQuery you need permission."),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show every version of one thing, or the one that was known at a time."""
-    from audit.history.versions import history as ask
+    """Show all versions of one entity, or the version as of a time."""
+    from audit.history.versions import history as read_history
     from cli.pages import past_pages
     from metadata.load import load_catalog
 
-    found = ask(options.settings(), load_catalog(), entity, key, as_of=as_of, personal=personal)
+    found = read_history(options.settings(), load_catalog(), entity, key, as_of=as_of, personal=personal)
     if as_json:
         print_json({**dataclasses.asdict(found), "deleted": found.deleted})
     elif as_of is None:
@@ -46,28 +47,29 @@ def history(
 
 
 def asof(  # noqa: PLR0913, PLR0917 - one parameter per option
-    when: Annotated[str, typer.Argument(metavar="T", help=f"When: {MOMENT}.")],
+    when: Annotated[str, typer.Argument(metavar="T", help=f"The time: {TIME_FORMATS}.")],
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A mart: dim_customer, fct_sale, ...")],
     diff: Annotated[
-        str | None, typer.Option("--diff", metavar="T2", help="What was not the same at this other time.")
+        str | None, typer.Option("--diff", metavar="T2", help="Show what differs at this second time.")
     ] = None,
-    columns: Annotated[str | None, typer.Option(help="Only these columns, with commas between them.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns to show, comma-separated.")] = None,
     where: Annotated[
-        str | None, typer.Option(help="Only the rows that this is true of: SQL over the mart's columns.")
+        str | None, typer.Option(help="SQL condition on the mart's columns: which rows to show.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TABLE,
     limit: Annotated[
-        int | None, typer.Option(min=0, help="Most rows to print; 0 is all. Default 1000; of a diff 20.")
+        int | None,
+        typer.Option(min=0, help="Maximum rows to print; 0: all. Default: 1000, with --diff 20."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a mart as it was known at a time, made from the vault; or what changed between two times."""
+    """Show a mart as of a time, computed from the vault, or what changed between two times."""
     from audit.history import past
     from audit.loaded import require_batches
     from cli.pages import past_pages
 
     if diff is not None and (columns is not None or form is Format.CSV):
-        raise typer.BadParameter("--diff tells of all columns, as a table or as JSON")
+        raise typer.BadParameter("--diff shows all columns, as a table or JSON: leave out --columns and csv")
     settings = options.settings()
     past.check_mart(table)
     require_batches(settings)
@@ -98,7 +100,7 @@ def functions(
     table: Annotated[list[str] | None, typer.Argument(help="Marts; default: all.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the statements.")] = False,
 ) -> None:
-    """Make the table functions <mart>_asof(as_of) beside the marts: the past for those who ask in SQL."""
+    """Create the table functions <mart>_asof(as_of), for as-of queries in SQL."""
     from audit.history import past
     from audit.loaded import require_batches
 
@@ -113,8 +115,8 @@ def functions(
             print(f"{statement};\n")
         return
     with progress():
-        made = past.make_functions(settings, marts, table)
-    print(f"{len(made)} table functions in {settings.dataset('marts')}: {', '.join(made)}.")
+        created = past.make_functions(settings, marts, table)
+    print(f"{len(created)} table functions in {settings.dataset('marts')}: {', '.join(created)}.")
 
 
 def _definitions() -> "Models":

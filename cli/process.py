@@ -1,8 +1,8 @@
-"""The process of `wwi`: it ends with the command's exit code, whatever threads are still at work.
+"""Run `wwi` so that the process always ends with the command's exit code.
 
-Prefect and dbt leave daemon threads behind, above all when they are interrupted. Python ends such a thread
-in the middle of a call as it takes itself down; where that call is compiled Rust, as in pydantic, the whole
-process dies of it, by SIGABRT or SIGSEGV in place of its exit code.
+Prefect and dbt leave daemon threads running, above all when they are interrupted. Python kills these threads
+during shutdown. If one is inside compiled Rust code, such as pydantic's, the whole process dies with SIGABRT
+or SIGSEGV instead of its exit code.
 """
 
 import atexit
@@ -21,10 +21,10 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command of this process's arguments, and end the process with its exit code."""
+    """Run the command that this process was started with, and exit with its code."""
     os.environ.update(no_proxy(os.environ))  # before any client reads it
     codes: list[int] = []
-    atexit.register(_end, codes)  # the first to be registered is the last to run: after Prefect's
+    atexit.register(_exit_with_code, codes)  # registered first, so it runs last, after Prefect's handlers
     streams.open_standard_streams()
     try:
         cli.main()
@@ -33,19 +33,19 @@ def main() -> None:
         raise
     finally:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # ignored in the background of a script
-            signal.signal(signal.SIGINT, _leave)
+            signal.signal(signal.SIGINT, _exit_interrupted)
 
 
-def _end(codes: list[int]) -> None:
-    """End the process here, without taking Python down, when daemon threads are at work."""
+def _exit_with_code(codes: list[int]) -> None:
+    """If daemon threads are running, end the process here without Python's shutdown."""
     if not any(thread.daemon for thread in threading.enumerate()):
         return
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # its reader is gone, or it is closed
+        with contextlib.suppress(OSError, ValueError):  # the reader has gone, or the stream is closed
             stream.flush()
     os._exit(codes[0] if codes else 1)
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    """End the process at once: Ctrl-C while it ends, or pressed again."""
+def _exit_interrupted(_signal: int, _frame: FrameType | None) -> None:
+    """End the process at once when Ctrl-C is pressed during shutdown, or again."""
     os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""`wwi source ...`: the local source, its simulator, and restoring a dump into it."""
+"""`wwi source ...`: manage the local source, simulate business in it, restore a dump into it."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 from datetime import datetime
@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from cli import options
-from cli.no_run import Force, check_no_run
 from cli.pages.output import print_json, progress
+from cli.service_in_use import Force, check_not_in_use
 
-app = typer.Typer(no_args_is_help=True, help="The local source: PostgreSQL on this machine.")
+app = typer.Typer(no_args_is_help=True, help="Manage the local source, a PostgreSQL on this machine.")
 
 
 @app.command()
 def up() -> None:
-    """Start the local source; nothing happens when it runs."""
+    """Start the local source, unless it is running."""
     from sandbox import postgres
 
     with progress():
@@ -26,30 +26,32 @@ def up() -> None:
 
 @app.command()
 def down(force: Force = False) -> None:
-    """Stop the local source; its data stay. It refuses while a run is using it."""
+    """Stop the local source; its data is kept. Fails while a run is using it."""
     from sandbox import postgres
 
     settings = options.settings()
-    check_no_run(settings, "source", force=force)
+    check_not_in_use(settings, "source", force=force)
     print("source stopped" if postgres.down(settings) else "source was not running")
 
 
 @app.command()
 def reset(force: Force = False) -> None:
-    """Stop the local source and delete its data. It refuses while a run is using it."""
+    """Stop the local source and delete its data. Fails while a run is using it."""
     from sandbox import postgres
 
     settings = options.settings()
-    check_no_run(settings, "source", force=force)
+    check_not_in_use(settings, "source", force=force)
     postgres.reset(settings)
     print("source deleted")
 
 
 @app.command()
 def dsn(
-    admin: Annotated[bool, typer.Option("--admin", help="The owner's, not the reading login's.")] = False,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Print the owner's DSN of the local source instead.")
+    ] = False,
 ) -> None:
-    """Print the DSN that is read: WWI_SOURCE_DSN without its password, else that of the local source."""
+    """Print the source DSN: WWI_SOURCE_DSN without its password, or that of the local source."""
     settings = options.settings()
     if not admin:
         from ingestion.source.dsn import without_password
@@ -65,10 +67,10 @@ def dsn(
 @app.command(context_settings={"ignore_unknown_options": True})
 def psql(
     arguments: Annotated[
-        list[str] | None, typer.Argument(help="What psql is told, e.g. --file rows.sql; nothing: a prompt.")
+        list[str] | None, typer.Argument(help="Arguments for psql, e.g. --file rows.sql; none: a prompt.")
     ] = None,
 ) -> None:
-    """Run psql on the local source as its owner: to look at its tables, or to change something to load."""
+    """Run psql on the local source as its owner, to read or change its tables."""
     from sandbox import postgres
 
     raise typer.Exit(postgres.psql(options.settings(), arguments or ()))
@@ -76,9 +78,9 @@ def psql(
 
 @app.command()
 def grants(
-    role: Annotated[str, typer.Argument(help="The reading login.")] = "wwi_reader",
+    role: Annotated[str, typer.Argument(help="The Postgres role to grant to.")] = "wwi_reader",
 ) -> None:
-    """Print the SQL that lets a login of your own Postgres read what is loaded, and no secret column."""
+    """Print the SQL that grants a role read access to the columns that are loaded, without secret ones."""
     from ingestion.source.postgres import reader_grants
     from metadata.load import load_catalog
 
@@ -90,21 +92,25 @@ def grants(
 def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     first: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="First day; default: where the source ends."),
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], help="First day; default: the day after the last simulated one."
+        ),
     ] = None,
     last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, this one included.")
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Number of days, instead of --to.")] = None,
     scale: Annotated[
-        float | None, typer.Option(help="Size of the business; default: that of the source, at first 1.")
+        float | None,
+        typer.Option(help="Size of the business; default: as before, 1 for an empty source."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Same seed, same business; default: that of the source, at first 42.")
+        int | None,
+        typer.Option(help="Random seed; default: as before, 42 for an empty source."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write days of business into the local source, continuing where it ends."""
+    """Simulate days of business in the local source, continuing after the last simulated day."""
     from sandbox import simulation
 
     with progress():
@@ -129,7 +135,7 @@ def restore(
         Path, typer.Argument(help="A dump made by `pg_dump`, in custom, tar or directory format.")
     ],
 ) -> None:
-    """Replace the local source's data by a dump of Wide World Importers."""
+    """Replace the local source's data with a dump of Wide World Importers."""
     from metadata.load import load_catalog
     from sandbox.restore import restore as restore_dump
 

@@ -1,4 +1,4 @@
-"""Standard input, output and error of `wwi`, whatever they are connected to."""
+"""Prepare standard input, output and error, even if they are closed or not UTF-8."""
 
 import contextlib
 import os
@@ -7,16 +7,16 @@ from io import TextIOWrapper
 
 
 def open_standard_streams() -> None:
-    """Open the standard streams that are closed, and let both outputs print any character.
+    """Open the standard streams that are closed, and make both outputs accept any character.
 
-    A closed one leaves its number to the next file that is opened, and what is printed would go there.
+    The next file that is opened would get the number of a closed stream, and output would go into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)  # takes the lowest free number
-    if sys.stdout is None:  # read-only: printing results there is an error, as with a full disk
+    if sys.stdout is None:  # opened read-only, so that printing results fails, as on a full disk
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
@@ -26,8 +26,8 @@ def open_standard_streams() -> None:
 
 
 def drop_output() -> None:
-    """Let what is still to be written to stdout go nowhere, so that Python does not fail with it on exit."""
+    """Discard buffered output, so that Python does not fail when it flushes stdout on exit."""
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)

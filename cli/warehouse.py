@@ -1,18 +1,20 @@
-"""`wwi warehouse ...`: the local warehouse."""
+"""`wwi warehouse ...`: start, stop and reset the local warehouse."""
 # ruff: noqa: PLC0415 - commands import what they run, so that help stays quick
 
 import typer
 
 from cli import options
-from cli.no_run import Force, check_no_run
 from cli.pages.output import progress
+from cli.service_in_use import Force, check_not_in_use
 
-app = typer.Typer(no_args_is_help=True, help="The local warehouse: a BigQuery emulator on this machine.")
+app = typer.Typer(
+    no_args_is_help=True, help="Manage the local warehouse, a BigQuery emulator on this machine."
+)
 
 
 @app.command()
 def up() -> None:
-    """Start the local warehouse; nothing happens when it runs."""
+    """Start the local warehouse, unless it is running."""
     from sandbox import warehouse
 
     with progress():
@@ -22,21 +24,21 @@ def up() -> None:
 
 @app.command()
 def down(force: Force = False) -> None:
-    """Stop the local warehouse; its data stay. It refuses while a run is using it."""
+    """Stop the local warehouse; its data is kept. Fails while a run is using it."""
     from sandbox import warehouse
 
     settings = options.settings()
-    check_no_run(settings, "warehouse", force=force)
+    check_not_in_use(settings, "warehouse", force=force)
     print("warehouse stopped" if warehouse.down(settings) else "warehouse was not running")
 
 
 @app.command()
 def reset(force: Force = False) -> None:
-    """Stop the local warehouse and delete its data. It refuses while a run is using it."""
+    """Stop the local warehouse and delete its data. Fails while a run is using it."""
     from sandbox import warehouse
 
     settings = options.settings()
-    check_no_run(settings, "warehouse", force=force)
+    check_not_in_use(settings, "warehouse", force=force)
     warehouse.reset(settings)
     print("warehouse deleted")
 

@@ -176,13 +176,13 @@ class Settings(BaseSettings):
 
     @property
     def external_services(self) -> tuple[str, ...]:
-        """The settings that select an external source or warehouse instead of the local ones."""
-        named = {
+        """The settings that select a source or warehouse other than the local ones."""
+        settings = {
             "WWI_TARGET": self.target != "local",
             "WWI_SOURCE_DSN": self.source_dsn is not None,
             "WWI_WAREHOUSE_URL": self.warehouse_url is not None,
         }
-        return tuple(name for name, is_elsewhere in named.items() if is_elsewhere)
+        return tuple(name for name, is_external in settings.items() if is_external)
 
     def dataset(self, layer: Layer) -> str:
         """Return the dataset of a layer, for example `wwi_raw`."""

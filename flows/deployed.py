@@ -23,7 +23,7 @@ from config.settings import Settings
 from config.timing import timed
 from flows import tasks
 from flows.daily import build_and_prove
-from flows.notify import tell_failure
+from flows.notify import notify_failure
 from flows.report import rebuild_markdown, unchanged_markdown
 from flows.wait_for_lease import SKIPPED, superseded
 from metadata.errors import WwiError
@@ -33,7 +33,7 @@ from warehouse.client import connect
 
 logger = logging.getLogger(__name__)
 
-DEPLOYED: Final[dict[str, Any]] = {"on_failure": [tell_failure], "on_crashed": [tell_failure]}
+DEPLOYED: Final[dict[str, Any]] = {"on_failure": [notify_failure], "on_crashed": [notify_failure]}
 
 
 @flow(
@@ -134,7 +134,7 @@ def _run(key: str) -> Iterator[Settings]:
     """
     settings = Settings()
     try:
-        tasks.wait_for_turn(settings)
+        tasks.wait_for_lease(settings)
         yield settings
     except WwiError as error:
         try:

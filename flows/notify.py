@@ -23,7 +23,7 @@ ERROR_LENGTH = 1500
 PREFIX = "Flow run encountered an exception: "
 
 
-def tell_failure(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
+def notify_failure(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
     """Send what failed to the webhook of the settings, if there is one. A hook of Prefect's."""
     address = Settings().failure_webhook
     if address is not None:

@@ -26,7 +26,7 @@ WORKER = "prefect.worker.name"
 RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 
 
-def end_those_left_behind(client: SyncPrefectClient, pool: str, worker: str) -> int:
+def fail_orphaned_runs(client: SyncPrefectClient, pool: str, worker: str) -> int:
     """Mark the runs crashed that the worker of this name, on this host, had begun and whose process is gone.
 
     Returns how many. To be called before that worker begins.

@@ -51,7 +51,7 @@ def _make_pool() -> None:
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate  # noqa: PLC0415
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
-    from flows.orphaned_runs import end_those_left_behind  # noqa: PLC0415
+    from flows.orphaned_runs import fail_orphaned_runs  # noqa: PLC0415
 
     with get_client(sync_client=True) as client:
         try:
@@ -60,7 +60,7 @@ def _make_pool() -> None:
         except ObjectNotFound:
             pool = WorkPoolCreate(name=POOL, type="process", concurrency_limit=1)
             client.create_work_pool(pool)
-        end_those_left_behind(client, POOL, socket.gethostname())
+        fail_orphaned_runs(client, POOL, socket.gethostname())
 
 
 def _deploy() -> None:

@@ -19,7 +19,7 @@ from config.errors import TransientError
 from config.settings import Settings
 from dashboard.write import write_dashboard
 from flows import dbt_tasks
-from flows.wait_for_lease import wait_for_turn as wait
+from flows.wait_for_lease import wait_for_lease as wait_until_free
 from ingestion.batch import run_batch
 from ingestion.report import BatchReport
 from metadata.errors import WwiError
@@ -102,6 +102,6 @@ build = task(name="build", timeout_seconds=6 * HOUR_S, **_STEP)(build_vault)
 compare = task(name="reconcile", timeout_seconds=HOUR_S, **_STEP)(reconcile)
 summarise = task(name="summary", timeout_seconds=60, cache_policy=NO_CACHE)(publish)
 show_dashboard = task(name="dashboard", timeout_seconds=600, cache_policy=NO_CACHE)(link_dashboard)
-wait_for_turn = task(name="wait for turn", timeout_seconds=2 * HOUR_S, **_STEP)(wait)
+wait_for_lease = task(name="wait for lease", timeout_seconds=2 * HOUR_S, **_STEP)(wait_until_free)
 retain = task(name="retention", timeout_seconds=HOUR_S, **_STEP)(let_go)
 rebuild = task(name="rebuild", timeout_seconds=12 * HOUR_S, **_STEP)(rebuilding.rebuild)

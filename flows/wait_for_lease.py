@@ -57,7 +57,7 @@ def superseded() -> str | None:
     return None
 
 
-def wait_for_turn(settings: Settings, most_s: float = MOST_WAIT_S, ask_again_s: float = ASK_AGAIN_S) -> None:
+def wait_for_lease(settings: Settings, most_s: float = MOST_WAIT_S, ask_again_s: float = ASK_AGAIN_S) -> None:
     """Wait until nobody writes to the warehouse.
 
     Raises PermanentError naming who does when that takes longer than `most_s` seconds.

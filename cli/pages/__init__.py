@@ -1,1 +1,1 @@
-"""How the results of commands are printed for people."""
+"""Print the results of commands for people."""

@@ -1,4 +1,4 @@
-"""What people see of a batch, a daily load and the demo."""
+"""Print the reports of a batch, a daily load and the demo."""
 
 from typing import TYPE_CHECKING
 
@@ -7,25 +7,27 @@ from cli.pages.results import show_failing_rows
 from flows.report import DailyReport
 from ingestion.report import BatchReport
 
-if TYPE_CHECKING:  # the demo imports the local services, which a platform may not have
+if TYPE_CHECKING:  # imports the local services, which a production install lacks
     from cli.demo import DemoLoad, DemoReport
 
 
 def show_batch(report: BatchReport) -> None:
-    """Print a batch: one line per table of which rows were read, and how many of them had changed."""
+    """Print a batch: one line per table with changed rows, and how many were read and changed."""
     shown = [table for table in report.tables if table.rows_upserted or table.rows_deleted]
     changed = [table for table in shown if table.changed or table.rows_deleted]
     print_table(
         f"batch {report.batch_id}: {len(changed)} of {len(report.tables)} tables changed, "
         f"{report.seconds:.1f} s",
-        ("table", "mode", "why", "read", "changed", "deleted", "rejected"),
+        ("table", "mode", "reason", "read", "changed", "deleted", "rejected"),
         ((t.table, t.mode, t.reason, t.rows_read, t.changed, t.rows_deleted, t.rejected) for t in shown),
     )
     if again := [table for table in shown if table.is_read_again]:
         read, differ = sum(t.rows_read for t in again), sum(t.changed for t in again)
-        print(f"{read} rows were read again; {differ} of them differ from what raw held.")
+        print(f"{read} rows were read again; {differ} of them differ from raw.")
     if report.rejected:
-        print(f"{report.rejected} values do not fit BigQuery: null in raw, kept in rejected_values.")
+        print(
+            f"{report.rejected} rejected values: BigQuery cannot hold them; null in raw, see rejected_values."
+        )
     for change in report.schema_changes:
         print(change)
 
@@ -34,12 +36,12 @@ def show_daily(report: DailyReport) -> None:
     """Print the summary of a daily load."""
     print(report.title)
     rows = ((name, _tenths(seconds), outcome) for name, seconds, outcome in report.steps)
-    print_table("", ("step", "seconds", "what came of it"), rows)
+    print_table("", ("step", "seconds", "result"), rows)
     show_failing_rows(report.build.warnings)
 
 
 def show_demo(report: "DemoReport") -> None:
-    """Print what the demo loaded, what there is now, and where the time went."""
+    """Print what the demo loaded, the resulting tables, and the time per step."""
     print_table(
         "loads",
         ("days", "order lines", "changed", "deleted", "models", "tests passed", "totals compared", ""),
@@ -61,9 +63,12 @@ def show_demo(report: "DemoReport") -> None:
             for number, load in enumerate(report.loads, start=1)
         ),
     )
-    print(f"{report.order_lines} order lines in the source; all of it took {report.seconds:.0f} s.")
-    print(f"The dashboard, for any browser: {report.dashboard}")
-    print("The data stay: `wwi source up`, `wwi warehouse up`, then `wwi query`, `wwi status`, `wwi run`.")
+    print(f"{report.order_lines} order lines in the source; the demo took {report.seconds:.0f} s.")
+    print(f"Dashboard (open it in a browser): {report.dashboard}")
+    print(
+        "The data is kept. To use it: `wwi source up`, `wwi warehouse up`, then `wwi query`, `wwi status`, "
+        "`wwi run`."
+    )
 
 
 def _demo_line(load: "DemoLoad") -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""How commands print: tables for people, JSON for scripts, progress on stderr."""
+"""Print tables for people, JSON for scripts, and progress on stderr."""
 
 import base64
 import csv
@@ -19,17 +19,17 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-# Loggers of this project; those of the libraries stay quiet.
+# Loggers of this project; those of libraries are not shown.
 SHOWN_LOGGERS = (
     "audit", "cli", "dashboard", "flows", "ingestion", "operations", "sandbox", "transform", "warehouse",
 )  # fmt: skip
 NODE_LOGGER = "transform.dbt.nodes"
-# more than any table needs: like psql, a wide row is not squeezed but left to the terminal
+# wider than any table: like psql, let the terminal wrap wide rows instead of squeezing columns
 WIDE = 100_000
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as a table; numbers stand on the right."""
+    """Print rows as a table, numbers right-aligned."""
     listed = [list(row) for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
@@ -44,20 +44,20 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def print_json(value: object) -> None:
-    """Print dataclasses, dicts and lists as JSON. Decimals become strings: a float would lose digits."""
+    """Print dataclasses, dicts and lists as JSON. Decimals become strings, because floats lose digits."""
     ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     print(json.dumps(value, default=_plain, indent=2, ensure_ascii=ascii_only))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as CSV with a header; null is an empty field."""
+    """Print rows as CSV with a header; null becomes an empty field."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([["" if value is None else as_text(value) for value in row] for row in rows])
 
 
 def as_text(value: object) -> str:
-    """Return a value as people read it; null is nothing."""
+    """Return a value as readable text; null becomes an empty string."""
     if value is None:
         return ""
     if isinstance(value, bool | list | Mapping):
@@ -85,7 +85,7 @@ def _plain(value: object) -> Any:
 
 @contextmanager
 def progress() -> Iterator[None]:
-    """Show what this project logs on stderr: as one changing line in a terminal, as plain lines elsewhere."""
+    """Show this project's log on stderr: one changing line in a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
         with _logs_to(_PlainLines(sys.stderr)):
             yield
@@ -96,14 +96,14 @@ def progress() -> Iterator[None]:
 
 
 class _PlainLines(logging.StreamHandler[TextIO]):
-    """One line per message; the nodes of a build, hundreds of them, are left out."""
+    """Writes one line per message, except for the hundreds of nodes of a build."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.name != NODE_LOGGER or record.levelno > logging.INFO
 
 
 class _StatusLine(logging.Handler):
-    """The newest message in one line that changes; a warning stays above it."""
+    """Shows the newest message in one changing line; warnings stay above it."""
 
     def __init__(self, console: Console, status: Status) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def _logs_to(handler: logging.Handler) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in SHOWN_LOGGERS]
     for logger in loggers:
         logger.setLevel(logging.INFO)
-        logger.propagate = False  # a library that gives the root a handler would show everything twice
+        logger.propagate = False  # if a library adds a root handler, messages would appear twice
         logger.addHandler(handler)
     try:
         yield

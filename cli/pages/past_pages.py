@@ -1,4 +1,4 @@
-"""How the answers about the past are printed for people."""
+"""Print the results of `wwi history` and `wwi asof`."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,34 +15,34 @@ CUT = 60
 
 
 def show_history(found: History) -> None:
-    """Print every version, a line for each column that it changed, and when there was no such row."""
+    """Print every version, one line per changed column, and the periods in which the row was deleted."""
     times = len(found.versions)
     title = f"{found.entity} {found.key}: {times} version{'s' if times > 1 else ''}"
     columns = ("", "loaded (UTC)", "batch", "business time", "", "column", "before", "after", "record source")
     print_table(title, columns, [line for version in found.versions for line in _lines(version)])
     for span in found.deleted:
-        until = f"until {_time(span.until)}" if span.until else "and has not come back"
+        until = f"until {_time(span.until)}" if span.until else "until now"
         print(f"Not in the source from {_time(span.since)} {until}.")
-    _say_masked(found)
+    _print_masked(found)
 
 
 def show_version(found: History) -> None:
-    """Print the newest of the versions: every column, and since when it has its value."""
+    """Print the newest version: every column, and since when it has its value."""
     version = found.versions[-1]
-    asked = f"{found.entity} {found.key} as known at {_time(found.at.at)} UTC" if found.at else found.entity
-    told = f"version {version.number}, {version.event} with batch {version.batch_id}"
-    gone = "; it is deleted at the source" if version.is_deleted else ""
-    since = {change.column: each for each in found.versions for change in each.changes}
+    entity = f"{found.entity} {found.key} as of {_time(found.at.at)} UTC" if found.at else found.entity
+    title = f"version {version.number}, {version.event} with batch {version.batch_id}"
+    deleted = "; deleted in the source" if version.is_deleted else ""
+    changed_by = {change.column: each for each in found.versions for change in each.changes}
     rows = []
     for column, value in version.state.items():
-        brought = since.get(column, found.versions[0])
-        rows.append((column, _short(value), _time(brought.load_dts), brought.batch_id))
-    print_table(f"{asked}: {told}{gone}", ("column", "value", "since (UTC)", "batch"), rows)
-    _say_masked(found)
+        since = changed_by.get(column, found.versions[0])
+        rows.append((column, _short(value), _time(since.load_dts), since.batch_id))
+    print_table(f"{entity}: {title}{deleted}", ("column", "value", "since (UTC)", "batch"), rows)
+    _print_masked(found)
 
 
 def _lines(version: Version) -> Iterator[tuple[object, ...]]:
-    """A line for each change; what holds for the whole version stands in the first one only."""
+    """Yield one line per change; the first one also has the fields of the version."""
     head = (
         version.number,
         _time(version.load_dts),
@@ -58,12 +58,12 @@ def _lines(version: Version) -> Iterator[tuple[object, ...]]:
         yield (*head, *values, source) if number == 0 else (*[None] * len(head), *values, None)
 
 
-def _say_masked(found: History) -> None:
+def _print_masked(found: History) -> None:
     if found.masked_columns:
         print(
-            f"Personal and cut to the first letter: {', '.join(found.masked_columns)}. --personal shows "
-            "them: on BigQuery to those whom the policy tag lets, on a local warehouse to everybody who "
-            "reaches it."
+            f"Personal values, masked to their first letter: {', '.join(found.masked_columns)}. Show them "
+            "with --personal: on BigQuery if the policy tag permits your login, on a local warehouse for "
+            "everyone."
         )
 
 
@@ -72,25 +72,26 @@ def _time(at: datetime | None) -> str:
 
 
 def _short(value: Any) -> str:
-    """The value in one line of a table."""
+    """Return the value as one short line."""
     text = " ".join(as_text(value).split())
     return text if len(text) <= CUT else f"{text[: CUT - 4]} ..."
 
 
 def show_as_of(found: AsOf) -> None:
-    """Print the rows of a mart, and what "then" was."""
-    print_table(f"{found.mart} {_told(found.moment)}", found.columns, found.rows)
+    """Print the rows of a mart, and the time and batch that they are as of."""
+    print_table(f"{found.mart} {_time_text(found.moment)}", found.columns, found.rows)
 
 
 def show_difference(found: Difference) -> None:
-    """Print how many rows are not the same, what that did to the totals, and the first of the rows."""
-    print(f"{found.mart} before: {_told(found.before)}\n{' ' * len(found.mart)} after:  {_told(found.after)}")
+    """Print the number of different rows, the change of each total, and the first rows."""
+    print(f"{found.mart} before: {_time_text(found.before)}")
+    print(f"{' ' * len(found.mart)} after:  {_time_text(found.after)}")
     counted = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items()) or "nothing changed"
     print(f"{found.rows_before} rows before, {found.rows_after} after: {counted}.")
     if found.totals:
         kinds = [kind for kind in KINDS if kind in found.kinds]
         print_table(
-            "\nTotals of the rows that count (deleted ones do not), and what moved them",
+            "\nTotals (without deleted rows), and the change by kind of row",
             ("measure", "before", "after", "delta", *(f"by {kind}" for kind in kinds)),
             (
                 (each.measure, each.before, each.after, each.delta, *(each.moved_by.get(k) for k in kinds))
@@ -99,7 +100,7 @@ def show_difference(found: Difference) -> None:
         )
     if found.columns:
         changed = ", ".join(f"{name} {count}" for name, count in found.columns.items())
-        print(f"Columns of changed rows: {changed}.")
+        print(f"Changed columns (number of rows): {changed}.")
     if found.rows:
         shown = f", the first {len(found.rows)}" if found.different_rows > len(found.rows) else ""
         lines = [line for row in found.rows for line in _row_lines(row)]
@@ -107,13 +108,13 @@ def show_difference(found: Difference) -> None:
 
 
 def difference_document(found: Difference) -> dict[str, Any]:
-    """The difference as JSON for scripts: with the delta of each total."""
+    """Return the difference for --json, with the delta of each total."""
     totals = [{**dataclasses.asdict(each), "delta": each.delta} for each in found.totals]
     return {**dataclasses.asdict(found), "totals": totals, "different_rows": found.different_rows}
 
 
 def _row_lines(row: ChangedRow) -> Iterator[tuple[object, ...]]:
-    """A line for each column; of a row that is on one side only, one line that says which."""
+    """Yield one line per changed column; for an added or removed row, one line in all."""
     if row.kind in ("added", "removed"):
         side = 1 if row.kind == "added" else 0
         yield row.key, row.kind, "", *(_summary(row) if side == i else None for i in (0, 1))
@@ -124,16 +125,13 @@ def _row_lines(row: ChangedRow) -> Iterator[tuple[object, ...]]:
 
 
 def _summary(row: ChangedRow) -> str:
-    """The values of an added or removed row in one line."""
+    """Return the values of an added or removed row in one line."""
     side = 1 if row.kind == "added" else 0
     return _short(", ".join(f"{name} {as_text(pair[side])}" for name, pair in row.columns.items()))
 
 
-def _told(moment: Moment) -> str:
-    """The moment in words: the time, and the load that was the last one then."""
+def _time_text(moment: Moment) -> str:
+    """Return the time as text, with the last batch before it."""
     load = moment.load
     clock = f", business time {_time(load.applied_dts)}" if load.applied_dts else ""
-    return (
-        f"as known at {_time(moment.at)} UTC: after batch {load.batch_id}, "
-        f"loaded {_time(load.load_dts)}{clock}"
-    )
+    return f"as of {_time(moment.at)} UTC: after batch {load.batch_id}, loaded {_time(load.load_dts)}{clock}"

@@ -1,4 +1,4 @@
-"""What people see of each result. Scripts take `--json`."""
+"""Print results for people. Scripts use `--json`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,39 +20,39 @@ LAYERS = ("staging", "raw_vault", "business_vault", "marts", "tests")
 
 
 def show_build(report: BuildReport) -> None:
-    """Print a build: counts and where the time went."""
+    """Print a build: the outcome and the time per layer."""
     print_table(
         f"build: {report.outcome}; {report.seconds:.1f} s",
-        ("layer", "seconds of its nodes"),
+        ("layer", "node seconds"),
         ((name, round(report.layer_seconds[name], 1)) for name in LAYERS if name in report.layer_seconds),
     )
     show_failing_rows(report.warnings)
 
 
 def show_failing_rows(rows: Sequence[FailingRow]) -> None:
-    """Print the first rows that warned or failed in data tests, if there are any."""
+    """Print the first rows that failed data tests, if there are any."""
     if rows:
         print_table(
-            "data quality: the first rows that failed a test; correct them at the source",
-            ("table", "key", "column", "value", "expected", "rows in all", ""),
+            "data quality: first rows that failed a test; correct them in the source",
+            ("table", "key", "column", "value", "expected", "total rows", ""),
             ((r.table, r.key, r.column, r.value, r.expected, r.rows, r.status) for r in rows),
         )
 
 
 def show_cost(cost: Cost) -> None:
-    """Print what a build would read, the dearest node first, and what it cannot tell yet."""
+    """Print the bytes that a build would read, largest node first, and the nodes without an estimate."""
     if cost.tells_bytes:
         print_table(
-            "what the build would read",
-            ("node", "", "bytes", "bytes charged", "price"),
+            "bytes that the build would read",
+            ("node", "", "bytes", "bytes billed", "price"),
             ((_cut(e.name), e.kind, e.bytes, e.billed_bytes, f"{e.price:.6f}") for e in cost.known),
         )
         print(
-            f"{len(cost.known)} queries read {cost.bytes} bytes, charged as {cost.billed_bytes}: "
-            f"{cost.price:.4f} at {cost.price_per_tib} a TiB."
+            f"{len(cost.known)} queries read {cost.bytes} bytes; {cost.billed_bytes} bytes are billed: "
+            f"{cost.price:.4f} at {cost.price_per_tib} per TiB."
         )
     else:
-        print(f"This warehouse does not tell bytes. It accepts the SQL of {len(cost.known)} nodes.")
+        print(f"This warehouse cannot estimate bytes. All {len(cost.known)} statements are valid.")
     missing: dict[str, list[str]] = defaultdict(list)
     for each in cost.unknown:
         missing[each.missing or ""].append(_cut(each.name))
@@ -62,14 +62,14 @@ def show_cost(cost: Cost) -> None:
 
 
 def show_daily_bytes(found: Sequence[ModelBytes]) -> None:
-    """Print what the models of a daily load are billed for, the dearest first, then the layers."""
+    """Print the bytes billed for a daily load, per model (largest first) and per layer."""
     layers = dict.fromkeys(each.layer for each in found)
     sums = {
         layer: [each for each in found if each.layer == layer] for layer in sorted(layers, key=LAYERS.index)
     }
     print_table(
         "MB billed for a daily load",
-        ("model", "layer", "now", "after 10 x the days", "growth", "budget"),
+        ("model", "layer", "now", "with 10 x the days", "growth", "budget"),
         (
             (
                 each.name,
@@ -84,7 +84,7 @@ def show_daily_bytes(found: Sequence[ModelBytes]) -> None:
     )
     print_table(
         "by layer",
-        ("layer", "models", "now", "after 10 x the days", "growth"),
+        ("layer", "models", "now", "with 10 x the days", "growth"),
         (
             (
                 layer,
@@ -99,7 +99,7 @@ def show_daily_bytes(found: Sequence[ModelBytes]) -> None:
     for each in found:
         if each.is_over:
             budget = _megabytes(each.budget or 0)
-            print(f"{each.name} is billed for {_megabytes(each.bytes)} MB, its budget is {budget} MB.")
+            print(f"{each.name}: {_megabytes(each.bytes)} MB billed, over its budget of {budget} MB.")
 
 
 def _megabytes(count: int) -> float:
@@ -107,7 +107,7 @@ def _megabytes(count: int) -> float:
 
 
 def _cut(name: str) -> str:
-    """A name that fits a line: those of tests list all their arguments."""
+    """Shorten a name to fit a line: names of tests contain all their arguments."""
     return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 4]} ..."
 
 
@@ -115,7 +115,7 @@ _TOTAL_COLUMNS = ("table", "total", "source", "layer", "value", "days", "")
 
 
 def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
-    """Print what differs, and one line per table or, with `every`, per total."""
+    """Print one line per table and the differences, or with `every` one line per total."""
     wrong = len(found.differences)
     count = len(found.comparisons)
     title = f"reconciliation: {wrong} of {count} totals differ" if wrong else f"all {count} totals agree"
@@ -126,16 +126,15 @@ def show_reconciliation(found: Reconciliation, *, every: bool = False) -> None:
     if wrong:
         print_table("differences", _TOTAL_COLUMNS, _lines(found.differences))
     if found.vault_is_behind:
-        waiting = ", ".join(map(str, found.vault_is_behind))
-        print(f"Not in the vault yet: batch {waiting}. `wwi build` loads it.")
+        print(f"Pending: batch {_listed(found.vault_is_behind)}. Run `wwi build` to load it into the vault.")
     _show_rejected(found.rejected)
 
 
 def _show_rejected(found: Sequence[RejectedValues]) -> None:
-    """Print what no layer can hold; nothing when there is no such value."""
+    """Print the rejected values, if there are any."""
     if found:
         print_table(
-            "values that do not fit BigQuery: null in every layer and total, kept in rejected_values",
+            "rejected values: BigQuery cannot hold them; null in all layers and totals, see rejected_values",
             ("table", "column", "values", "since batch", "reason"),
             ((each.table, each.column, each.values, each.since_batch, each.reason) for each in found),
         )
@@ -173,24 +172,26 @@ def _by_table(comparisons: Iterable[Comparison]) -> Iterable[tuple[object, ...]]
 
 
 def show_status(found: Status) -> None:
-    """Print freshness, what needs attention, the newest batches and the tables."""
+    """Print freshness, what needs attention, the newest batches and builds, and the tables."""
     if not found.batches:
-        print("Nothing was loaded yet. `wwi run` loads for the first time.")
+        print("Nothing was loaded yet. Run `wwi run`.")
         return
     if found.behind_s is not None:
         age = timedelta(seconds=int(found.behind_s))
-        print(f"Loaded to {found.loaded_to:%Y-%m-%d %H:%M:%S} UTC, {age} ago.")
+        print(f"Loaded up to {found.loaded_to:%Y-%m-%d %H:%M:%S} UTC, {age} ago.")
     if found.waiting:
-        print(f"Not in the vault yet: batch {_listed(found.waiting)}. `wwi build` loads it.")
+        print(f"Pending: batch {_listed(found.waiting)}. Run `wwi build` to load it into the vault.")
     if found.open:
-        print(f"Under way, or left by a killed run: batch {_listed(found.open)}. `wwi run` clears it up.")
+        print(
+            f"Running, or left by a killed run: batch {_listed(found.open)}. The next `wwi run` cleans it up."
+        )
     if found.reconciled_at:
         verdict = f"{found.differences} totals differed" if found.differences else "all totals agreed"
         print(f"Last reconciled {found.reconciled_at:%Y-%m-%d %H:%M:%S} UTC: {verdict}.")
     if found.offline_packages:
         print(
-            f"Built with the stand-ins of vault/offline ({', '.join(found.offline_packages)}), not with "
-            "AutomateDV and dbt-utils. Where the dbt hub can be reached, `wwi deps --again` installs those."
+            f"Built with the offline stand-ins in vault/offline ({', '.join(found.offline_packages)}), not "
+            "with AutomateDV and dbt-utils. Run `wwi deps --again` where the dbt hub can be reached."
         )
     print_table(
         "batches",
@@ -215,14 +216,14 @@ def show_status(found: Status) -> None:
     _show_rejected(found.rejected)
     if found.changes:
         print_table(
-            "columns that the metadata do not know",
-            ("table", "column", "type", "what became of it", "since batch", "why"),
+            "columns that are not in the metadata",
+            ("table", "column", "type", "result", "since batch", "reason"),
             ((c.table, c.column, c.type, c.change, c.batch_id, c.reason) for c in found.changes),
         )
 
 
 def _show_builds(found: Status) -> None:
-    """Print the newest builds with the batches that each took up, and what failed when it ran last."""
+    """Print the newest builds with the batches that each loaded, and the nodes whose last run failed."""
     if found.builds:
         print_table(
             "builds",
@@ -235,7 +236,7 @@ def _show_builds(found: Status) -> None:
         )  # fmt: skip
     if found.failing:
         print_table(
-            "did not succeed when it ran last",
+            "models and tests whose last run did not succeed",
             ("", "name", "status", "rows", "finished (UTC)"),
             (
                 (e.kind, _cut(e.name), e.status, e.rows, f"{e.finished_at:%Y-%m-%d %H:%M:%S}")
@@ -250,7 +251,7 @@ def _listed(numbers: Iterable[int]) -> str:
 
 
 def show_rebuild(report: RebuildReport) -> None:
-    """Print the proof, a line per table, then what differs and what was done."""
+    """Print the comparison of every table, the differences and the outcome."""
     wrong, count = len(report.different), len(report.tables)
     verdict = f"{wrong} of {count} tables differ" if wrong else f"all {count} tables are equal"
     print_table(
@@ -275,18 +276,18 @@ def show_rebuild(report: RebuildReport) -> None:
             print(f"  {example}")
     print(_rebuild_outcome(report))
     took = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in report.seconds.items())
-    kept = f" The rebuilt datasets stay: {report.side}_*." if report.side else ""
+    kept = f" The shadow datasets are kept: {report.side}_*." if report.side else ""
     print(f"{took}.{kept}")
 
 
 def _rebuild_outcome(report: RebuildReport) -> str:
     if report.finished:
-        return f"Rebuild {report.rebuild_id} had been interrupted while it swapped; the swap is complete now."
+        return f"Rebuild {report.rebuild_id} was interrupted during the swap; the swap is complete now."
     if report.swapped:
-        return "The rebuilt tables are the live ones now."
+        return "Swapped: the rebuilt tables are now the live ones."
     if report.different:
-        return "The live tables are as they were. `wwi rebuild --force` puts the rebuilt ones in their place."
-    return "The live tables are as they were."
+        return "The live tables were not changed. `wwi rebuild --force` replaces them with the rebuilt ones."
+    return "The live tables were not changed."
 
 
 def _tenths(seconds: float | None) -> float | None:

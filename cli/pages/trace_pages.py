@@ -1,4 +1,4 @@
-"""How a trace is printed for people."""
+"""Print the results of `wwi trace`."""
 
 from collections.abc import Iterable
 
@@ -9,38 +9,38 @@ from cli.pages.output import print_table
 
 
 def show_trace(found: Trace, measure: str | None = None) -> None:
-    """Print the way home as a tree; with `measure`, that figure alone before it."""
+    """Print the lineage of a row as a tree, after its measures, or after `measure` alone."""
     (column, key), *_ = found.source_key.items()
     print(f"{found.fact} {found.key}, from {found.source} {column} {key}")
     for figure in found.figures:
         if measure in {None, figure.column}:
-            verdict = "" if figure.is_equal else f"; the mart shows {figure.value}"
+            verdict = "" if figure.is_equal else f"; the mart has {figure.value}"
             print(f"  {figure.column} = {figure.formula}")
             computed = "null" if figure.computed is None else plain(figure.computed)
             print(f"  {'':{len(figure.column)}} = {figure.filled} = {computed}{verdict}")
     for part in found.parts:
         last = part is found.parts[-1]
-        shown = ", ".join(f"{name} {value}" for name, value in _told(part))
+        shown = ", ".join(f"{name} {value}" for name, value in _shown_values(part))
         print(f"{'└─' if last else '├─'} {part.kind} {part.name}, batch {part.batch_id}: {shown}")
     for text in found.differs:
         print(f"differs: {text}")
 
 
-def _told(part: Part) -> Iterable[tuple[str, object]]:
-    """What is worth reading of a row: no hashes, and of the way in no plumbing."""
+def _shown_values(part: Part) -> Iterable[tuple[str, object]]:
+    """Return the values of a row without hashes and system columns."""
     if part.kind == "effectivity":
         return [("in force since", part.load_dts)]
     hidden = ("_hk", "hashdiff", "record_source", "load_dts") if part.kind != "point in time" else ("_hk",)
     return [(name, value) for name, value in part.values.items() if not name.endswith(hidden)]
 
 
-def show_made(found: Made) -> None:
-    """Print a sum, the batches that brought its rows, and the largest of these."""
-    verdict = "the same from raw" if found.total == found.computed else f"{plain(found.computed)} from raw"
+def show_breakdown(found: Made) -> None:
+    """Print a sum, the batches that loaded its rows, and its largest rows."""
+    verdict = "equal to raw" if found.total == found.computed else f"{plain(found.computed)} in raw"
     print(
         f"sum of {found.measure} over {found.fact} where {found.condition}: {plain(found.total)}, {verdict}"
     )
-    gone = f", {found.deleted} of them gone from the source" if found.deleted else ""
-    batches = ", ".join(f"{count} of batch {batch}" for batch, count in found.batches.items())
-    print(f"{found.count} rows{gone}: {batches}")
-    print_table("the largest", ("key", "batch", found.measure), found.rows)
+    deleted = f", {found.deleted} of them deleted in the source" if found.deleted else ""
+    batches = ", ".join(f"{count} from batch {batch}" for batch, count in found.batches.items())
+    print(f"{found.count} rows{deleted}: {batches}")
+    print_table("largest rows", ("key", "batch", found.measure), found.rows)

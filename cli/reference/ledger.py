@@ -32,15 +32,15 @@ def tables() -> dict[str, TableLayout]:
     }
 
 
-def described() -> Mapping[str, Mapping[str, str]]:
+def column_descriptions() -> Mapping[str, Mapping[str, str]]:
     """Return table -> column -> what it is, where the table itself does not say so."""
     told: dict[str, dict[str, str]] = yaml.safe_load(COLUMNS.read_text(encoding="utf-8"))
     return told | {name: columns for name, (_, columns) in AUDIT_TABLES.items()}
 
 
-def meaning(table: str, column: str) -> str:
+def column_description(table: str, column: str) -> str:
     """What a column of the ledger is; nothing when nobody has said it."""
-    told = described()
+    told = column_descriptions()
     return told.get(table, {}).get(column) or told[EVERYWHERE].get(column, "")
 
 
@@ -61,7 +61,11 @@ def _parts() -> Iterator[str]:
         yield markdown.table(
             ("column", "type", "what it is"),
             (
-                (markdown.code(field.name), field.field_type, field.description or meaning(name, field.name))
+                (
+                    markdown.code(field.name),
+                    field.field_type,
+                    field.description or column_description(name, field.name),
+                )
                 for field in layout.schema
             ),
         )

@@ -148,6 +148,6 @@ def test_a_vault_that_the_stand_ins_built_is_called_that(
     found = status(loaded, catalog, now=NOW)
     assert found.offline_packages == ("automate_dv 0.11.5+offline",)
     show_status(found)
-    assert "stand-ins of vault/offline (automate_dv 0.11.5+offline)" in capsys.readouterr().out
+    assert "stand-ins in vault/offline (automate_dv 0.11.5+offline)" in capsys.readouterr().out
     build("2026-01-04 02:00:00", "0.11.5")
     assert status(loaded, catalog, now=NOW).offline_packages == ()

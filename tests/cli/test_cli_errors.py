@@ -11,7 +11,7 @@ import pytest
 from google.cloud.bigquery import Client
 
 from cli.json_errors import wants_json
-from cli.no_run import check_no_run
+from cli.service_in_use import check_not_in_use
 from config.settings import Settings
 from flows.prefect_api import start_serving_api
 from metadata.errors import WwiError
@@ -105,7 +105,7 @@ def test_json_is_asked_for_by_the_options_of_the_command_alone() -> None:
         (["ingest", "--from", "2013-02-30"], "2013-02-30"),
         (["ingest", "--table", "application.countries", "--from", "2013-01-01"], "business day"),
         (["build", "--select", " "], "--select is empty"),
-        (["build", "--select", "--full-refresh"], "not an option of dbt"),
+        (["build", "--select", "--full-refresh"], "not dbt options"),
         (["trace", "fct_sale", "1", "--where", "true"], "KEY"),
         (["trace", "fct_sale", "--where", "true"], "--measure"),
         (["trace", "fct_sale", "one"], "key"),
@@ -247,13 +247,13 @@ class TestOnEmptyServices:
         monkeypatch.delenv("WWI_SOURCE_DSN")
         local = running.model_copy(update={"source_dsn": None})
         end_leases_of_other_tests(connect(running))
-        check_no_run(local, service, force=False)
+        check_not_in_use(local, service, force=False)
         with hold(connect(running), running, "ingest"):
             for command in ("down", "reset"):
                 shown = wwi(service, command)
                 assert (shown.code, shown.out) == (1, "")
                 assert f"process {os.getpid()}" in shown.err
                 assert "--force" in shown.err
-            check_no_run(local, service, force=True)
+            check_not_in_use(local, service, force=True)
         assert postgres.up(running)["pid"]
         assert warehouse.answers(running.resolve_warehouse_url(), running.project)

@@ -7,7 +7,7 @@ import pytest
 from cli.reference import __main__ as reference
 from cli.reference import commands, ledger, markdown
 
-EVERYWHERE = ledger.described()[ledger.EVERYWHERE]
+EVERYWHERE = ledger.column_descriptions()[ledger.EVERYWHERE]
 
 
 def test_the_pages_are_current() -> None:
@@ -32,12 +32,12 @@ def test_every_column_of_the_ledger_is_told_and_nothing_that_it_lacks() -> None:
         f"{table.table_id}.{field.name}"
         for name, table in ledger.tables().items()
         for field in table.schema
-        if not (field.description or ledger.meaning(name, field.name))
+        if not (field.description or ledger.column_description(name, field.name))
     ]
     assert untold == [], f"say what they are in {ledger.COLUMNS.name}"
     idle = {
         f"{table}.{name}"
-        for table, told in ledger.described().items()
+        for table, told in ledger.column_descriptions().items()
         if table != ledger.EVERYWHERE
         for name in told
         if name not in columns[table]

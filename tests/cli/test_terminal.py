@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli import app, main
-from cli.failure import describe
+from cli.failure import describe_error
 from metadata.errors import WwiError
 
 WWI = Path(sys.executable).with_name("wwi")
@@ -99,7 +99,7 @@ def test_an_impossible_home_is_named(
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO])
 def test_an_error_of_the_system_is_told_with_path_and_fix(number: int) -> None:
-    text = describe(OSError(number, os.strerror(number), "/data/staged.parquet"))
+    text = describe_error(OSError(number, os.strerror(number), "/data/staged.parquet"))
     assert f"/data/staged.parquet: {os.strerror(number)}" in text
     assert "WWI_HOME" in text
 

@@ -160,7 +160,7 @@ def test_a_dry_run_accepts_every_node_and_changes_nothing(loaded: Wwi, count: Co
     assert kinds.count("test") > 30
     assert count("audit.vault_loads") == before
     printed = loaded("build", "--dry-run", "--select", "dim_city")
-    assert "This warehouse does not tell bytes. It accepts the SQL of" in printed.stdout
+    assert "This warehouse cannot estimate bytes. All " in printed.stdout
 
 
 def test_every_model_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, platform: Settings) -> None:

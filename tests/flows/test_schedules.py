@@ -43,7 +43,7 @@ def test_a_deployment_fits_its_flow(deployment: Deployment) -> None:
     assert deployment.get("parameters", {}).keys() <= known
     assert deployment["work_pool"] == {"name": POOL}, "one pool, so one run at a time"
     hooks = [hook.__name__ for hook in (*flow.on_failure_hooks, *flow.on_crashed_hooks)]
-    assert hooks == ["tell_failure", "tell_failure"]
+    assert hooks == ["notify_failure", "notify_failure"]
     for schedule in deployment.get("schedules", []):
         assert ZoneInfo(schedule["timezone"])
         minute, hour, *_ = schedule["cron"].split()

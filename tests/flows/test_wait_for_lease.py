@@ -7,7 +7,7 @@ import pytest
 
 from config.errors import PermanentError
 from config.settings import Settings
-from flows.wait_for_lease import wait_for_turn
+from flows.wait_for_lease import wait_for_lease
 from warehouse.client import connect
 from warehouse.lease import hold
 from warehouse.ledger.tables import table_name
@@ -21,10 +21,10 @@ update {table} set host = 'elsewhere', machine = 'another boot', pid = 1 where t
 
 
 def test_nothing_is_waited_for_before_the_first_load_and_while_nobody_writes(settings: Settings) -> None:
-    wait_for_turn(settings, most_s=0)
+    wait_for_lease(settings, most_s=0)
     with hold(connect(settings), settings, "ingest"):
         pass
-    wait_for_turn(settings, most_s=0)
+    wait_for_lease(settings, most_s=0)
 
 
 def test_a_run_that_writes_is_waited_for(settings: Settings) -> None:
@@ -41,7 +41,7 @@ def test_a_run_that_writes_is_waited_for(settings: Settings) -> None:
     other = threading.Thread(target=other_run, args=[begun])
     other.start()
     assert begun.wait(30)
-    wait_for_turn(settings, most_s=60, ask_again_s=0.1)
+    wait_for_lease(settings, most_s=60, ask_again_s=0.1)
     assert ended.is_set()
     other.join(30)
 
@@ -53,5 +53,5 @@ def test_a_run_that_goes_on_is_named(settings: Settings) -> None:
         with pytest.raises(
             PermanentError, match=r"another run is at work: build, process 1 on elsewhere"
         ) as told:
-            wait_for_turn(settings, most_s=0.3, ask_again_s=0.1)
+            wait_for_lease(settings, most_s=0.3, ask_again_s=0.1)
     assert "Nothing is lost" in str(told.value)

@@ -104,14 +104,14 @@ def test_the_status_shows_current_rejected_values_and_counts_by_batch(
     rates: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batch_pages.show_batch(rates.load())
-    assert "4 values do not fit BigQuery" in capsys.readouterr().out
+    assert "4 rejected values: BigQuery cannot hold them" in capsys.readouterr().out
     rates.load()
     found = status(rates.settings, rates.catalog)
     assert [(each.batch_id, each.rejected) for each in found.batches] == [(2, 0), (1, 4)]
     assert RejectedValues("shop.rates", "rate", "NUMERIC holds no NaN", 1, 1) in found.rejected
     assert [each.values for each in found.rejected] == [2, 1, 1]
     results.show_status(found)
-    assert "kept in rejected_values" in capsys.readouterr().out
+    assert "see rejected_values" in capsys.readouterr().out
 
 
 def test_a_corrected_value_is_no_longer_current_but_stays_in_the_history(rates: World) -> None:
