@@ -1,1 +1,1 @@
-"""The reference pages of docs/, written from the code that they describe."""
+"""Generate the reference pages of docs/ from the code that they describe."""

@@ -1,7 +1,7 @@
-"""Writes the reference pages of docs/, or checks that they are current.
+"""Write the reference pages of docs/, or check that they are current.
 
-python -m cli.reference            write what differs
-python -m cli.reference --check    write nothing; exit 1 and name every page that differs
+python -m cli.reference            write the pages that changed
+python -m cli.reference --check    write nothing; exit 1 and list the pages that are out of date
 """
 
 import sys
@@ -20,8 +20,8 @@ PAGES = {
 }
 
 
-def stale(folder: Path) -> dict[str, str]:
-    """Return name -> text of every page that is not there or says something else."""
+def outdated_pages(folder: Path) -> dict[str, str]:
+    """Return name -> new text of every page that is missing or out of date."""
     wanted = {name: make() for name, make in PAGES.items()}
     return {
         name: text
@@ -32,15 +32,15 @@ def stale(folder: Path) -> dict[str, str]:
 
 def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
     """Write or check the pages of the folder; return the exit code."""
-    differing = stale(folder)
+    outdated = outdated_pages(folder)
     if "--check" in arguments:
-        if differing:
-            print("Reference pages are not current; run `make generate`:", *differing, sep="\n  ")
-        return 1 if differing else 0
+        if outdated:
+            print("Reference pages are out of date. Run `make generate`:", *outdated, sep="\n  ")
+        return 1 if outdated else 0
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in differing.items():
+    for name, text in outdated.items():
         (folder / name).write_text(text, encoding="utf-8")
-    print(f"{len(PAGES)} reference pages, {len(differing)} changed", *differing, sep="\n  ")
+    print(f"{len(PAGES)} reference pages, {len(outdated)} changed", *outdated, sep="\n  ")
     return 0
 
 

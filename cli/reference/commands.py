@@ -1,4 +1,4 @@
-"""docs/reference/commands.md: every command with its arguments and options, as `--help` tells them."""
+"""Write docs/reference/commands.md: every command with its arguments and options, as in `--help`."""
 
 import html
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ import cli
 from cli.reference import markdown
 
 CODES = {
-    "0": "fine",
-    "1": "something you can mend, which the message names; or a difference found",
-    "2": "a wrong command line",
+    "0": "success",
+    "1": "an error (the message says what to do), or a difference was found",
+    "2": "wrong command line",
     "130": "stopped with Ctrl-C",
 }
 
@@ -36,14 +36,14 @@ def _below(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def _parts() -> Iterator[str]:
     yield (
-        "`.venv/bin/wwi COMMAND`; `--help` says the same. Results go to stdout, progress to stderr; `--json` "
-        'is for scripts, and prints an error on stdout as `{"error": {"message", "exit_code", '
-        '"is_transient"}}`. '
+        "Run `.venv/bin/wwi COMMAND`; `--help` shows the same. Results go to stdout, progress to stderr. "
+        'With `--json`, for scripts, errors are printed on stdout too, as `{"error": {"message", '
+        '"exit_code", "is_transient"}}`. '
         "Settings come from the environment: [settings](settings.md)."
     )
     yield markdown.table(("exit code", ""), CODES.items())
     yield markdown.table(
-        ("command", "does"),
+        ("command", "description"),
         (
             (f"[`wwi {path}`](#wwi-{path.replace(' ', '-')})", _summary(command))
             for path, command in commands().items()
@@ -51,9 +51,9 @@ def _parts() -> Iterator[str]:
         ),
     )
     root = typer.main.get_command(cli.app)
-    told = get_docs_for_click(obj=root, ctx=typer.Context(root, info_name="wwi"), name="wwi")
-    # from the first command on: what stands before is the list above, cut to 45 letters a line
-    yield "## " + html.unescape(told).partition("\n## ")[2].strip()
+    text = get_docs_for_click(obj=root, ctx=typer.Context(root, info_name="wwi"), name="wwi")
+    # skip typer's own list of commands: the table above has it, without shortened descriptions
+    yield "## " + html.unescape(text).partition("\n## ")[2].strip()
 
 
 def _summary(command: Any) -> str:

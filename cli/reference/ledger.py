@@ -1,4 +1,4 @@
-"""docs/reference/ledger.md: the tables of the ledger, from where they are made."""
+"""Write docs/reference/ledger.md: the tables of the ledger, from their layouts in the code."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,43 +23,43 @@ def page() -> str:
 
 
 def tables() -> dict[str, TableLayout]:
-    """Return name -> layout of every table of the ledger, those of the reconciliation included."""
+    """Return name -> layout of every table of the ledger, including those of the reconciliation."""
     settings = Settings(_env_file=None, target="local")
-    made = {layout.table_id.rpartition(".")[2]: layout for layout in layouts(settings)}
-    return made | {
+    ledger = {layout.table_id.rpartition(".")[2]: layout for layout in layouts(settings)}
+    return ledger | {
         "reconciliations": TableLayout("reconciliations", RECONCILIATIONS, TOTALS_DESCRIPTION),
         "reconciled_days": TableLayout("reconciled_days", RECONCILED_DAYS, DAYS_DESCRIPTION),
     }
 
 
 def column_descriptions() -> Mapping[str, Mapping[str, str]]:
-    """Return table -> column -> what it is, where the table itself does not say so."""
-    told: dict[str, dict[str, str]] = yaml.safe_load(COLUMNS.read_text(encoding="utf-8"))
-    return told | {name: columns for name, (_, columns) in AUDIT_TABLES.items()}
+    """Return table -> column -> description, for columns without a description in the layout."""
+    descriptions: dict[str, dict[str, str]] = yaml.safe_load(COLUMNS.read_text(encoding="utf-8"))
+    return descriptions | {name: columns for name, (_, columns) in AUDIT_TABLES.items()}
 
 
 def column_description(table: str, column: str) -> str:
-    """What a column of the ledger is; nothing when nobody has said it."""
-    told = column_descriptions()
-    return told.get(table, {}).get(column) or told[EVERYWHERE].get(column, "")
+    """Return the description of a column of the ledger; an empty string if there is none."""
+    descriptions = column_descriptions()
+    return descriptions.get(table, {}).get(column) or descriptions[EVERYWHERE].get(column, "")
 
 
 def _parts() -> Iterator[str]:
     yield (
-        "What was loaded, built, compared, rebuilt and erased stands in the dataset `<prefix>_audit`. Times "
-        "are UTC. `wwi status` and `wwi query` read it; only the platform writes it: `wwi audit verify` "
-        "finds every change of `batches`, `table_loads`, `control_totals`, `daily_totals` and "
+        "The dataset `<prefix>_audit` records every load, build, reconciliation, rebuild and erasure. Times "
+        "are UTC. `wwi status` and `wwi query` read it; only the platform writes it. `wwi audit verify` "
+        "finds every later change of `batches`, `table_loads`, `control_totals`, `daily_totals` and "
         "`rejected_values` ([audit](../audit.md))."
     )
     found = tables()
     yield markdown.table(
-        ("table", "holds"), ((f"[`{name}`](#{name})", each.description) for name, each in found.items())
+        ("table", "contains"), ((f"[`{name}`](#{name})", each.description) for name, each in found.items())
     )
     for name, layout in found.items():
         yield f"## {name}"
         yield layout.description
         yield markdown.table(
-            ("column", "type", "what it is"),
+            ("column", "type", "description"),
             (
                 (
                     markdown.code(field.name),

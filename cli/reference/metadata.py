@@ -1,4 +1,4 @@
-"""docs/reference/metadata.md: the keys of each YAML file of metadata/, from the classes that read them."""
+"""Write docs/reference/metadata.md: the keys of the YAML metadata, from their classes."""
 
 import types
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from metadata.mappings import EventMapping, Hub, HubMapping, Link, ReferenceMapp
 from metadata.reconciliation import Fact
 from metadata.spec import Column, Table
 
-# the class, where it is written, and which of its fields are not keys but the place it is written at
+# class, title with its place in the YAML, and the fields that come from that place instead of a key
 PARTS: tuple[tuple[type[Spec], str, tuple[str, ...]], ...] = (
     (Table, "a table: `metadata/tables/<schema>/<table>.yml`", ("schema_name", "name")),
     (Column, "a column: `columns.<name>` of a table", ("name",)),
-    (HubMapping, "rows of a hub: `vault` of a table, known by `hub`", ()),
-    (EventMapping, "rows that say what happened once: `vault` of a table, known by `event`", ()),
-    (ReferenceMapping, "a code list: `vault` of a table, known by `reference`", ()),
-    (Link, "relationships: `vault.link` of a table", ()),
+    (HubMapping, "rows of a hub: `vault` of a table, with the key `hub`", ()),
+    (EventMapping, "a non-historized link: `vault` of a table, with the key `event`", ()),
+    (ReferenceMapping, "a reference table: `vault` of a table, with the key `reference`", ()),
+    (Link, "a link: `vault.link` of a table", ()),
     (Satellite, "a satellite: `vault.satellites.<topic>` of a table", ("topic",)),
     (Hub, "a hub: `<concept>` in `metadata/hubs.yml`", ("name",)),
-    (Fact, "what a fact adds up to: `facts.<mart>` in `metadata/reconciliation.yml`", ("name",)),
+    (Fact, "control totals of a fact: `facts.<mart>` in `metadata/reconciliation.yml`", ("name",)),
 )
 
 
@@ -32,13 +32,14 @@ def page() -> str:
 
 def _parts() -> Iterator[str]:
     yield (
-        "What the YAML below `metadata/` may say. An unknown key, a wrong type or a part that does not fit "
-        "the others stops every command, and the message names file, key and mend. After a change: `make "
-        "generate`. By example: [add a source table](../how_to/add_a_source_table.md)."
+        "The keys of the YAML files in `metadata/`. An unknown key, a wrong type or an inconsistent part "
+        "stops every command with an error that names the file, the key and the fix. Run `make generate` "
+        "after a change. An example: [add a source table](../how_to/add_a_source_table.md)."
     )
     yield (
-        "`metadata/shared_columns.yml` describes columns that many tables have (`<column>: <sentence>`), and "
-        "`metadata/holistics.yml` says what the marts are called in Holistics; its head tells its keys."
+        "`metadata/shared_columns.yml` describes columns that many tables have (`<column>: <sentence>`). "
+        "`metadata/holistics.yml` contains the names of the marts in Holistics; its first lines explain its "
+        "keys."
     )
     for spec, title, elsewhere in PARTS:
         yield f"## {title[0].upper()}{title[1:]}"
@@ -55,13 +56,13 @@ def _parts() -> Iterator[str]:
 
 def _need(field: FieldInfo) -> str:
     if field.is_required():
-        return "needed"
+        return "required"
     default = field.get_default(call_default_factory=True)
-    return "" if default in (None, (), {}) else f"else {markdown.code(str(default).lower())}"
+    return "" if default in (None, (), {}) else f"default: {markdown.code(str(default).lower())}"
 
 
 def _type(annotation: Any) -> str:
-    """What a value looks like in YAML."""
+    """Return the form of a value in YAML."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     match get_origin(annotation), get_args(annotation):
@@ -71,7 +72,7 @@ def _type(annotation: Any) -> str:
             return ", ".join(map(markdown.code, inner))
         case (origin, inner) if origin is tuple:
             element = _type(inner[0])
-            return "list of names" if element == "text" else f"`<name>: {element}`, each see below"
+            return "list of names" if element == "text" else f"`<name>: {element}`, see below"
         case (origin, inner) if origin is dict:
             return "`<name>: text`"
         case _:

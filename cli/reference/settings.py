@@ -1,4 +1,4 @@
-"""docs/reference/settings.md: every setting, from the class that reads them."""
+"""Write docs/reference/settings.md: every setting, from the class that reads them."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,14 +20,14 @@ def page() -> str:
 
 def _parts() -> Iterator[str]:
     yield (
-        "A setting is read from the environment, else from `.env` in the current folder, else from `.env` in "
-        "the project's, else it is the default. [.env.example](../../.env.example) has them all, ready to "
-        "copy. A blank value counts as unset. A wrong value and an unknown `WWI_` name stop every command "
-        "and are named; the only other names are `WWI_RAW_PREFIX`, which dbt gets, and those of tests and "
-        "benchmarks (`WWI_TEST_`, `WWI_HISTORY_`, `WWI_CHAOS_`, `WWI_BENCH_`)."
+        "A setting is read from the environment, then from `.env` in the current folder, then from `.env` in "
+        "the project folder; otherwise the default applies. [.env.example](../../.env.example) lists all of "
+        "them. A blank value counts as unset. A wrong value or an unknown `WWI_` name stops every command "
+        "with an error that names it. The only other `WWI_` names are `WWI_RAW_PREFIX`, which is passed to "
+        "dbt, and those of tests and benchmarks (`WWI_TEST_`, `WWI_HISTORY_`, `WWI_CHAOS_`, `WWI_BENCH_`)."
     )
     yield markdown.table(
-        ("setting", "values", "default", "what it is"),
+        ("setting", "values", "default", "description"),
         (
             (
                 markdown.code(f"WWI_{name.upper()}"),
@@ -38,25 +38,25 @@ def _parts() -> Iterator[str]:
             for name, field in Settings.model_fields.items()
         ),
     )
-    yield "## Read by others"
+    yield "## Variables of other tools"
     yield (
-        "All other variables of dbt (`DBT_`) and Prefect (`PREFECT_`) are ignored, also those in files of "
-        "the current folder (`.env`, `prefect.toml`, `pyproject.toml`): what another project left behind "
-        "must not change a load. A warning names them. `wwi` also ignores `PYTHONPATH`, `PYTHONWARNINGS` and "
-        "other variables that change what Python runs."
+        "These variables are used. All other variables of dbt (`DBT_`) and Prefect (`PREFECT_`) are ignored, "
+        "also in files of the current folder (`.env`, `prefect.toml`, `pyproject.toml`), because settings of "
+        "another project must not change a load; a warning lists them. `wwi` also ignores `PYTHONPATH`, "
+        "`PYTHONWARNINGS` and other variables that change what Python runs."
     )
     yield markdown.table(
-        ("variable", "what it is"),
+        ("variable", "description"),
         (
             (
                 "`GOOGLE_APPLICATION_CREDENTIALS`",
-                "Key file of a service account, read by Google's client; without it Application Default "
-                "Credentials. No credential is read from `.env`.",
+                "Key file of a service account, read by Google's client. Default: Application Default "
+                "Credentials. Credentials are never read from `.env`.",
             ),
-            ("`PREFECT_API_URL`", "A Prefect server that runs already, used instead of a temporary one."),
-            (_codes(CONNECTION[1:]), "How to reach that server."),
-            (_codes(KEPT), "What Prefect logs, and how often its worker asks for work."),
-            ("`DBT_PACKAGE_HUB_URL`", "Another dbt package hub, for `wwi deps` only."),
+            ("`PREFECT_API_URL`", "URL of a running Prefect server to use instead of a temporary one."),
+            (_codes(CONNECTION[1:]), "Connection to that server."),
+            (_codes(KEPT), "What Prefect logs, and how often its worker polls for runs."),
+            ("`DBT_PACKAGE_HUB_URL`", "URL of another dbt package hub, only for `wwi deps`."),
         ),
     )
 
@@ -67,16 +67,16 @@ def _codes(names: Iterable[str]) -> str:
 
 def _values(field: FieldInfo) -> str:
     kinds = [kind for kind in _members(field.annotation) if kind is not type(None)]
-    told = ", ".join(
+    types = ", ".join(
         ", ".join(map(markdown.code, get_args(kind))) if get_origin(kind) is Literal else _kind(kind)
         for kind in kinds
     )
     bounds = [bound for each in field.metadata if (bound := _bound(each))]
-    return " ".join([told, *bounds])
+    return " ".join([types, *bounds])
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
-    """The types of a union; a Literal is one of them, not its values."""
+    """Return the types of a union. A Literal counts as one type."""
     inner = () if get_origin(annotation) is Literal else get_args(annotation)
     return inner or (annotation,)
 
@@ -99,6 +99,6 @@ def _bound(constraint: Any) -> str:
 def _default(value: Any) -> str:
     if value is None or value is PydanticUndefined:
         return ""
-    if isinstance(value, Path):  # as it is for everybody, not in this checkout
+    if isinstance(value, Path):  # relative: the page must not contain the path of this checkout
         return f"{markdown.code(value.relative_to(PROJECT_ROOT))} in the project"
     return markdown.code(str(value).lower() if isinstance(value, bool) else value)

@@ -11,7 +11,7 @@ EVERYWHERE = ledger.column_descriptions()[ledger.EVERYWHERE]
 
 
 def test_the_pages_are_current() -> None:
-    assert list(reference.stale(reference.FOLDER)) == [], "run `make generate`"
+    assert list(reference.outdated_pages(reference.FOLDER)) == [], "run `make generate`"
 
 
 def test_a_page_that_says_something_else_is_named_and_written_again(
@@ -23,7 +23,7 @@ def test_a_page_that_says_something_else_is_named_and_written_again(
     assert reference.main(["--check"], tmp_path) == 1
     assert "settings.md" in capsys.readouterr().out
     assert reference.main([], tmp_path) == 0
-    assert reference.stale(tmp_path) == {}
+    assert reference.outdated_pages(tmp_path) == {}
 
 
 def test_every_column_of_the_ledger_is_told_and_nothing_that_it_lacks() -> None:
