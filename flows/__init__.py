@@ -1,1 +1,1 @@
-"""Prefect: flows, tasks, deployments, schedules and notifications. Nothing else is here."""
+"""Prefect flows, tasks, deployments, schedules and notifications."""

@@ -1,7 +1,7 @@
-"""The daily load: ingest, build, reconcile, and a summary of what happened.
+"""The daily load: ingest, build, reconcile, and a summary.
 
-Importing this module imports Prefect, which reads its settings from the environment at that moment: call
-`flows.prefect_api.start_prefect_api` before.
+Importing this module imports Prefect, which reads its settings from the environment on import: call
+`flows.prefect_api.start_prefect_api` first.
 """
 
 from prefect import flow
@@ -17,13 +17,13 @@ from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
 
 
-@flow(name="daily_load", description="Postgres to raw to vault to marts, and the proof that they agree.")
+@flow(name="daily_load", description="Load Postgres into raw, vault and marts, and reconcile all layers.")
 def daily_load(full: bool = False, allow_shrink: bool = False) -> DailyReport:
     """Load what changed since the last run, build and test every layer, and compare them with the source.
 
-    `full` reads every table whole; `allow_shrink` accepts that much of a table is gone. The settings come
-    from the environment, as a schedule has nobody to hand them over and a parameter would store the
-    source's password. Raises WwiError when a step fails or a layer does not add up.
+    `full` reads all rows of every table; `allow_shrink` allows that a large part of a table was deleted.
+    Settings come from the environment: as a flow parameter, Prefect would store the source's password.
+    Raises WwiError if a step fails or totals differ.
     """
     settings = Settings()
     catalog = load_catalog()
@@ -36,10 +36,10 @@ def daily_load(full: bool = False, allow_shrink: bool = False) -> DailyReport:
 def build_and_prove(
     settings: Settings, catalog: Catalog, batch: BatchReport, seconds: dict[str, float], *, whole: bool
 ) -> DailyReport:
-    """Build every layer after this batch, compare them with the source, and keep the summary of all of it.
+    """Build every layer after this batch, compare them with the source, and publish the summary.
 
-    `whole`: also what the batch does not touch. `seconds`: of the steps before; those of these are added.
-    Raises WwiError as `daily_load`.
+    `whole`: build all models, not only those affected by the batch. `seconds`: durations of the previous
+    steps; those of build and reconcile are added. Raises like `daily_load`.
     """
     facts = load_reconciliation(catalog)
     with timed("build", seconds):

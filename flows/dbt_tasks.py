@@ -1,9 +1,9 @@
-"""dbt inside a Prefect flow: every model is a task of its own, by prefect-dbt.
+"""Run dbt inside a Prefect flow, with one task per model, using prefect-dbt.
 
-Tests are not: a task costs as much as the test itself, and there are hundreds. One that fails is named by the
-run's error, and what came of each is in `build_nodes` of the ledger.
+Tests get no task: there are hundreds, and a task takes as long as the test itself. The run's error names
+failed tests, and `build_nodes` in the ledger has the result of each.
 
-Importing this module imports dbt and Prefect, some seconds.
+Importing this module imports dbt and Prefect, which takes some seconds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,12 +31,12 @@ from transform.dbt_invocation import (
 
 
 def build(settings: Settings, *, whole: bool = False, vault_dir: Path = VAULT_DIR) -> BuildReport:
-    """Build and test staging to marts inside a flow or task run. Returns and raises as `dbt.build`."""
+    """Build and test staging to marts inside a flow or task run. Returns and raises like `dbt.build`."""
     return dbt.run(build_arguments(), settings, vault_dir, _invoke, whole=whole)
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
-    """Run dbt with a task per model and return its node results."""
+    """Run dbt with one task per model and return its node results."""
     runner = _NodeRunner(
         settings=_OwnProfile(
             project_dir=vault_dir,
@@ -55,7 +55,7 @@ def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
 
 
 class _OwnProfile(PrefectDbtSettings):  # type: ignore[misc]  # it ships no types
-    """Reads profiles.yml as it is: from Prefect's own copy of it dbt would parse everything again."""
+    """Uses profiles.yml directly: with Prefect's copy of it, dbt would parse the whole project again."""
 
     @contextmanager
     def resolve_profiles_yml(self) -> Iterator[str]:
@@ -63,17 +63,17 @@ class _OwnProfile(PrefectDbtSettings):  # type: ignore[misc]  # it ships no type
 
 
 class _NodeRunner(PrefectDbtRunner):  # type: ignore[misc]  # it ships no types
-    """Prefect's runner, quicker for hundreds of nodes, and stopped by Ctrl-C."""
+    """Prefect's runner, faster for hundreds of nodes, and stopped by Ctrl-C."""
 
     def _call_task(self, task_state: Any, manifest_node: Any, context: dict[str, Any], *rest: Any) -> None:
         if manifest_node.resource_type == NodeType.Test:
             return
-        # handed Prefect's settings, a task reads all of them again from environment and files, for a tenth of
-        # a second; without them it takes those of the process, which are the same
+        # given Prefect's settings, each task reads environment and files again (0.1 s); without, it uses
+        # those of the process, which are the same
         super()._call_task(task_state, manifest_node, {**context, "settings_context": {}}, *rest)
 
     @staticmethod
     def _extract_run_artifacts(res: Any) -> Any:
-        # the one place that sees dbt's own exception before it becomes a text
+        # the only place that sees dbt's exception before Prefect converts it to text
         raise_if_stopped(res)
         return PrefectDbtRunner._extract_run_artifacts(res)

@@ -1,10 +1,11 @@
-"""The flows that are deployed: what runs by a schedule or by a click, without anybody at a terminal.
+"""The deployed flows, which run on a schedule or are started in the Prefect UI.
 
-`prefect.yaml` says which, when and with what parameters; `wwi serve` and `prefect deploy --all` read it. A
-run skips what another run has done already, waits for the lease (flows/wait_for_lease.py), keeps its result
-as artifacts, and notifies people when it fails (notify.py). Settings come from the worker's environment.
+`prefect.yaml` has their schedules and parameters; `wwi serve` and `prefect deploy --all` read it. A run is
+skipped if another run has already done its work, waits for the lease (flows/wait_for_lease.py), publishes its
+result as artifacts, and sends a notification if it fails (notify.py). Settings come from the worker's
+environment.
 
-Importing this module imports Prefect and dbt, some seconds.
+Importing this module imports Prefect and dbt, which takes some seconds.
 """
 
 import logging
@@ -37,7 +38,7 @@ DEPLOYED: Final[dict[str, Any]] = {"on_failure": [notify_failure], "on_crashed":
 
 
 @flow(
-    name="load", description="Postgres to raw to vault to marts, and the proof that they agree.", **DEPLOYED
+    name="load", description="Load Postgres into raw, vault and marts, and reconcile all layers.", **DEPLOYED
 )
 def load(
     full: bool = False,
@@ -47,28 +48,28 @@ def load(
 ) -> State[Any] | None:
     """Load what changed, build and test every layer, and compare them with the source.
 
-    `full` reads every table whole, `compare_keys` all keys of every table; `allow_shrink` accepts that much
-    of a table is gone. `skip_unchanged` ends the run where there is nothing to build.
+    `full` reads all rows of every table, `compare_keys` all keys; `allow_shrink` allows that a large part of
+    a table was deleted. `skip_unchanged` skips the build if nothing changed.
     """
     return _load(
         None, full=full, allow_shrink=allow_shrink, compare_keys=compare_keys, skip_unchanged=skip_unchanged
     )
 
 
-@flow(name="backfill", description="Read the rows of some business days again, and all keys.", **DEPLOYED)
+@flow(name="backfill", description="Reload all rows of some business days, and all keys.", **DEPLOYED)
 def backfill(first_day: date, last_day: date) -> State[Any] | None:
-    """Load what changed and every row of the business days from `first_day` to `last_day`, both included.
+    """Load what changed and all rows of the business days from `first_day` to `last_day`, inclusive.
 
-    Rows that raw holds already come again and change nothing; what it lacks is made good.
+    Rows that are already in raw change nothing; missing rows are added.
     """
     if last_day < first_day:
-        raise PermanentError(f"nothing to backfill: {last_day} is before {first_day}. Exchange the two.")
+        raise PermanentError(f"nothing to backfill: {last_day} is before {first_day}. Swap the two dates.")
     return _load((first_day, last_day), compare_keys=True)
 
 
-@flow(name="retention", description="Let go what has served its time: never a state.", **DEPLOYED)
+@flow(name="retention", description="Delete expired records; history is never deleted.", **DEPLOYED)
 def retention() -> State[Any] | None:
-    """Thin out what old builds say of each node, and drop what an old rebuild has left."""
+    """Delete old node results of builds, and the datasets that old rebuilds left."""
     if reason := superseded():
         return Completed(name=SKIPPED, message=reason)
     with _run("retention") as settings:
@@ -77,11 +78,12 @@ def retention() -> State[Any] | None:
     return Completed(message=report.title)
 
 
-@flow(name="rebuild", description="Vault and marts again from raw, compared table by table.", **DEPLOYED)
+@flow(name="rebuild", description="Rebuild vault and marts from raw and compare every table.", **DEPLOYED)
 def rebuild(put_in_place: bool = True, force: bool = False) -> State[Any] | None:
-    """Build vault and marts beside the live ones, compare every table, and swap if all are equal.
+    """Rebuild vault and marts in shadow datasets, compare every table, and swap if all are equal.
 
-    `put_in_place`: False compares only. `force` swaps although tables differ, as after a change of the rules.
+    `put_in_place`: False only compares. `force` swaps even if tables differ, e.g. after a change of the hash
+    rules.
     """
     if reason := superseded():
         return Completed(name=SKIPPED, message=reason)
@@ -90,7 +92,7 @@ def rebuild(put_in_place: bool = True, force: bool = False) -> State[Any] | None
         title, markdown = rebuild_markdown(report)
         tasks.summarise("rebuild", title, markdown)
         if not report.is_as_raw_says:
-            raise PermanentError(f"{title}. docs/how_to/rebuild.md says what to do.")
+            raise PermanentError(f"{title}. See docs/how_to/rebuild.md for what to do.")
     return Completed(message=title)
 
 
@@ -107,7 +109,7 @@ def _load(
     with _run("daily-load") as settings:
         catalog = load_catalog()
         if empty := empty_source(settings, catalog):
-            # nothing failed, and the next run may find the same: nobody is notified each time
+            # not a failure, and the next run may find the same: send no notification each time
             tasks.summarise("daily-load", "nothing loaded", f"# nothing loaded\n\n{empty}")
             return Completed(name=SKIPPED, message=str(empty))
         seconds: dict[str, float] = {}
@@ -119,7 +121,7 @@ def _load(
             title, markdown = unchanged_markdown(batch, seconds["ingest"])
             tasks.summarise("daily-load", title, markdown)
             return Completed(message=title)
-        # who has rows or keys read again trusts nothing that is there
+        # a user who rereads rows or keys does not trust the current tables: build all models
         whole = full or compare_keys
         report = build_and_prove(settings, catalog, batch, seconds, whole=whole)
         tasks.show_dashboard(settings, catalog)
@@ -128,9 +130,9 @@ def _load(
 
 @contextmanager
 def _run(key: str) -> Iterator[Settings]:
-    """Give the settings when the run's turn has come.
+    """Wait for the lease and yield the settings.
 
-    An error is kept as an artifact of this key, where the result would have been, and goes on.
+    An error is published as an artifact with this key, instead of the result, and raised again.
     """
     settings = Settings()
     try:
@@ -139,6 +141,6 @@ def _run(key: str) -> Iterator[Settings]:
     except WwiError as error:
         try:
             tasks.summarise(key, "failed", f"# failed\n\n```text\n{error}\n```")
-        except Exception:  # whatever Prefect says, the error is what people must see
-            logger.warning("the error could not be kept as an artifact", exc_info=True)
+        except Exception:  # a failure of Prefect must not hide the error
+            logger.warning("the error could not be published as an artifact", exc_info=True)
         raise

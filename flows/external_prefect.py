@@ -1,4 +1,4 @@
-"""Check that the Prefect API of PREFECT_API_URL answers, before a run depends on it."""
+"""Check that the Prefect API at PREFECT_API_URL answers, before a run needs it."""
 
 import http.client
 import os
@@ -13,23 +13,23 @@ TIMEOUT_S = 10
 
 
 def check_alive() -> None:
-    """Raise WwiError when nothing answers there. It needs no Prefect, whose import takes seconds."""
+    """Raise WwiError if nothing answers. Does not import Prefect, which takes seconds."""
     url = _address()
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise _no_prefect("it does not begin with http:// or https:// and a host")
     try:
         urllib.request.urlopen(f"{url}/health", timeout=TIMEOUT_S).close()
     except (urllib.error.HTTPError, http.client.HTTPException, ValueError):
-        return  # something answers; what it is, check_access tells
+        return  # something answers; check_access finds out whether it is Prefect
     except OSError as error:
         reason = getattr(error, "reason", error)
-        if not isinstance(reason, ssl.SSLError):  # only Prefect knows which certificates to trust
+        if not isinstance(reason, ssl.SSLError):  # Prefect has its own setting for trusted certificates
             raise _no_answer(reason) from error
 
 
 def check_access() -> None:
-    """Ask for one flow, without a retry. Raises WwiError when the API refuses us or is not Prefect's."""
-    # Prefect reads its variables on import, so they must be set before
+    """Request one flow, without retries. Raises WwiError if the API rejects us or is not Prefect's."""
+    # Prefect reads its variables on import, so they must be set first
     from httpx import TransportError  # noqa: PLC0415
     from prefect.client.orchestration import get_client  # noqa: PLC0415
     from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
@@ -47,11 +47,11 @@ def check_access() -> None:
         status = error.response.status_code
         if status in (401, 403):
             raise WwiError(
-                f"the Prefect API at PREFECT_API_URL={_address()} refuses our credentials "
+                f"the Prefect API at PREFECT_API_URL={_address()} rejected the credentials "
                 f"(HTTP {status}). Set PREFECT_API_KEY or PREFECT_API_AUTH_STRING."
             ) from error
         raise _no_prefect(f"HTTP {status}") from error
-    except Exception as error:  # whatever the client makes of a server that is not Prefect
+    except Exception as error:  # the client fails in many ways if the server is not Prefect
         raise _no_prefect(type(error).__name__) from error
 
 
@@ -64,12 +64,12 @@ def _no_answer(reason: object) -> WwiError:
 
 def _no_prefect(reason: str) -> WwiError:
     return WwiError(
-        f"PREFECT_API_URL={_address()} is not the address of a Prefect API: {reason}. It usually ends with "
+        f"PREFECT_API_URL={_address()} is not the URL of a Prefect API: {reason}. It usually ends with "
         "/api. Correct it, or unset it to use a temporary server."
     )
 
 
 def _address() -> str:
-    """The URL without user and password."""
+    """Return the URL without user and password."""
     parts = urlsplit(os.environ["PREFECT_API_URL"].strip())
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,7 +1,7 @@
-"""Tells people that a run failed: one JSON message to the address in WWI_FAILURE_WEBHOOK.
+"""Notify people that a run failed: send one JSON message to the URL in WWI_FAILURE_WEBHOOK.
 
-The message has a `text`, which the chat programs that take webhooks show, and the same in fields for
-programs. Whatever becomes of it, the run ends as it would have ended.
+The message has a `text`, which chat programs with webhooks display, and the same content in fields. A failed
+notification does not change the result of the run.
 """
 
 import logging
@@ -24,14 +24,14 @@ PREFIX = "Flow run encountered an exception: "
 
 
 def notify_failure(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
-    """Send what failed to the webhook of the settings, if there is one. A hook of Prefect's."""
-    address = Settings().failure_webhook
-    if address is not None:
-        send(address, failure_message(flow.name, run, state))
+    """Send the failure to WWI_FAILURE_WEBHOOK, if it is set. A Prefect state hook."""
+    url = Settings().failure_webhook
+    if url is not None:
+        send(url, failure_message(flow.name, run, state))
 
 
 def failure_message(flow: str, run: FlowRun, state: State[Any]) -> dict[str, str | None]:
-    """What is said of a failed run: which one, when it was due, why it failed, and where to look."""
+    """Return the message about a failed run: its name, when it was due, the error, and its URL in Prefect."""
     deployment = runtime.deployment.name
     error = (state.message or state.name or "").removeprefix(PREFIX)
     name = f"{flow}/{deployment}" if deployment else flow
@@ -49,23 +49,23 @@ def failure_message(flow: str, run: FlowRun, state: State[Any]) -> dict[str, str
     }
 
 
-def send(address: str, message: dict[str, str | None]) -> bool:
-    """Post the message as JSON and return whether it was taken; a failure is logged, without the address.
+def send(url: str, message: dict[str, str | None]) -> bool:
+    """Post the message as JSON and return whether it was accepted. Log a failure, without the URL.
 
-    The path of a webhook is what lets its holder write, so only its host is ever told.
+    The path of a webhook URL is a secret, so only its host is logged.
     """
-    host = urlsplit(address).hostname
+    host = urlsplit(url).hostname
     try:
-        answer = requests.post(address, json=message, timeout=TIMEOUT_S, allow_redirects=False)
+        response = requests.post(url, json=message, timeout=TIMEOUT_S, allow_redirects=False)
     except requests.RequestException as error:
-        logger.warning("the failure could not be told to %s: %s", host, type(error).__name__)
+        logger.warning("the notification to %s failed: %s", host, type(error).__name__)
         return False
-    if answer.status_code >= 300:
-        logger.warning("the failure could not be told: %s answers %d", host, answer.status_code)
+    if response.status_code >= 300:
+        logger.warning("the notification to %s failed: HTTP %d", host, response.status_code)
         return False
     return True
 
 
 def shortened(text: str) -> str:
-    """The text, cut where a message would become too long to read."""
+    """Shorten the text if it is too long for a message."""
     return text if len(text) <= ERROR_LENGTH else f"{text[: ERROR_LENGTH - 4]} ..."

@@ -1,7 +1,7 @@
-"""Runs that a killed worker left as running: they would hold the pool's one place for ever.
+"""Mark runs of a killed worker as crashed; otherwise they would block the work pool forever.
 
-A worker that is killed, with its machine or by hand, tells its server nothing. What it was at is made good by
-the next load; only Prefect has to be told. Done for the runs of a worker when it begins anew.
+A worker that is killed, alone or with its machine, does not report this to its server. The next load repairs
+the data; only Prefect's state must be corrected. Each worker does this for its own runs when it starts.
 """
 
 import logging
@@ -27,30 +27,28 @@ RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 
 
 def fail_orphaned_runs(client: SyncPrefectClient, pool: str, worker: str) -> int:
-    """Mark the runs crashed that the worker of this name, on this host, had begun and whose process is gone.
+    """Mark runs of this worker, on this host, as crashed if their process has ended. Return their number.
 
-    Returns how many. To be called before that worker begins.
+    Call it before that worker starts.
     """
     runs = client.read_flow_runs(
         flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=AT_WORK))),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
     )
     ours = [run for run in runs if run.labels.get(WORKER) == worker]
-    gone = [run for run in ours if is_gone(run.infrastructure_pid, run.id)]
-    for run in gone:
-        logger.warning("run %s was cut off with its worker: marked as crashed", run.name)
-        state: State[None] = Crashed(
-            message="Its worker was killed. The next load makes good what it was at."
-        )
+    orphaned = [run for run in ours if has_ended(run.infrastructure_pid, run.id)]
+    for run in orphaned:
+        logger.warning("run %s ended with its killed worker: marked as crashed", run.name)
+        state: State[None] = Crashed(message="Its worker was killed. The next load continues its work.")
         client.set_flow_run_state(run.id, state, force=True)
-    return len(gone)
+    return len(orphaned)
 
 
-def is_gone(pid: str | None, run_id: UUID) -> bool:
+def has_ended(pid: str | None, run_id: UUID) -> bool:
     """Return whether the process of a run on this host has ended, or never started.
 
-    A process of that number that does not work for this run is another one. Prefect names the run in the
-    environment of its process; start times would not do, because a clock step moves them.
+    The pid may have been reused: Prefect puts the run id into the environment of its process. Start times
+    cannot be compared, because they move when the clock is set.
     """
     if not pid or not pid.isdigit():
         return True

@@ -1,11 +1,10 @@
-"""A Prefect API for the length of one command, or of `wwi serve`.
+"""Start a Prefect API for one command, or for `wwi serve`.
 
-Prefect would start its own temporary server, but only when the first flow begins, importing its server
-into this process too and registering the blocks of every integration first: twelve seconds on two cores.
-Here the server is a process of its own that comes up while the caller imports its flows, and that ends
-with the caller whatever happens to it. Run history stays in `<home>/prefect`; while `wwi serve` is at work
-its server is taken, for a second one would write to the same file. `PREFECT_API_URL` in the environment names
-a permanent server instead.
+Prefect's own temporary server starts only with the first flow, inside this process, and registers the blocks
+of every integration: twelve seconds on two cores. Here the server is a separate process that starts while the
+caller imports its flows, and ends with the caller. Run history is kept in `<home>/prefect`. While `wwi serve`
+runs, its server is used, because two servers would write to the same file. If `PREFECT_API_URL` is set, that
+server is used instead.
 """
 
 import atexit
@@ -29,16 +28,16 @@ from metadata.errors import WwiError
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 10
 
-NAME = "prefect"  # of the address file that `wwi serve` leaves
+NAME = "prefect"  # of the address file that `wwi serve` writes
 
-# No calls to Prefect's makers, nothing made at the start that we do not use.
+# No analytics, and no blocks registered that we do not use.
 PRIVATE = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
-# None of the services that only a permanent server needs.
+# No services that only a permanent server needs.
 QUIET = PRIVATE | {
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
@@ -55,9 +54,9 @@ QUIET = PRIVATE | {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
-# A server of somebody else's: it keeps its own settings, and our steps show what they do.
+# An external server keeps its own settings; our steps send it their logs.
 EXTERNAL = PRIVATE | {"PREFECT_LOGGING_EXTRA_LOGGERS": "flows,ingestion,questions"}
-# A server that stays: it lets runs and events go after a quarter, and its page shows what our steps log.
+# A permanent server deletes runs and events after 90 days; its UI shows the logs of our steps.
 SERVING = EXTERNAL | {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
@@ -65,18 +64,17 @@ SERVING = EXTERNAL | {
 
 
 def start_prefect_api(settings: Settings) -> Callable[[], None]:
-    """Let the environment name a Prefect API until this process ends; call it before `prefect` is imported.
+    """Start or find a Prefect API and set the environment for it. Call this before importing `prefect`.
 
-    Returns a function that waits until the API answers: call that after the imports, before the first
-    flow. It raises WwiError when the API does not answer. Which variables of the environment count for
-    Prefect is decided in config/child_environment.py.
+    Returns a function that waits until the API answers, or raises WwiError: call it after the imports and
+    before the first flow. config/child_environment.py decides which environment variables Prefect gets.
     """
     folder = _folder(settings)
     if _external_url():
         _use_external(folder)
         return _no_wait
     if "prefect" in sys.modules:
-        raise RuntimeError("prefect was imported before its settings were made: import flows.daily later")
+        raise RuntimeError("prefect was imported before its settings were set: import flows.daily later")
     set_prefect_variables(QUIET | _own(folder))
     serving = read_address(settings.home, NAME)
     if serving is None:
@@ -89,9 +87,9 @@ def start_prefect_api(settings: Settings) -> Callable[[], None]:
 
 
 def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
-    """As `start_prefect_api`, for a process that serves deployments: with schedules and a page, at that port.
+    """Like `start_prefect_api`, for `wwi serve`: with schedules and the UI, on this port.
 
-    Raises WwiError when the port is taken, or when such a process is at work for this home.
+    Raises WwiError if the port is in use, or if another process serves the deployments of this home.
     """
     folder = _folder(settings)
     if _external_url():
@@ -101,13 +99,13 @@ def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
     serving = read_address(settings.home, NAME)
     if serving is not None:
         raise WwiError(
-            f"the deployments are served already, by process {serving['pid']} with {serving['url']}. "
-            "End that one first, or name another home by WWI_HOME."
+            f"the deployments are already served by process {serving['pid']} at {serving['url']}. "
+            "Stop that process first, or set WWI_HOME to another folder."
         )
     if free_port(port) != port:
         raise WwiError(
-            f"port {port} on 127.0.0.1 is taken by another program. Stop that one, or choose another port: "
-            f"`wwi serve --port {port + 1}`."
+            f"port {port} on 127.0.0.1 is in use by another program. Stop that program, or choose another "
+            f"port: `wwi serve --port {port + 1}`."
         )
     wait_until_ready = _start_own(folder, port)
     write_address(settings.home, NAME, os.getpid(), url=os.environ["PREFECT_API_URL"])
@@ -117,12 +115,12 @@ def start_serving_api(settings: Settings, port: int) -> Callable[[], None]:
 
 
 def _external_url() -> bool:
-    """Tell whether the environment names a Prefect API."""
+    """Return whether PREFECT_API_URL is set."""
     return bool(os.environ.get("PREFECT_API_URL", "").strip())
 
 
 def _use_external(folder: Path) -> None:
-    """Use the API that the environment names. Raises WwiError when it is dead or refuses us."""
+    """Use the API of PREFECT_API_URL. Raises WwiError if it does not answer or rejects us."""
     check_alive()
     set_prefect_variables(EXTERNAL | _state(folder))
     import_prefect(folder)
@@ -130,11 +128,11 @@ def _use_external(folder: Path) -> None:
 
 
 def _no_wait() -> None:
-    """Wait for nothing: that server answers already."""
+    """Do nothing: this server already answers."""
 
 
 def _folder(settings: Settings) -> Path:
-    """Return the folder of Prefect's state, made if it is missing."""
+    """Return the folder of Prefect's state; create it if it is missing."""
     keep_private(settings.home)
     folder = settings.home / "prefect"
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,20 +140,20 @@ def _folder(settings: Settings) -> Path:
 
 
 def _state(folder: Path) -> dict[str, str]:
-    """Where Prefect keeps its state; a file of the current folder may name other profiles."""
+    """Return the variables that set where Prefect keeps its state, whatever the current folder contains."""
     places = {"PREFECT_HOME": str(folder), "PREFECT_PROFILES_PATH": str(folder / "profiles.toml")}
     return places | loopback.no_proxy(os.environ)
 
 
 def _own(folder: Path) -> dict[str, str]:
-    """What only a server on loopback gets."""
+    """Return the variables for a server on loopback."""
     return _state(folder) | {"PREFECT_API_SSL_CERT_FILE": str(_one_certificate(folder))}
 
 
 def _start_own(folder: Path, port: int = 0) -> Callable[[], None]:
-    """Start a server on that port, 0: a free one, and name it in the environment."""
+    """Start a server on this port (0: a free one) and set PREFECT_API_URL."""
     server = _start(folder, port)
-    # Prefect sends its last events when the process ends; registered before that, this runs after it
+    # registered before Prefect's exit handler, so it runs after Prefect has sent its last events
     atexit.register(_stop, server)
     url = f"http://127.0.0.1:{_port(server)}/api"
     os.environ["PREFECT_API_URL"] = url
@@ -163,10 +161,10 @@ def _start_own(folder: Path, port: int = 0) -> Callable[[], None]:
 
 
 def _one_certificate(home: Path) -> Path:
-    """Write a file with a single certificate, for a server on loopback that speaks plain HTTP.
+    """Write a file with a single certificate, enough for a loopback server that uses plain HTTP.
 
-    Every task run makes two clients, and each reads all certificates the machine trusts: a quarter of the
-    run's processor time.
+    Every task run creates two clients, and each would read all trusted certificates of the machine, which
+    takes a quarter of the run's processor time.
     """
     end = "-----END CERTIFICATE-----"
     file = home / "certificate.pem"
@@ -177,9 +175,9 @@ def _one_certificate(home: Path) -> Path:
 
 
 def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start the server, outside the terminal's process group: Ctrl-C is for the run, which then ends it."""
+    """Start the server in its own session: Ctrl-C goes to the run, which then stops the server."""
     return subprocess.Popen(
-        # -P and the folder: no module and no settings file of the current folder
+        # -P and cwd: use no module and no settings file of the current folder
         [sys.executable, "-P", "-m", "flows.prefect_server", str(port)],
         cwd=folder,
         stdin=subprocess.PIPE,
@@ -189,11 +187,11 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def _port(server: subprocess.Popen[bytes]) -> int:
-    """Return the port that the server took; it says so before it imports anything slow."""
+    """Return the port of the server; it prints the port before its slow imports."""
     assert server.stdout is not None
     line = server.stdout.readline()
     if not line.strip():
-        raise WwiError("the temporary Prefect server did not start: its messages are above")
+        raise WwiError("the temporary Prefect server did not start. Its messages are above.")
     return int(line)
 
 
@@ -207,13 +205,13 @@ def _wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise WwiError(
-        f"the temporary Prefect server did not answer within {START_TIMEOUT_S} s. Its messages are above; "
-        "PREFECT_API_URL names another server."
+        f"the temporary Prefect server did not answer within {START_TIMEOUT_S} s. Its messages are above. "
+        "Run again, or set PREFECT_API_URL to a server of your own."
     )
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Close the pipe that keeps the server alive, and wait until it is gone."""
+    """Close the pipe that keeps the server alive, and wait until it has ended."""
     for pipe in (server.stdin, server.stdout):
         if pipe is not None:
             pipe.close()

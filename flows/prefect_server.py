@@ -1,7 +1,6 @@
-"""The process of our own Prefect server: `python -m flows.prefect_server [PORT]`, as `prefect_api` starts it.
+"""Run a Prefect server as a child process: `python -m flows.prefect_server [PORT]`, started by `prefect_api`.
 
-Writes its port to stdout, serves until stdin is closed, and so never outlives the process that holds the
-other end of the pipe, not even when that one is killed.
+It prints its port and serves until stdin is closed. So it ends with its parent, even if that is killed.
 """
 
 import os
@@ -14,12 +13,12 @@ GRACE_S = 5.0
 
 
 def main() -> None:
-    """Serve the Prefect API on that port of the loopback interface, by default a free one."""
+    """Serve the Prefect API on this port of the loopback interface; default: a free port."""
     listening = socket.create_server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0))
     print(listening.getsockname()[1], flush=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
-    import uvicorn  # noqa: PLC0415 - the port is known before the slow imports
+    import uvicorn  # noqa: PLC0415 - print the port before slow imports
 
     config = uvicorn.Config(
         "prefect.server.api.server:create_app",

@@ -1,4 +1,4 @@
-"""What a run did, as a value that prints and as the Markdown that Prefect keeps."""
+"""Reports of flow runs, as values to print and as Markdown for Prefect artifacts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from transform.build_report import BuildReport
 
 @dataclass(frozen=True)
 class DailyReport:
-    """The reports of the three steps, and the seconds that each took."""
+    """The reports of the three steps, and the duration of each in seconds."""
 
     batch: BatchReport
     build: BuildReport
@@ -20,14 +20,14 @@ class DailyReport:
 
     @property
     def title(self) -> str:
-        """One line: which batch, and whether it adds up."""
+        """One line: the batch, and whether all totals agree."""
         wrong = len(self.reconciliation.differences)
         verdict = f"{wrong} totals differ" if wrong else "source = raw = vault = marts"
         return f"daily load, batch {self.batch.batch_id}: {verdict}"
 
     @property
     def steps(self) -> tuple[tuple[str, float, str], ...]:
-        """Name, seconds and outcome of each step."""
+        """Name, seconds and result of each step."""
         changed = sum(table.changed for table in self.batch.tables)
         again = sum(table.rows_read for table in self.batch.tables if table.is_read_again)
         reasons = ", ".join(sorted({table.reason for table in self.batch.tables if table.is_read_again}))
@@ -54,11 +54,11 @@ class DailyReport:
         )
 
     def as_markdown(self) -> str:
-        """The steps, the time per layer and every difference, as Markdown tables."""
+        """Return the steps, the time per layer and all differences as Markdown tables."""
         parts = [
             f"# {self.title}",
-            _table(("step", "seconds", "outcome"), [(n, f"{s:.1f}", text) for n, s, text in self.steps]),
-            _table(("layer", "seconds of its nodes"), [
+            _table(("step", "seconds", "result"), [(n, f"{s:.1f}", text) for n, s, text in self.steps]),
+            _table(("layer", "node seconds"), [
                 (layer, f"{seconds:.1f}") for layer, seconds in self.build.layer_seconds.items()
             ]),
         ]  # fmt: skip
@@ -69,8 +69,8 @@ class DailyReport:
                 for each in self.reconciliation.differences
             ]))  # fmt: skip
         if self.build.warnings:
-            parts.append("## Data quality\n\nThe first rows that warned; correct them at the source.")
-            parts.append(_table(("table", "key", "column", "value", "expected", "rows in all"), [
+            parts.append("## Data quality\n\nFirst rows that failed a test; correct them in the source.")
+            parts.append(_table(("table", "key", "column", "value", "expected", "total rows"), [
                 tuple(map(_cell, (e.table, e.key, e.column, e.value, e.expected, e.rows)))
                 for e in self.build.warnings
             ]))  # fmt: skip
@@ -78,17 +78,17 @@ class DailyReport:
 
 
 def unchanged_markdown(batch: BatchReport, seconds: float) -> tuple[str, str]:
-    """Title and Markdown of a load that found nothing to build."""
+    """Return title and Markdown of a load without changes."""
     title = f"load, batch {batch.batch_id}: nothing changed, nothing built"
     row = ("ingest", f"{seconds:.1f}", f"{len(batch.tables)} tables, {batch.rows_loaded} rows")
-    return title, f"# {title}\n\n{_table(('step', 'seconds', 'outcome'), [row])}"
+    return title, f"# {title}\n\n{_table(('step', 'seconds', 'result'), [row])}"
 
 
 def rebuild_markdown(report: RebuildReport) -> tuple[str, str]:
-    """Title and Markdown of a rebuild: its steps, and every table that differs."""
+    """Return title and Markdown of a rebuild: its steps, and every table that differs."""
     different = len(report.different)
     verdict = "all equal" if not different else f"{different} differ"
-    swapped = "swapped" if report.swapped else "the live ones are as they were"
+    swapped = "swapped" if report.swapped else "the live tables were not changed"
     title = f"rebuild {report.rebuild_id}: {len(report.tables)} tables compared, {verdict}, {swapped}"
     parts = [
         f"# {title}",
@@ -103,7 +103,7 @@ def rebuild_markdown(report: RebuildReport) -> tuple[str, str]:
 
 
 def _cell(value: object) -> str:
-    """A value as a cell of a Markdown table."""
+    """Return a value as a cell of a Markdown table."""
     return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
 
 

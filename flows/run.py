@@ -1,4 +1,4 @@
-"""One daily load in this process, with a Prefect server of its own where the environment names none."""
+"""Run one daily load in this process, with a temporary Prefect server unless PREFECT_API_URL is set."""
 
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 def run_daily_load(settings: Settings, *, full: bool = False, allow_shrink: bool = False) -> "DailyReport":
     """Run the flow `daily_load` and return its report.
 
-    The flow reads its settings from the environment itself, so `settings` must be those. Raises WwiError
-    when a service is down or the source is empty, before Prefect starts; when a step fails, and when the
-    layers differ.
+    `settings` must be those of the environment, because the flow reads them from there. Raises WwiError
+    if a service is down or the source is empty (before Prefect starts), a step fails, or totals differ.
     """
     check_ready(settings, load_catalog())
     wait_until_ready = start_prefect_api(settings)
-    from flows.daily import daily_load  # noqa: PLC0415 - after Prefect's settings were made
+    from flows.daily import daily_load  # noqa: PLC0415 - after Prefect's settings were set
 
     wait_until_ready()
     return daily_load(full=full, allow_shrink=allow_shrink)

@@ -1,7 +1,6 @@
-"""`wwi serve`: registers the deployments of prefect.yaml and carries out their runs, until it is stopped.
+"""`wwi serve`: register the deployments of prefect.yaml and execute their runs until it is stopped.
 
-Both are Prefect's own commands, so the same file serves a server of your own: with `PREFECT_API_URL` this is
-just a worker that has registered what it works for.
+Both steps are Prefect's own commands. With `PREFECT_API_URL`, this is a worker for that server.
 """
 
 import logging
@@ -25,14 +24,14 @@ DEFINITION = PROJECT_ROOT / "prefect.yaml"
 POOL = "wwi"
 USUAL_PORT = 4200
 DEPLOY_TIMEOUT_S = 300
-# a run at work gets the time to give up its lease and to end its statements
+# time for the current run to cancel its statements and release its lease
 STOP_TIMEOUT_S = 60
 
 
 def register(settings: Settings, *, port: int = USUAL_PORT) -> str:
-    """Register the deployments, with a server of our own unless there is one; return the address of its page.
+    """Register the deployments, starting a Prefect server if needed; return the URL of its UI.
 
-    Raises WwiError when the server does not come up or refuses prefect.yaml.
+    Raises WwiError if the server does not start or rejects prefect.yaml.
     """
     wait_until_ready = start_serving_api(settings, port)
     logger.info("waiting for Prefect ...")
@@ -46,8 +45,8 @@ def register(settings: Settings, *, port: int = USUAL_PORT) -> str:
 
 
 def _make_pool() -> None:
-    """Make the work pool, for one run at a time, and free its place of what was cut off."""
-    from prefect.client.orchestration import get_client  # noqa: PLC0415 - after Prefect's settings were made
+    """Create the work pool for one run at a time, and mark runs of a killed worker as crashed."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - after Prefect's settings were set
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate  # noqa: PLC0415
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
@@ -74,20 +73,21 @@ def _deploy() -> None:
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise WwiError(
-            f"registering the deployments took over {DEPLOY_TIMEOUT_S} s: is the server busy?"
+            f"registering the deployments timed out after {DEPLOY_TIMEOUT_S} s. Check the load of the "
+            "Prefect server, then run again."
         ) from error
     if done.returncode:
-        raise WwiError(f"{DEFINITION.name} was refused:\n{(done.stdout + done.stderr).strip()}")
+        raise WwiError(f"Prefect rejected {DEFINITION.name}:\n{(done.stdout + done.stderr).strip()}")
 
 
 def work() -> int:
-    """Carry out runs until Ctrl-C or SIGTERM, and end with the one at work; return an exit code."""
+    """Execute runs until Ctrl-C or SIGTERM, then stop the current run; return an exit code."""
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         stopping.set()
 
-    # first: in the background of a script the worker would inherit that Ctrl-C, its way to stop, is ignored
+    # before the worker starts: a background script ignores SIGINT, and the worker would inherit that
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stop)
     worker = subprocess.Popen(
@@ -98,7 +98,7 @@ def work() -> int:
         ],
         cwd=PROJECT_ROOT,
         stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C in a terminal is for this process, which then ends the worker
+        start_new_session=True,  # Ctrl-C goes to this process, which then stops the worker
     )  # fmt: skip
     while worker.poll() is None and not stopping.wait(0.2):
         pass

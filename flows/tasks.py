@@ -1,7 +1,7 @@
-"""The steps of the daily load as Prefect tasks: plain functions that get names, limits and retries here.
+"""The steps of the daily load as Prefect tasks: plain functions with names, timeouts and retries.
 
-Only a TransientError is tried again, for only then a second attempt can help; no step is cached, for each
-one writes. Tasks run in the process of the flow, so what they hand on is a value and never leaves it.
+Only a TransientError is retried, because only then a second attempt can help. No step is cached, because each
+one writes. Tasks run in the process of the flow, so their results are passed on as plain values.
 """
 
 import logging
@@ -36,10 +36,10 @@ HOUR_S: Final = 3600
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether the failed attempt may be repeated, and say so when it is."""
+    """Return whether a failed attempt may be retried; log it if so."""
     error = state.result(raise_on_failure=False)
     if isinstance(error, TransientError):
-        logger.warning("trying again: %s", error)
+        logger.warning("retrying after: %s", error)
         return True
     return False
 
@@ -53,17 +53,17 @@ def load_batch(  # noqa: PLR0913 - the options of a batch
     compare_keys: bool = False,
     days: tuple[date, date] | None = None,
 ) -> BatchReport:
-    """Copy what changed in the source into raw, as one batch."""
+    """Load what changed in the source into raw, as one batch."""
     return run_batch(
         settings, catalog, full=full, allow_shrink=allow_shrink, compare_keys=compare_keys, days=days
     )
 
 
 def build_vault(settings: Settings, *, whole: bool = False) -> BuildReport:
-    """Build and test staging to marts: what the new batches touch, or all of it with `whole`.
+    """Build and test staging to marts: models affected by pending batches, or all with `whole`.
 
-    A second attempt is a whole build again: loading a batch twice changes nothing, and only a run that saw
-    every model can mark the batch as loaded.
+    A retry repeats the whole build: loading a batch twice changes nothing, and only a run of all its models
+    can mark a batch as loaded.
     """
     report = dbt_tasks.build(settings, whole=whole)
     refresh_functions.renew(settings)
@@ -71,12 +71,12 @@ def build_vault(settings: Settings, *, whole: bool = False) -> BuildReport:
 
 
 def publish(key: str, title: str, markdown: str) -> None:
-    """Keep the summary of a run where the Prefect UI shows it; `key` names the series it belongs to."""
+    """Publish the summary of a run in the Prefect UI. Artifacts with the same `key` form a series."""
     create_markdown_artifact(key=key, markdown=markdown, description=title)
 
 
 def link_dashboard(settings: Settings, catalog: Catalog) -> None:
-    """Write the dashboard and keep a link to it; that it cannot be written does not undo a load."""
+    """Write the dashboard and publish a link to it. If writing fails, the load still succeeds."""
     try:
         page = write_dashboard(settings, catalog)
     except WwiError as error:

@@ -1,7 +1,7 @@
-"""Whether a scheduled run still has anything to do, and when it may begin.
+"""Decide whether a scheduled run still has work to do, and wait until it may start.
 
-All deployments write to one warehouse, so one runs at a time: the work pool lets the next one begin when the
-last has ended, and whatever was started by hand, or on another machine, is waited for here.
+All deployments write to one warehouse, so only one runs at a time. The work pool serializes its own runs;
+this module waits for runs that were started by hand or on another machine.
 """
 
 import logging
@@ -26,16 +26,16 @@ from warehouse.lease_holder import at_work
 logger = logging.getLogger(__name__)
 
 SKIPPED = "Skipped"
-MOST_WAIT_S = 3600.0
-ASK_AGAIN_S = 15.0
+MAX_WAIT_S = 3600.0
+POLL_S = 15.0
 
 
 def superseded() -> str | None:
-    """Return why the current run of a deployment has nothing left to do; None when it has, or is none.
+    """Return why the current deployment run has nothing left to do; None if it must run.
 
-    A load takes everything up to the moment it begins. So a run that waited its turn while another of the
-    same deployment, with the same parameters, began after it was due and succeeded, would do the same again:
-    of a week of nightly runs that nobody was there to carry out, one is.
+    A load reads everything up to its start. If another run of the same deployment with the same parameters
+    started after this one was due and succeeded, this one would repeat it. So of a week of missed nightly
+    runs, only one is executed.
     """
     context = FlowRunContext.get()
     run = context.flow_run if context else None
@@ -51,29 +51,29 @@ def superseded() -> str | None:
     for other in done:
         if other.state_name != SKIPPED and other.parameters == run.parameters and other.id != run.id:
             return (
-                f"due at {run.expected_start_time:%Y-%m-%d %H:%M} UTC; the run {other.name} began at "
-                f"{other.start_time:%Y-%m-%d %H:%M} UTC and did all of it"
+                f"due at {run.expected_start_time:%Y-%m-%d %H:%M} UTC; run {other.name} started at "
+                f"{other.start_time:%Y-%m-%d %H:%M} UTC and loaded everything"
             )
     return None
 
 
-def wait_for_lease(settings: Settings, most_s: float = MOST_WAIT_S, ask_again_s: float = ASK_AGAIN_S) -> None:
-    """Wait until nobody writes to the warehouse.
+def wait_for_lease(settings: Settings, max_wait_s: float = MAX_WAIT_S, poll_s: float = POLL_S) -> None:
+    """Wait until no other run holds the lease of the warehouse.
 
-    Raises PermanentError naming who does when that takes longer than `most_s` seconds.
+    Raises PermanentError that names the holder after `max_wait_s` seconds.
     """
     client = connect(settings, "turn")
-    began = time.monotonic()
-    told = ""
+    start = time.monotonic()
+    logged = ""
     while (holder := at_work(client, settings)) is not None:
-        waited = time.monotonic() - began
-        if waited >= most_s:
+        waited = time.monotonic() - start
+        if waited >= max_wait_s:
             raise PermanentError(
-                f"another run is at work: {holder}. This one waited {waited / 60:.0f} minutes for it and "
-                "gave up: see what holds it there, and start this run again when it has ended. Nothing is "
-                "lost, the next load brings what this one would have brought."
+                f"another run is at work: {holder}. This run stopped after waiting {waited / 60:.0f} "
+                "minutes. Check why the other run takes so long, and start this one again when it has ended. "
+                "No data is lost: the next load includes everything."
             )
-        if str(holder) != told:
-            told = str(holder)
-            logger.info("waiting for another run: %s", told)
-        time.sleep(min(ask_again_s, most_s - waited))
+        if str(holder) != logged:
+            logged = str(holder)
+            logger.info("waiting for another run: %s", logged)
+        time.sleep(min(poll_s, max_wait_s - waited))

@@ -172,7 +172,7 @@ def test_serve_refuses_a_port_that_is_taken(nothing_runs: Path, monkeypatch: pyt
         monkeypatch.delenv(name)
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(WwiError, match=f"port {port} .* is taken.*--port {port + 1}"):
+        with pytest.raises(WwiError, match=f"port {port} .* is in use.*--port {port + 1}"):
             start_serving_api(Settings(_env_file=None), port)
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         monkeypatch.delenv(name, raising=False)

@@ -227,7 +227,7 @@ def web_server() -> Iterator[str]:
         ("http://no-such-host.invalid/api", "no Prefect API answers"),
         ("http://somebody:hidden@127.0.0.1:9/api", "no Prefect API answers at PREFECT_API_URL=http://127"),
         ("localhost:4200/api", "does not begin with http"),
-        ("{server}/200/api", "is not the address of a Prefect API"),
+        ("{server}/200/api", "is not the URL of a Prefect API"),
         ("{server}/401/api", "PREFECT_API_KEY or PREFECT_API_AUTH_STRING"),
         ("{server}/404", "It usually ends with /api"),
         ("{server}/503/api", "HTTP 503"),

@@ -1,4 +1,4 @@
-"""The whole main line as its users run it: real services, real commands, and one killed in the middle."""
+"""The daily load as users run it: real services, real commands, and runs that are killed."""
 
 import json
 import os
@@ -35,9 +35,9 @@ Count = Callable[..., int]
 WEST = ZoneInfo("America/Los_Angeles")
 
 
-# what a daily load reads more of with every day of history: docs/adr/0011 has the reasons
+# models of which a daily load reads more with every day of history; see docs/adr/0011
 STILL_GROWING = {
-    # few keys with a new version every day: all of them are in the one range that a batch touches
+    # few keys with a new version every day: one key range contains them all
     "sat_stock_item__holding",
     "pit_stock_holding",
 }
@@ -55,7 +55,7 @@ KEPT = (
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Settings]:
-    """A platform that nobody else uses; its services and datasets end with the module."""
+    """A platform for this module only; its services and datasets are removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wwi-main-line-") as folder:
         settings = Settings(home=Path(folder), _env_file=None)
         settings = settings.model_copy(update={"dataset_prefix": throw_away.new_prefix(settings, "line")})
@@ -76,7 +76,7 @@ def environment(platform: Settings) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def wwi(platform: Settings) -> Wwi:
-    """Run one command there and return what it printed and its exit code."""
+    """Run a `wwi` command on this platform."""
 
     timeout_s = 400 if platform.target == "local" else 3000
 
@@ -95,7 +95,7 @@ def wwi(platform: Settings) -> Wwi:
 
 @pytest.fixture(scope="module")
 def loaded(wwi: Wwi, platform: Settings) -> Wwi:
-    """The command, after twenty days of business were simulated and loaded."""
+    """`wwi`, after twenty days of business were simulated and loaded."""
     local_warehouse = [("warehouse", "up")] if platform.target == "local" else []
     for arguments in (
         ("source", "up"),
@@ -115,7 +115,7 @@ def address(home: Path, service: str) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def count(wwi: Wwi, platform: Settings) -> Count:
-    """Return how many rows there are in {a table of a layer}, as `marts.dim_city where ...`."""
+    """Return the number of rows of a query such as `marts.dim_city where ...`."""
 
     def run(rows: str, what: str = "*") -> int:
         sql = f"select count({what}) as n from {platform.dataset_prefix}_{rows}"
@@ -163,7 +163,9 @@ def test_a_dry_run_accepts_every_node_and_changes_nothing(loaded: Wwi, count: Co
     assert "This warehouse cannot estimate bytes. All " in printed.stdout
 
 
-def test_every_model_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi, platform: Settings) -> None:
+def test_every_model_of_the_build_was_a_task_and_the_summary_is_published(
+    loaded: Wwi, platform: Settings
+) -> None:
     with sqlite3.connect(f"file:{platform.home}/prefect/prefect.db?mode=ro", uri=True) as history:
         names = {
             name for (name,) in history.execute("select name from task_run where state_type = 'COMPLETED'")
@@ -174,11 +176,11 @@ def test_every_model_of_the_build_was_a_task_and_the_summary_is_kept(loaded: Wwi
     assert "source = raw = vault = marts" in summary
 
 
-def test_deployments_are_served_late_runs_collapse_and_a_failure_is_told(
+def test_deployments_are_served_late_runs_collapse_and_failures_are_notified(
     loaded: Wwi, platform: Settings
 ) -> None:
-    """Two late runs do the work of one, a failed one is told to the webhook, schedules are planned."""
-    with receiving() as (webhook, told), served(platform, webhook) as (server, api):
+    """Of two late runs one is skipped, a failed run notifies the webhook, schedules are planned."""
+    with receiving() as (webhook, received), served(platform, webhook) as (server, api):
         days_ago = [(datetime.now(UTC) - timedelta(days=days)).isoformat() for days in (2, 1)]
         late = [
             started(
@@ -192,10 +194,10 @@ def test_deployments_are_served_late_runs_collapse_and_a_failure_is_told(
         ends = [end_of(api, run) for run in (*late, wrong)]
         assert [state["name"] for state in ends] == ["Completed", "Skipped", "Failed"]
         assert "nothing changed, nothing built" in ends[0]["message"]
-        assert "did all of it" in ends[1]["message"]
-        assert [(each["deployment"], each["flow"]) for each in told] == [("on-demand", "backfill")]
-        assert told[0]["error"] == "PermanentError: " + (
-            "nothing to backfill: 2013-01-01 is before 2013-01-02. Exchange the two."
+        assert "loaded everything" in ends[1]["message"]
+        assert [(each["deployment"], each["flow"]) for each in received] == [("on-demand", "backfill")]
+        assert received[0]["error"] == "PermanentError: " + (
+            "nothing to backfill: 2013-01-01 is before 2013-01-02. Swap the two dates."
         )
         (summary,) = ask(api, "artifacts/filter", artifacts={"flow_run_id": {"any_": [late[0]]}})
         assert (summary["key"], summary["type"]) == ("daily-load", "markdown")
@@ -214,7 +216,7 @@ def test_deployments_are_served_late_runs_collapse_and_a_failure_is_told(
 
 @contextmanager
 def served(platform: Settings, webhook: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`wwi serve` on that platform, and the address of its API."""
+    """Run `wwi serve` on the platform; yield the process and the URL of its API."""
     env = environment(platform) | {"WWI_FAILURE_WEBHOOK": webhook, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     with subprocess.Popen(
         [WWI, "serve"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -229,7 +231,7 @@ def served(platform: Settings, webhook: str) -> Iterator[tuple[subprocess.Popen[
 
 
 def ask(api: str, path: str, **body: object) -> Any:
-    """What Prefect's API answers: to a POST with a body, to a GET without."""
+    """Call Prefect's API: POST with a body, GET without."""
     request = urllib.request.Request(
         f"{api}/{path}",
         data=json.dumps(body).encode() if body else None,
@@ -240,13 +242,13 @@ def ask(api: str, path: str, **body: object) -> Any:
 
 
 def started(api: str, deployment: str, **body: object) -> str:
-    """Ask for a run of the deployment; return its id."""
+    """Start a run of the deployment; return its id."""
     found = ask(api, f"deployments/name/{deployment}")
     return str(ask(api, f"deployments/{found['id']}/create_flow_run", name="asked", **body)["id"])
 
 
 def end_of(api: str, run: str) -> dict[str, Any]:
-    """The state in which the run ends."""
+    """Wait for the end of the run; return its state."""
     final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
     state: dict[str, Any] = wait_for(
         lambda: found if (found := ask(api, f"flow_runs/{run}")["state"] or {}).get("type") in final else None
@@ -254,23 +256,23 @@ def end_of(api: str, run: str) -> dict[str, Any]:
     return state
 
 
-def wait_for(found: Callable[[], Any]) -> Any:
+def wait_for(condition: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + 240
-    while not (it := found()):
+    while not (value := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    return it
+    return value
 
 
-def test_a_day_builds_what_it_touches_and_a_failed_node_is_named_with_the_reason(
+def test_a_day_builds_only_affected_models_and_a_failed_node_is_named_with_the_reason(
     loaded: Wwi, platform: Settings
 ) -> None:
-    """In a hub on which most of the facts depend, so that what comes after it is skipped."""
+    """The failure is in a hub that most facts depend on, so downstream models are skipped."""
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     hub = f"{platform.dataset('raw_vault')}.hub_order"
-    planted = "select md5('planted'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
+    injected = "select md5('injected'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
     client = connect(platform)
-    execute(client, f"insert into {hub} {planted} union all {planted}")
+    execute(client, f"insert into {hub} {injected} union all {injected}")
     done = loaded("run")
     execute(client, f"delete from {hub} where order_id = -1")
     assert done.returncode == 1
@@ -290,7 +292,7 @@ def test_a_day_builds_what_it_touches_and_a_failed_node_is_named_with_the_reason
     assert not {"stg_wwi__countries", "hub_country", "dim_payment_method"} & built
 
 
-def test_ctrl_c_ends_the_run_and_all_that_it_started(loaded: Wwi, platform: Settings) -> None:
+def test_ctrl_c_ends_the_run_and_its_child_processes(loaded: Wwi, platform: Settings) -> None:
     running = subprocess.Popen(
         [WWI, "run"], env=environment(platform), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -299,7 +301,7 @@ def test_ctrl_c_ends_the_run_and_all_that_it_started(loaded: Wwi, platform: Sett
     for line in running.stderr:
         if line.startswith("build"):
             break
-    time.sleep(8)  # dbt is at work
+    time.sleep(8)  # dbt is running
     children = psutil.Process(running.pid).children(recursive=True)
     os.killpg(running.pid, signal.SIGINT)
     _, messages = running.communicate(timeout=60)
@@ -321,9 +323,7 @@ def test_a_run_without_a_warehouse_says_so(loaded: Wwi, platform: Settings) -> N
     assert loaded("warehouse", "up").returncode == 0
 
 
-def test_a_run_killed_in_the_middle_is_made_good_by_the_next(
-    loaded: Wwi, count: Count, platform: Settings
-) -> None:
+def test_a_killed_run_is_continued_by_the_next(loaded: Wwi, count: Count, platform: Settings) -> None:
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     running = subprocess.Popen(
         [WWI, "run"], env=environment(platform), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -333,7 +333,7 @@ def test_a_run_killed_in_the_middle_is_made_good_by_the_next(
     while count("audit.batches where status = 'completed'") <= before:
         assert time.monotonic() < deadline, "the batch was not completed"
         time.sleep(1)
-    time.sleep(5)  # somewhere in the build
+    time.sleep(5)  # in the middle of the build
     children = psutil.Process(running.pid).children(recursive=True)
     running.send_signal(signal.SIGKILL)
     running.wait(10)
@@ -348,7 +348,7 @@ def test_a_run_killed_in_the_middle_is_made_good_by_the_next(
 
 
 def test_a_daily_load_reads_its_batch_and_stays_within_its_budget(loaded: Wwi) -> None:
-    """Judged by 2013 to May 2016, five times as many days at a fifth of the scale, and ten times that."""
+    """Estimated for 2013 to May 2016 (five times the days at a fifth of the scale), and ten times that."""
     shown = loaded("cost", "--days", "6235", "--json")
     assert shown.returncode == 0, shown.stdout[-2000:] + shown.stderr[-2000:]
     models = json.loads(shown.stdout)

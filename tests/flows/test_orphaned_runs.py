@@ -1,4 +1,4 @@
-"""A run whose process has ended is known as such, and no other."""
+"""Only runs whose process has ended are found to be orphaned."""
 
 import subprocess
 import sys
@@ -9,41 +9,41 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from flows.orphaned_runs import RUN_VARIABLE, is_gone
+from flows.orphaned_runs import RUN_VARIABLE, has_ended
 
 RUN = uuid4()
 
 
 @pytest.fixture
-def at_work() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that works for the run."""
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process with the run id in its environment."""
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=-1, env={RUN_VARIABLE: str(RUN)}
-    ) as process:
-        yield process
-        process.kill()
+    ) as started:
+        yield started
+        started.kill()
 
 
-def test_a_process_that_has_ended_is_gone(at_work: subprocess.Popen[bytes]) -> None:
-    at_work.kill()
-    at_work.wait(30)
-    assert is_gone(str(at_work.pid), RUN)
+def test_a_process_that_ended_has_ended(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(30)
+    assert has_ended(str(process.pid), RUN)
 
 
-def test_a_process_that_works_for_the_run_is_not_gone(at_work: subprocess.Popen[bytes]) -> None:
-    assert not is_gone(str(at_work.pid), RUN)
+def test_a_process_that_works_for_the_run_is_not_gone(process: subprocess.Popen[bytes]) -> None:
+    assert not has_ended(str(process.pid), RUN)
 
 
 def test_a_clock_step_does_not_end_a_run(
-    at_work: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: time.time() + 3600)
-    assert not is_gone(str(at_work.pid), RUN)
+    assert not has_ended(str(process.pid), RUN)
 
 
-def test_a_process_that_works_for_another_run_is_another_one(at_work: subprocess.Popen[bytes]) -> None:
-    assert is_gone(str(at_work.pid), uuid4())
+def test_a_process_that_works_for_another_run_is_another_one(process: subprocess.Popen[bytes]) -> None:
+    assert has_ended(str(process.pid), uuid4())
 
 
-def test_a_run_that_never_got_a_process_is_gone() -> None:
-    assert is_gone(None, RUN)
+def test_a_run_without_a_process_has_ended() -> None:
+    assert has_ended(None, RUN)

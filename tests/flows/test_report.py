@@ -1,4 +1,4 @@
-"""What a run leaves for people to read."""
+"""Titles and Markdown of the reports of runs."""
 
 from datetime import UTC, datetime
 
@@ -15,9 +15,9 @@ def rebuilt(*tables: TableComparison, swapped: bool) -> RebuildReport:
     return RebuildReport(2, 3, tables, swapped=swapped, finished=False, side=None, seconds={"build": 4.5})
 
 
-def test_a_rebuild_tells_what_differs_and_which_tables_are_live() -> None:
+def test_a_rebuild_report_has_the_differences_and_the_live_tables() -> None:
     title, markdown = rebuild_markdown(rebuilt(EQUAL, LOST, swapped=False))
-    assert title == "rebuild 2: 2 tables compared, 1 differ, the live ones are as they were"
+    assert title == "rebuild 2: 2 tables compared, 1 differ, the live tables were not changed"
     assert "| build | 4.5 |" in markdown
     assert "| raw_vault | hub_city | live has 1 rows too few |" in markdown
     assert "dim_city" not in markdown
@@ -26,7 +26,7 @@ def test_a_rebuild_tells_what_differs_and_which_tables_are_live() -> None:
     assert "difference" not in markdown
 
 
-def test_a_load_that_found_nothing_says_so() -> None:
+def test_the_report_of_a_load_without_changes() -> None:
     now = datetime(2013, 1, 2, tzinfo=UTC)
     batch = BatchReport(
         batch_id=7, load_dts=now, applied_dts=now, source_system="one/1/wwi", tables=(), seconds=1.0

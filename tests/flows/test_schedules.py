@@ -1,4 +1,4 @@
-"""prefect.yaml names flows that exist, with parameters that they take, at times that come once a day."""
+"""The deployments in prefect.yaml match their flows, and their times exist once on every day."""
 
 import importlib
 from typing import Any
@@ -23,7 +23,7 @@ def flow_of(deployment: Deployment) -> Flow[..., Any]:
     return flow
 
 
-def test_prefect_takes_the_file_and_every_run_is_there() -> None:
+def test_prefect_accepts_the_file_and_all_deployments_are_there() -> None:
     assert len(PrefectYamlModel.model_validate(YAML).deployments) == len(DEPLOYMENTS)
     assert [f"{flow_of(each).name}/{each['name']}" for each in DEPLOYMENTS] == [
         "load/nightly",
@@ -48,10 +48,12 @@ def test_a_deployment_fits_its_flow(deployment: Deployment) -> None:
         assert ZoneInfo(schedule["timezone"])
         minute, hour, *_ = schedule["cron"].split()
         assert minute.isdigit()
-        assert int(hour.partition("-")[0]) >= 3, "hours before may come twice or never on some days"
+        assert int(hour.partition("-")[0]) >= 3, (
+            "earlier hours are skipped or repeated when daylight saving time changes"
+        )
 
 
-def test_a_backfill_asks_for_its_days() -> None:
+def test_a_backfill_requires_its_days() -> None:
     (backfill,) = [each for each in DEPLOYMENTS if each["entrypoint"].endswith(".backfill")]
     assert flow_of(backfill).parameters.required == ["first_day", "last_day"]
     assert "schedules" not in backfill

@@ -1,4 +1,4 @@
-"""A scheduled run waits for whoever writes to the warehouse, and says whom it waited for in vain."""
+"""A scheduled run waits for the lease, and after a timeout its error names the holder."""
 
 import threading
 import time
@@ -15,19 +15,19 @@ from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 
-THEIRS = """
+OTHER_HOLDER = """
 update {table} set host = 'elsewhere', machine = 'another boot', pid = 1 where true
 """
 
 
-def test_nothing_is_waited_for_before_the_first_load_and_while_nobody_writes(settings: Settings) -> None:
-    wait_for_lease(settings, most_s=0)
+def test_a_free_lease_needs_no_wait(settings: Settings) -> None:
+    wait_for_lease(settings, max_wait_s=0)
     with hold(connect(settings), settings, "ingest"):
         pass
-    wait_for_lease(settings, most_s=0)
+    wait_for_lease(settings, max_wait_s=0)
 
 
-def test_a_run_that_writes_is_waited_for(settings: Settings) -> None:
+def test_waits_until_the_other_run_releases_the_lease(settings: Settings) -> None:
     client = connect(settings)
     ended = threading.Event()
 
@@ -41,17 +41,17 @@ def test_a_run_that_writes_is_waited_for(settings: Settings) -> None:
     other = threading.Thread(target=other_run, args=[begun])
     other.start()
     assert begun.wait(30)
-    wait_for_lease(settings, most_s=60, ask_again_s=0.1)
+    wait_for_lease(settings, max_wait_s=60, poll_s=0.1)
     assert ended.is_set()
     other.join(30)
 
 
-def test_a_run_that_goes_on_is_named(settings: Settings) -> None:
+def test_the_error_after_the_timeout_names_the_holder(settings: Settings) -> None:
     client = connect(settings)
     with hold(client, settings, "build"):
-        execute(client, THEIRS.format(table=table_name(settings, "leases")))
+        execute(client, OTHER_HOLDER.format(table=table_name(settings, "leases")))
         with pytest.raises(
             PermanentError, match=r"another run is at work: build, process 1 on elsewhere"
-        ) as told:
-            wait_for_lease(settings, most_s=0.3, ask_again_s=0.1)
-    assert "Nothing is lost" in str(told.value)
+        ) as error:
+            wait_for_lease(settings, max_wait_s=0.3, poll_s=0.1)
+    assert "No data is lost" in str(error.value)
