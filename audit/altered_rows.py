@@ -13,7 +13,7 @@ from metadata import naming
 from metadata.spec import Catalog, Table
 from warehouse.ledger import hash_chain
 from warehouse.queries import query
-from warehouse.raw_tables import plumbing_names
+from warehouse.raw_tables import system_column_names
 
 SHOWN_ROWS = 5
 
@@ -24,7 +24,7 @@ def later_columns(client: Client, settings: Settings, state: LedgerState) -> Ite
     for row in query(client, _columns_statement(settings), timeout_s=settings.query_timeout_s):
         listed[row["table_name"]].add(row["column_name"])
     for delivery in raw_deliveries(state):
-        known = {*delivery.columns, *plumbing_names()}
+        known = {*delivery.columns, *system_column_names()}
         raw_name = naming.raw_table(*delivery.table.split(".", 1))
         for name in sorted(listed[raw_name] - known):
             sql = (

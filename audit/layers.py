@@ -15,7 +15,7 @@ from config.settings import Layer, Settings
 from metadata import naming
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog, Lookup, Table
-from warehouse.ledger.tables import completed
+from warehouse.ledger.tables import completed_batches_query
 
 # engine: numeric - it is (38, 9) on BigQuery; said in full, for the emulator makes less of the bare word
 TOTAL = "numeric(38, 9)"
@@ -194,7 +194,7 @@ def _raw_rows(table: Table, columns: frozenset[str] | set[str], settings: Settin
         select {listed} from (
             select {listed}, {naming.CHANGE_TYPE}
             from `{_dataset(settings, "raw")}.{table.raw_name}`
-            where {naming.BATCH_ID} in ({completed(settings)})
+            where {naming.BATCH_ID} in ({completed_batches_query(settings)})
             qualify {newest(*table.primary_key)}
         ) where {naming.CHANGE_TYPE} = 'upsert'"""
 

@@ -10,7 +10,7 @@ from google.cloud.bigquery import Client
 
 from config.settings import Settings
 from warehouse.ledger import erasures, hash_chain
-from warehouse.ledger.batch_contents import CONTENTS
+from warehouse.ledger.batch_contents import CONTENT_COLUMNS
 from warehouse.ledger.tables import COMPLETED, table_name
 from warehouse.queries import query
 
@@ -57,7 +57,7 @@ def read_ledger(client: Client, settings: Settings) -> LedgerState:
         parts[name] = by_batch
     batches = ask("batches")
     if batches and "own_hash" not in batches[0]:
-        batches = [{**batch, **dict.fromkeys(hash_chain.HASHES)} for batch in batches]
+        batches = [{**batch, **dict.fromkeys(hash_chain.HASH_COLUMNS)} for batch in batches]
     in_vault = frozenset(int(row["batch_id"]) for row in ask("vault_loads"))
     return LedgerState(batches, parts, in_vault, erasures.read(client, settings))
 
@@ -76,7 +76,7 @@ def ledger_contents_at_load(state: LedgerState) -> dict[tuple[str, int], str | N
     return {
         (name, batch["batch_id"]): batch[column]
         for batch in state.completed
-        for name, column in CONTENTS.items()
+        for name, column in CONTENT_COLUMNS.items()
         if batch["own_hash"] and batch.get(column)
     }
 
@@ -95,10 +95,10 @@ def contents_after_erasures(
     return found
 
 
-def raw_deliveries(state: LedgerState) -> list[hash_chain.Delivery]:
+def raw_deliveries(state: LedgerState) -> list[hash_chain.BatchRows]:
     """What to ask of raw: a table with the same columns in several batches is read once."""
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for table, batch_id in contents_at_load(state):
         load = next(row for row in state.parts["table_loads"][batch_id] if row["table_name"] == table)
         groups[table, tuple(json.loads(load["columns"] or "{}"))].append(batch_id)
-    return [hash_chain.Delivery(table, columns, tuple(ids)) for (table, columns), ids in groups.items()]
+    return [hash_chain.BatchRows(table, columns, tuple(ids)) for (table, columns), ids in groups.items()]

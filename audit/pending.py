@@ -3,7 +3,7 @@
 from google.cloud import bigquery
 
 from config.settings import Settings
-from warehouse.ledger.tables import completed, table_name
+from warehouse.ledger.tables import completed_batches_query, table_name
 from warehouse.queries import query
 
 
@@ -18,7 +18,7 @@ def rows_waiting(client: bigquery.Client, settings: Settings) -> int:
         f"""
         select coalesce(sum(rows_loaded), 0) as n
         from {table_name(settings, "table_loads")}
-        where batch_id in ({completed(settings)})
+        where batch_id in ({completed_batches_query(settings)})
             and batch_id not in (select batch_id from {table_name(settings, "vault_loads")})
         """,
         timeout_s=settings.query_timeout_s,

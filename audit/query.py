@@ -13,7 +13,7 @@ from metadata.errors import did_you_mean
 from warehouse.client import connect
 from warehouse.errors import translated
 from warehouse.queries import query_rows
-from warehouse.statements import one_select
+from warehouse.statements import checked_select
 
 MISSING_TABLE = re.compile(r"Table (?:`?[\w-]+[.:])??(?:(?P<dataset>\w+)\.)?(?P<table>\w+)`? was not found")
 MISSING_DATASET = re.compile(r"Dataset (?:[\w-]+[.:])?(?P<dataset>\w+) was not found")
@@ -39,7 +39,7 @@ def ask(settings: Settings, sql: str) -> Answer:
     client = connect(settings, "query")
     try:
         columns, rows = query_rows(
-            client, one_select(client, settings, sql), timeout_s=settings.query_timeout_s
+            client, checked_select(client, settings, sql), timeout_s=settings.query_timeout_s
         )
     except MissingInWarehouseError as error:
         raise PermanentError(_missing(client, settings, str(error))) from error

@@ -34,7 +34,7 @@ from metadata.errors import WwiError
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog, Table
 from warehouse.client import connect
-from warehouse.ledger.tables import completed
+from warehouse.ledger.tables import completed_batches_query
 from warehouse.queries import query
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ def source_totals(client: bigquery.Client, settings: Settings) -> SourceTotals:
             f"""
             select batch_id, table_name, control, cast(value as {TOTAL}) as value
             from {audit}.control_totals`
-            where batch_id in ({completed(settings)})
+            where batch_id in ({completed_batches_query(settings)})
             qualify rank() over (partition by table_name order by batch_id desc) = 1
             """,
             timeout_s=settings.query_timeout_s,

@@ -8,7 +8,7 @@ from audit.layers import TOTAL
 from config.settings import Settings
 from metadata import naming
 from metadata.spec import Catalog, Table
-from warehouse.ledger.tables import completed, table_name
+from warehouse.ledger.tables import completed_batches_query, table_name
 from warehouse.queries import query
 from warehouse.type_mappings import column_type
 
@@ -36,7 +36,7 @@ def standing(client: bigquery.Client, settings: Settings, catalog: Catalog) -> t
         f"""
         select table_name
         from {rejected}
-        where batch_id in ({completed(settings)})
+        where batch_id in ({completed_batches_query(settings)})
         group by table_name
         order by table_name
         """,
@@ -70,7 +70,7 @@ def _standing(settings: Settings, table: Table) -> str:
         inner join (
             select {key}, max({naming.BATCH_ID}) as batch_id
             from {raw}
-            where {naming.BATCH_ID} in ({completed(settings)})
+            where {naming.BATCH_ID} in ({completed_batches_query(settings)})
             group by {key}
         ) as newest on newest.batch_id = rejected.batch_id and {same_key}
         where rejected.table_name = '{table.qualified}'

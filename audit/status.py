@@ -14,7 +14,7 @@ from config.errors import MissingInWarehouseError
 from config.settings import Settings
 from metadata.spec import Catalog
 from warehouse.client import connect
-from warehouse.ledger.tables import completed, table_name
+from warehouse.ledger.tables import completed_batches_query, table_name
 from warehouse.queries import query
 
 
@@ -120,7 +120,7 @@ def _tables(client: bigquery.Client, settings: Settings) -> tuple[TableState, ..
             from counted
             inner join {table_name(settings, "batches")} as batches
                 on counted.batch_id = batches.batch_id
-            where counted.batch_id in ({completed(settings)})
+            where counted.batch_id in ({completed_batches_query(settings)})
         )
 
         select

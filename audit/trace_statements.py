@@ -13,7 +13,7 @@ from metadata.mappings import EventMapping, HubMapping
 from metadata.reconciliation import Fact
 from metadata.spec import LOOKED_UP, Catalog, Table
 from warehouse.ledger.hash_chain import raw_table
-from warehouse.ledger.tables import completed
+from warehouse.ledger.tables import completed_batches_query
 
 PIT_FOLDER = PROJECT_ROOT / "vault" / "models" / "business_vault"
 FORMULA = "formula__"
@@ -53,7 +53,7 @@ def _last(settings: Settings, table: Table, columns: Sequence[str], condition: s
     key = ", ".join(map(naming.quoted, table.primary_key))
     return f"""select {listed}, batch_id, load_dts
         from {raw_table(settings, table.qualified)}
-        where change_type = 'upsert' and batch_id in ({completed(settings)}) {condition}
+        where change_type = 'upsert' and batch_id in ({completed_batches_query(settings)}) {condition}
         qualify row_number() over (partition by {key} order by load_dts desc) = 1"""
 
 

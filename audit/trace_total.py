@@ -16,7 +16,7 @@ from metadata.reconciliation import Fact
 from metadata.spec import Catalog
 from warehouse.client import connect
 from warehouse.queries import query
-from warehouse.statements import one_condition
+from warehouse.statements import checked_condition
 
 Row = dict[str, Any]
 SHOWN_ROWS = 20
@@ -50,7 +50,7 @@ def made_of(  # noqa: PLR0913, PLR0917 - a sum, and where everything stands
     named = facts_named(facts, name)
     check_figure(catalog, named, measure)
     columns = next({c.name: c.type for c in mart.columns} for mart in load_marts() if mart.name == name)
-    filter_sql = one_condition(condition, name, columns)
+    filter_sql = checked_condition(condition, name, columns)
     client = connect(settings, "trace")
     require_batches(settings)
     rows: list[Row] = []

@@ -30,7 +30,7 @@ from metadata.errors import WwiError
 from metadata.spec import Catalog
 from warehouse.client import connect
 from warehouse.ledger import batch_contents, erasures, hash_chain
-from warehouse.ledger.batch_contents import loaded
+from warehouse.ledger.batch_contents import ledger_batch_rows
 from warehouse.queries import query
 
 
@@ -71,7 +71,7 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
             Finding(f"no batch has the hash {head}: the end of the chain was cut off or replaced")
         )
     expected = contents_after_erasures(state, contents_at_load(state))
-    found = hash_chain.contents(client, settings, raw_deliveries(state))
+    found = hash_chain.content_checksums(client, settings, raw_deliveries(state))
     for (table, batch_id), content in sorted(expected.items(), key=lambda each: (each[0][1], each[0][0])):
         is_now = found.get((table, batch_id))
         if is_now != content:
@@ -85,7 +85,7 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
         datetime.now(UTC),
         len(state.completed),
         len(expected),
-        sum(hash_chain.rows_of(content) for content in expected.values()),
+        sum(hash_chain.row_count(content) for content in expected.values()),
         chained[-1]["own_hash"] if chained else None,
         tuple(batch["batch_id"] for batch in _unchained(state)),
         len(state.erasures),
@@ -94,12 +94,12 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
 
 
 def expected_contents(client: Client, settings: Settings) -> dict[tuple[str, int], str | None]:
-    """Return {(table, batch): content} of raw and of `ledger.CONTENTS`, as the ledger says that it is now."""
+    """Return {(table, batch): content} of raw and of `CONTENT_COLUMNS`, as the ledger says that it is now."""
     state = read_ledger(client, settings)
     return contents_after_erasures(state, contents_at_load(state) | ledger_contents_at_load(state))
 
 
-def deliveries(client: Client, settings: Settings) -> list[hash_chain.Delivery]:
+def deliveries(client: Client, settings: Settings) -> list[hash_chain.BatchRows]:
     """Return every delivery whose content is in the chain."""
     state = read_ledger(client, settings)
     return [*raw_deliveries(state), *_ledger_deliveries(settings, state)]
@@ -126,7 +126,7 @@ def _chain(state: LedgerState) -> Iterator[Finding]:
     for number in sorted(known - set(ids)):
         if number > max(ids):
             yield Finding("the ledger's row of this batch is gone", number, "batches")
-    completed, before = state.completed, hash_chain.START
+    completed, before = state.completed, hash_chain.GENESIS_HASH
     for batch in completed[len(_unchained(state)) :]:
         number = int(batch["batch_id"])
         rows = [state.parts[name].get(number, []) for name in PARTS]
@@ -136,7 +136,7 @@ def _chain(state: LedgerState) -> Iterator[Finding]:
         if batch["previous_hash"] != before:
             yield Finding("it does not follow the batch before it: that one was removed or altered", number)
         if (
-            hash_chain.link(batch["previous_hash"] or "", batch, batch_contents.chained(*rows))
+            hash_chain.batch_hash(batch["previous_hash"] or "", batch, batch_contents.hashed_rows(*rows))
             != batch["own_hash"]
         ):
             yield Finding("a row of the ledger was altered, added or removed", number, _altered(batch, rows))
@@ -155,7 +155,7 @@ def _altered(batch: Row, rows: Sequence[Sequence[Row]]) -> str:
 def _erasures(state: LedgerState) -> Iterator[Finding]:
     """Each erasure must be as it was signed, and begin with the contents that the one before it left."""
     now = contents_at_load(state) | ledger_contents_at_load(state)
-    before = hash_chain.START
+    before = hash_chain.GENESIS_HASH
     for each in state.erasures:
         if each.previous_hash != before or erasures.signature(each) != each.own_hash:
             yield Finding(f"the record of erasure {each.erasure_id} was altered", None, "erasures")
@@ -171,20 +171,20 @@ def _erasures(state: LedgerState) -> Iterator[Finding]:
 def _ledger_rows(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
     """Tables of the ledger whose rows are not what a batch has loaded into them."""
     expected = contents_after_erasures(state, ledger_contents_at_load(state))
-    found = hash_chain.contents(client, settings, _ledger_deliveries(settings, state))
+    found = hash_chain.content_checksums(client, settings, _ledger_deliveries(settings, state))
     for (name, batch_id), content in sorted(expected.items()):
-        is_now = found.get((name, batch_id), hash_chain.NOTHING)
+        is_now = found.get((name, batch_id), hash_chain.EMPTY_CONTENT)
         if is_now != content:
             yield Finding(_difference(content, is_now, "the ledger"), batch_id, name)
 
 
-def _ledger_deliveries(settings: Settings, state: LedgerState) -> list[hash_chain.Delivery]:
+def _ledger_deliveries(settings: Settings, state: LedgerState) -> list[hash_chain.BatchRows]:
     batches = sorted({batch_id for _, batch_id in ledger_contents_at_load(state)})
-    return loaded(settings, batches) if batches else []
+    return ledger_batch_rows(settings, batches) if batches else []
 
 
 def _difference(expected: str | None, found: str | None, where: str) -> str:
-    more = hash_chain.rows_of(found) - hash_chain.rows_of(expected)
+    more = hash_chain.row_count(found) - hash_chain.row_count(expected)
     if more:
         return f"{abs(more)} rows {'added to' if more > 0 else 'missing in'} {where}"
     return f"rows changed in {where}"

@@ -122,7 +122,7 @@ def build(  # noqa: PLR0913, PLR0917 - one per option
             select=selected,
             full_refresh=full_refresh,
             unit_tests=unit_tests,
-            whole=whole,
+            full_selection=whole,
         )
         refresh_functions.renew(settings)
     print_json(report) if as_json else results.show_build(report)
@@ -133,7 +133,9 @@ def _show_cost(select: list[str], *, full_refresh: bool, whole: bool, as_json: b
     from transform import dry_run
 
     with progress():
-        cost = dry_run.dry_run(options.settings(), select=select, full_refresh=full_refresh, whole=whole)
+        cost = dry_run.dry_run(
+            options.settings(), select=select, full_refresh=full_refresh, full_selection=whole
+        )
     print_json(cost) if as_json else results.show_cost(cost)
 
 

@@ -20,7 +20,7 @@ def check_not_in_use(settings: "Settings", service: str, *, force: bool) -> None
     """
     from warehouse.client import connect  # noqa: PLC0415 - so that help stays quick
     from warehouse.errors import translated  # noqa: PLC0415
-    from warehouse.lease_holder import at_work  # noqa: PLC0415
+    from warehouse.lease_holder import active_holder  # noqa: PLC0415
 
     external = {"source": {"WWI_SOURCE_DSN"}, "warehouse": {"WWI_TARGET", "WWI_WAREHOUSE_URL"}}[service]
     if force or not external.isdisjoint(settings.external_services):
@@ -30,7 +30,9 @@ def check_not_in_use(settings: "Settings", service: str, *, force: bool) -> None
         with translated("datasets"):
             names = [each.dataset_id for each in client.list_datasets(timeout=30)]
         platforms = [name.removesuffix(AUDIT) for name in names if name.endswith(AUDIT)]
-        runs = [at_work(client, settings.model_copy(update={"dataset_prefix": each})) for each in platforms]
+        runs = [
+            active_holder(client, settings.model_copy(update={"dataset_prefix": each})) for each in platforms
+        ]
     except WwiError:
         return  # no run can use a warehouse that does not answer
     for run in filter(None, runs):

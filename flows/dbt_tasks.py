@@ -23,8 +23,8 @@ from transform.build_report import BuildReport
 from transform.dbt_invocation import (
     TARGET,
     VAULT_DIR,
+    node_logger,
     node_results,
-    nodes_logger,
     raise_if_stopped,
     start_error,
 )
@@ -32,7 +32,7 @@ from transform.dbt_invocation import (
 
 def build(settings: Settings, *, whole: bool = False, vault_dir: Path = VAULT_DIR) -> BuildReport:
     """Build and test staging to marts inside a flow or task run. Returns and raises like `dbt.build`."""
-    return dbt.run(build_arguments(), settings, vault_dir, _invoke, whole=whole)
+    return dbt.run(build_arguments(), settings, vault_dir, _invoke, full_selection=whole)
 
 
 def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
@@ -47,7 +47,7 @@ def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
         raise_on_failure=False,
         disable_assets=True,
     )
-    runner.post_model(lambda context: nodes_logger.info("%s", getattr(context.node, "name", "")))
+    runner.post_model(lambda context: node_logger.info("%s", getattr(context.node, "name", "")))
     try:
         return node_results(runner.invoke(arguments))
     except ValueError as error:

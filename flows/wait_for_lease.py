@@ -21,7 +21,7 @@ from prefect.context import FlowRunContext
 from config.errors import PermanentError
 from config.settings import Settings
 from warehouse.client import connect
-from warehouse.lease_holder import at_work
+from warehouse.lease_holder import active_holder
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def wait_for_lease(settings: Settings, max_wait_s: float = MAX_WAIT_S, poll_s: f
     client = connect(settings, "turn")
     start = time.monotonic()
     logged = ""
-    while (holder := at_work(client, settings)) is not None:
+    while (holder := active_holder(client, settings)) is not None:
         waited = time.monotonic() - start
         if waited >= max_wait_s:
             raise PermanentError(

@@ -24,7 +24,7 @@ from ingestion.source import identity
 from ingestion.staged_files import Manifest
 from metadata.errors import WwiError
 from warehouse.ledger import hash_chain
-from warehouse.ledger.batch_contents import CONTENTS, chained
+from warehouse.ledger.batch_contents import CONTENT_COLUMNS, hashed_rows
 from warehouse.ledger.tables import COMPLETED, EXTRACTING, LOADING, TABLES, VOID, Row, insert, table_name
 from warehouse.load_jobs import LoadJob
 from warehouse.queries import Parameter, execute, query
@@ -172,8 +172,8 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and its results
 ) -> None:
     """Complete the batch: write its loads, its control totals and its batch hash in one transaction.
 
-    `contents`: {table: checksum of its rows in raw, or in the ledger for those in CONTENTS}, which the batch
-    hash covers (warehouse/ledger/hash_chain.py).
+    `contents`: {table: checksum of its rows in raw, or in the ledger for those in CONTENT_COLUMNS},
+    which the batch hash covers (warehouse/ledger/hash_chain.py).
     """
     loads: list[Row] = [
         {
@@ -200,10 +200,12 @@ def complete(  # noqa: PLR0913, PLR0917 - a batch and its results
         _BATCH_AND_LAST_HASH.format(batches=table_name(settings, "batches"), batch_id=manifest.batch_id),
         timeout_s=settings.query_timeout_s,
     )
-    previous = batch_row.pop("newest_hash") or hash_chain.START
-    content_of = {column: contents.get(name, hash_chain.NOTHING) for name, column in CONTENTS.items()}
+    previous = batch_row.pop("newest_hash") or hash_chain.GENESIS_HASH
+    content_of = {
+        column: contents.get(name, hash_chain.EMPTY_CONTENT) for name, column in CONTENT_COLUMNS.items()
+    }
     completed = batch_row | content_of | {"status": COMPLETED, "error": None, "finished_at": finished_at}
-    own_hash = hash_chain.link(previous, completed, chained(loads, totals))
+    own_hash = hash_chain.batch_hash(previous, completed, hashed_rows(loads, totals))
     script = [
         "begin transaction",
         insert(settings, "table_loads", loads),

@@ -84,7 +84,7 @@ def erase(  # noqa: PLR0913 - a person, and who wants what
     """
     client = connect(settings, "erase")
     with run_lock(settings.home), hold(client, settings, "erase", on_lost=interrupter()) as lease:
-        rebuilds.refuse_open_swap(client, settings)
+        rebuilds.fail_on_open_swap(client, settings)
         for name in (*erasures.TABLES, REJECTED, FAILURES, personal_values.VALUES):
             ensure_table(client, layout(settings, name))
         table = personal_values.person_table(catalog)

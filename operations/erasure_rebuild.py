@@ -12,7 +12,7 @@ from metadata.spec import Table
 from operations import shadow_datasets, swap
 from operations.erasure_task import Task
 from transform import dbt
-from transform.build_plan import compiled
+from transform.build_plan import compile_nodes
 from warehouse.ledger.erasures import Erasure
 from warehouse.queries import query
 
@@ -35,7 +35,7 @@ def rebuild_affected(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> t
     points = _points_in_time(beside, models, vault_dir, task.settings.dataset_prefix)
     selected = [f"+{model}" for model in (*models, *points)]
     logger.info("erase: %s from raw ...", ", ".join((*models, *points)))
-    dbt.make(beside, selected, vault_dir=vault_dir, raw_prefix=task.settings.dataset_prefix)
+    dbt.run_models(beside, selected, vault_dir=vault_dir, raw_prefix=task.settings.dataset_prefix)
     swap.refill(task.client, task.settings, beside, "raw_vault", _with_columns(task, "raw_vault", models))
     swap.refill(
         task.client, task.settings, beside, "business_vault", _with_columns(task, "business_vault", points)
@@ -43,7 +43,7 @@ def rebuild_affected(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> t
     shadow_datasets.drop(task.client, task.settings)
     logger.info("erase: business vault and marts ...")
     stages = [table.stage_name for table in tables]
-    dbt.make(task.settings, [*stages, "business_vault", "marts"], vault_dir=vault_dir)
+    dbt.run_models(task.settings, [*stages, "business_vault", "marts"], vault_dir=vault_dir)
     return tuple(models)
 
 
@@ -56,7 +56,7 @@ def _points_in_time(
     """
     chosen = [f"{model}+,business_vault,config.materialized:incremental" for model in models]
     arguments = ["compile", "--select", *chosen, "--no-populate-cache", "--full-refresh"]
-    nodes = compiled(arguments, beside, vault_dir, raw_prefix)
+    nodes = compile_nodes(arguments, beside, vault_dir, raw_prefix)
     # dbt brings the tests of what is selected
     return tuple(sorted(node.name for node in nodes if node.resource_type == "model"))
 

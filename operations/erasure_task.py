@@ -62,9 +62,9 @@ def sign_record(task: Task, reason: str, by: str) -> Erasure:
         for each in deliveries(task.client, task.settings)
         if each.table in replaced
     ]
-    after = hash_chain.contents(task.client, task.settings, touched)
+    after = hash_chain.content_checksums(task.client, task.settings, touched)
     changes = tuple(
-        Change(table, batch_id, hash_chain.rows_of(content), tuple(sorted(replaced[table])), old, content)
+        Change(table, batch_id, hash_chain.row_count(content), tuple(sorted(replaced[table])), old, content)
         for (table, batch_id), content in sorted(after.items())
         if (old := before[table, batch_id]) != content
     )
@@ -79,7 +79,7 @@ def sign_record(task: Task, reason: str, by: str) -> Erasure:
         reason,
         _head(task.client, task.settings),
         changes,
-        last.own_hash if last else hash_chain.START,
+        last.own_hash if last else hash_chain.GENESIS_HASH,
     )
     return replace(erasure, own_hash=erasures.signature(erasure))
 

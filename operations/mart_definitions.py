@@ -47,7 +47,7 @@ def compiled(settings: Settings, vault_dir: Path) -> Models:
     selected = [f"{layer},resource_type:model" for layer in LAYERS]
     # the whole of what a model holds, not what the next load would add to it
     arguments = ["compile", "--select", *selected, "--no-populate-cache", "--full-refresh"]
-    nodes = build_plan.compiled(arguments, settings, vault_dir)
+    nodes = build_plan.compile_nodes(arguments, settings, vault_dir)
     return {
         node.name: Model(node.name, str(node.fqn[1]), str(node.relation_name), str(node.compiled_code))
         for node in nodes

@@ -20,7 +20,7 @@ from metadata.mappings import HubMapping
 from metadata.spec import Catalog, Column, Table
 from warehouse.ledger.erasures import ERASED
 from warehouse.ledger.hash_chain import raw_table
-from warehouse.ledger.tables import completed, table_name
+from warehouse.ledger.tables import completed_batches_query, table_name
 from warehouse.queries import execute, query
 from warehouse.type_mappings import column_type
 
@@ -247,7 +247,7 @@ from (
         partition by {whole_key} order by is_completed desc, load_dts desc
     ) as age
     from (
-        select *, batch_id in ({completed(settings)}) as is_completed
+        select *, batch_id in ({completed_batches_query(settings)}) as is_completed
         from {raw_table(settings, table.qualified)}
         where {chosen}
     )

@@ -86,13 +86,13 @@ def rebuild(
         # without its side a begun swap leaves nothing to be equal to
         force = force or begun is not None
         batches = loaded_batches(client, settings, may_wait=force)
-        rebuild_id = rebuilds.begin(client, settings)
+        rebuild_id = rebuilds.record_start(client, settings)
         try:
             return _rebuild(
                 client, settings, lease, _Task(rebuild_id, batches, put_in_place, force, keep_side, vault_dir)
             )
         except WwiError as error:
-            rebuilds.give_up(client, settings, rebuild_id, str(error))
+            rebuilds.mark_failed(client, settings, rebuild_id, str(error))
             raise
 
 
@@ -186,9 +186,9 @@ def _swap(client: Client, live: Settings, beside: Settings, vault_dir: Path, *, 
     for layer in LAYERS:
         swap.refill(client, live, beside, layer, filled[layer])
     if with_views:
-        dbt.make_views(live, vault_dir=vault_dir)
+        dbt.recreate_views(live, vault_dir=vault_dir)
     swap.take_marks(client, live, beside)
-    rebuilds.close_swaps(client, live)
+    rebuilds.mark_swaps_finished(client, live)
 
 
 def may_refill(live: Shape, rebuilt: Shape) -> bool:

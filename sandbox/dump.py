@@ -1,4 +1,4 @@
-"""Read a dump of PostgreSQL: what it holds, and whether it is whole."""
+"""Read a PostgreSQL dump: its row counts and keys, and whether it is complete."""
 
 import re
 import subprocess
@@ -17,31 +17,31 @@ COPY = re.compile(rf"COPY ({_NAME})\.({_NAME}) .*FROM stdin;\s*".encode())
 END_OF_COPY = (b"\\.\n", b"\\.\r\n")
 CONSTRAINT = re.compile(r"\d+; \d+ \d+ CONSTRAINT (\S+) (\S+) (\S+) \S+")
 HINTS = {
-    "text format dump": "A plain SQL file goes to psql: `wwi source psql -- --file FILE`.",
-    "unsupported version": "A newer pg_dump made it; make one with pg_dump 18 or older.",
+    "text format dump": "Load a plain SQL file with psql: `wwi source psql -- --file FILE`.",
+    "unsupported version": "It was made by a newer pg_dump; use pg_dump 18 or older.",
     "end of file": "The file is cut off; copy or make it again.",
     "could not find block": "The file is cut off; copy or make it again.",
     "Permission denied": "Make the file readable for this user.",
 }
-USUAL_HINT = "Make a dump with `pg_dump --format=custom`."
+DEFAULT_HINT = "Make a dump with `pg_dump --format=custom`."
 
 
 @dataclass(frozen=True)
 class DumpContent:
-    """What a dump holds: rows by (schema, table), and primary and unique keys by (schema, table, name)."""
+    """The content of a dump: rows by (schema, table), and keys by (schema, table, name)."""
 
     rows: dict[tuple[str, str], int]
     keys: frozenset[tuple[str, str, str]]
 
 
 def read_dump(dump: Path) -> DumpContent:
-    """Read the dump to its end and return what it holds.
+    """Read the dump to its end and return its content.
 
-    Raises ServiceError when there is no such file, when it is no dump, and when a part of it is missing or
-    damaged. A dump with INSERT statements has no rows to count.
+    Raises ServiceError when the file does not exist, is not a dump, or is incomplete or damaged. In a dump
+    with INSERT statements no rows are counted.
     """
     if not (dump.is_file() or dump.is_dir()):
-        raise ServiceError(f"{dump}: no such file. Name a dump made by `pg_dump --format=custom`.")
+        raise ServiceError(f"{dump}: no such file. Give a dump made by `pg_dump --format=custom`.")
     return DumpContent(_rows(dump), _keys(dump))
 
 
@@ -55,14 +55,14 @@ def _keys(dump: Path) -> frozenset[tuple[str, str, str]]:
     except subprocess.TimeoutExpired as error:
         raise ServiceError(f"{dump}: pg_restore did not list it within {LIST_TIMEOUT_S} s.") from error
     if listed.returncode != 0:
-        raise unreadable(dump, listed.stderr)
+        raise unreadable_dump(dump, listed.stderr)
     return frozenset(
         (match[1], match[2], match[3]) for match in map(CONSTRAINT.match, listed.stdout.splitlines()) if match
     )
 
 
 def _rows(dump: Path) -> dict[tuple[str, str], int]:
-    """Count the rows of each table. pg_restore writes them as SQL, and so reads every block of the file."""
+    """Count the rows of each table. pg_restore writes them as SQL, which reads every block of the file."""
     with tempfile.TemporaryFile() as errors:
         with subprocess.Popen(
             [binary("pg_restore"), "--data-only", "--file=-", dump.absolute()],
@@ -72,7 +72,7 @@ def _rows(dump: Path) -> dict[tuple[str, str], int]:
             rows = _count(process.stdout)
         if process.returncode != 0:
             errors.seek(0)
-            raise unreadable(dump, errors.read().decode(errors="replace"))
+            raise unreadable_dump(dump, errors.read().decode(errors="replace"))
     return rows
 
 
@@ -96,10 +96,10 @@ def _plain(name: bytes) -> str:
     return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
-def unreadable(dump: Path, complaints: str) -> ServiceError:
-    """The error for a file that pg_restore cannot read to its end."""
+def unreadable_dump(dump: Path, complaints: str) -> ServiceError:
+    """Return the error for a file that pg_restore cannot read."""
     complaint = next(iter(complaints.strip().splitlines()), "no message")
-    hint = next((hint for words, hint in HINTS.items() if words in complaints), USUAL_HINT)
+    hint = next((hint for words, hint in HINTS.items() if words in complaints), DEFAULT_HINT)
     return ServiceError(
         f"{dump}: pg_restore cannot read it ({complaint}). The present source was left as it is. {hint}"
     )

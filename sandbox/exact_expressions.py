@@ -1,4 +1,4 @@
-"""SQL expressions that calculate with NUMERIC as GoogleSQL does, written for DuckDB."""
+"""Translate expressions so that DuckDB calculates with NUMERIC as GoogleSQL does."""
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -9,10 +9,12 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 from sandbox.exact_macros import BIGNUMERIC, BIGNUMERIC_SCALE, NUMERIC
 
 # engine: numeric
-MOST_DIGITS = 38
+MAX_DIGITS = 38
 
 
-BEYOND_BIGNUMERIC = f"The local warehouse holds {BIGNUMERIC_SCALE} digits after the point of a BIGNUMERIC."
+TOO_MANY_DIGITS = (
+    f"The local warehouse holds {BIGNUMERIC_SCALE} digits after the decimal point of a BIGNUMERIC."
+)
 
 
 NANO = Decimal("1e-9")
@@ -21,7 +23,7 @@ NANO = Decimal("1e-9")
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 
 
-# Rules of the emulator that the ones below replace.
+# Rules of the emulator that the rules below replace.
 REPLACED = (
     aggregate_types.AvgDecimalRule,
     aggregate_types.DivDecimalRule,
@@ -56,19 +58,19 @@ OPERATORS: dict[type[exp.Expression], str] = {
 }
 
 
-# Next to a NUMERIC, GoogleSQL takes a literal like 0.1 for NUMERIC; otherwise it is a FLOAT64.
-BESIDE_LITERALS = (exp.Add, exp.Sub, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+# Next to a NUMERIC, GoogleSQL reads a literal like 0.1 as NUMERIC; otherwise as FLOAT64.
+LITERAL_OPERATORS = (exp.Add, exp.Sub, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
 def _call(name: str, operands: list[exp.Expression]) -> exp.Expression:
-    """Call an overloaded macro, with operands of the same types where DuckDB cannot tell the types."""
+    """Call an overloaded macro. For aggregates add operands of the same types: DuckDB cannot infer them."""
     if not any(each.find(exp.AggFunc, exp.Window) for each in operands):
         return exp.Anonymous(this=name, expressions=[each.copy() for each in operands])
-    likes = [_like(each) for each in operands]
+    likes = [_same_type(each) for each in operands]
     return exp.Anonymous(this=f"{name}_like", expressions=[*(each.copy() for each in operands), *likes])
 
 
-def _like(operand: exp.Expression) -> exp.Expression:
+def _same_type(operand: exp.Expression) -> exp.Expression:
     """Return an expression of the operand's type without aggregates and window functions."""
     return operand.copy().transform(_without_aggregate)
 
@@ -79,7 +81,7 @@ def _without_aggregate(node: exp.Expression) -> exp.Expression:  # noqa: PLR0911
     if isinstance(node, exp.Window) and isinstance(node.this, exp.CumeDist | exp.PercentRank):
         return exp.cast(exp.Literal.number(1), "double")
     if isinstance(node, exp.Window):
-        return _like(node.this) if node.find(exp.AggFunc) is node.this else WHOLE_NUMBER.copy()
+        return _same_type(node.this) if node.find(exp.AggFunc) is node.this else WHOLE_NUMBER.copy()
     if isinstance(node, exp.Anonymous) and str(node.this).endswith("_like"):
         own, likes = str(node.this).removesuffix("_like"), node.expressions
         return exp.Anonymous(this=own, expressions=likes[len(likes) // 2 :])
@@ -91,7 +93,7 @@ def _without_aggregate(node: exp.Expression) -> exp.Expression:  # noqa: PLR0911
         return WHOLE_NUMBER.copy()
     if isinstance(node, exp.AggFunc):
         inner = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
-        return _like(inner)
+        return _same_type(inner)
     return node
 
 
@@ -103,12 +105,12 @@ class Operator(TranslationRule):
     def applies_to(self, node: exp.Expression) -> bool:
         if type(node) in OPERATORS:
             return not (isinstance(node.this, exp.Literal) and isinstance(node.expression, exp.Literal))
-        return isinstance(node, BESIDE_LITERALS) and _is_float(node.this) != _is_float(node.expression)
+        return isinstance(node, LITERAL_OPERATORS) and _is_float(node.this) != _is_float(node.expression)
 
     def rewrite(self, node: exp.Expression) -> exp.Expression:
         left, right = node.this.unnest(), node.expression.unnest()
         if _is_float(left) != _is_float(right):
-            left, right = _beside(left, right), _beside(right, left)
+            left, right = _typed_literal(left, right), _typed_literal(right, left)
         if type(node) not in OPERATORS:
             return type(node)(this=exp.paren(left), expression=exp.paren(right))
         call = _call(OPERATORS[type(node)], [left, right])
@@ -120,12 +122,12 @@ def _is_float(node: exp.Expression) -> bool:
     return isinstance(literal, exp.Literal) and not literal.is_string and not literal.name.isdigit()
 
 
-def _beside(operand: exp.Expression, other: exp.Expression) -> exp.Expression:
-    """Return a float literal as a number of the type that it has next to the other operand."""
+def _typed_literal(operand: exp.Expression, other: exp.Expression) -> exp.Expression:
+    """Return a float literal with the type that it has next to the other operand."""
     if not _is_float(operand):
         return operand
     text = exp.Literal.string(operand.sql("duckdb").replace(" ", ""))
-    return exp.Anonymous(this="exact_literal", expressions=[_like(other), text])
+    return exp.Anonymous(this="exact_literal", expressions=[_same_type(other), text])
 
 
 class Average(TranslationRule):
@@ -148,7 +150,7 @@ class Average(TranslationRule):
             return window
 
         parts = [over(kind(this=average.this.copy())) for kind in (exp.Sum, exp.Count, exp.Avg)]
-        return exp.Anonymous(this="exact_average", expressions=[*parts, _like(average)])
+        return exp.Anonymous(this="exact_average", expressions=[*parts, _same_type(average)])
 
 
 class Text(TranslationRule):
@@ -161,12 +163,12 @@ class Text(TranslationRule):
 
     def rewrite(self, node: exp.Expression) -> exp.Expression:
         text = exp.Anonymous(this="exact_text", expressions=[node.this.copy()])
-        # a field of a struct in a correlated unnest loses its name if it is the call of a macro itself
+        # without the cast, a struct field in a correlated unnest would lose its name
         return exp.cast(text, "varchar", dialect="duckdb")
 
 
 class Number(TranslationRule):
-    """`cast(x as numeric)`, `parse_numeric(x)` and theirs of BIGNUMERIC."""
+    """`cast(x as numeric)`, `parse_numeric(x)` and the same for BIGNUMERIC."""
 
     name = "EXACT_NUMBER"
 
@@ -185,20 +187,20 @@ class Number(TranslationRule):
         )
         is_safe = isinstance(node, exp.TryCast)
         if kind == exp.DataType.build(BIGNUMERIC, dialect="duckdb"):
-            otherwise = exp.Null() if is_safe else _error(BEYOND_BIGNUMERIC)
+            otherwise = exp.Null() if is_safe else _error(TOO_MANY_DIGITS)
             number: exp.Expression = exp.Anonymous(
                 this="exact_bignumeric", expressions=[node.this.copy(), otherwise]
             )
         else:
             value = node.this.copy() if node.this.is_string else _call("exact_float", [node.this])
-            if _is_float(node.this):  # its digits, not the binary value
+            if _is_float(node.this):  # the decimal digits, not the binary value
                 value = exp.Literal.string(node.this.sql("duckdb").strip("() "))
             number = exp.Cast(this=value, to=kind.copy())
         return exp.Try(this=number) if is_safe else number
 
 
 class Parameter(TranslationRule):
-    """A parameter of a function, with its type: DuckDB's own cast, which takes whatever it is called with."""
+    """A parameter of a function with its type, as DuckDB's own cast, which accepts any argument."""
 
     name = "EXACT_PARAMETER"
 
@@ -215,6 +217,6 @@ def _error(message: str) -> exp.Expression:
 
 
 def in_brackets(self: DuckDBGenerator, operation: exp.Binary) -> str:
-    """Write a remainder or an integer quotient so that no operator next to it takes one operand."""
+    """Write a remainder or an integer quotient in brackets, to keep operator precedence."""
     sql = self.binary(operation, "%" if isinstance(operation, exp.Mod) else "//")
     return sql if isinstance(operation.parent, exp.Paren) else f"({sql})"

@@ -1,7 +1,7 @@
-"""Macros of DuckDB that calculate with NUMERIC as GoogleSQL does, with an overload for each kind of number.
+"""DuckDB macros that calculate with NUMERIC as GoogleSQL does, with an overload for each number type.
 
-DuckDB cannot choose an overload by an aggregate or a window function. For those a macro whose name ends in
-`_like` takes further arguments of the same types, which are never computed.
+DuckDB cannot choose an overload by an aggregate or a window function. For those, the macro `<name>_like` has
+additional arguments of the same types, which are never evaluated.
 """
 
 NUMERIC = "DECIMAL(38, 9)"
@@ -11,13 +11,13 @@ BIGNUMERIC_SCALE = 10
 _OPERANDS = f"[struct_pack(a := cast(a as {NUMERIC}), b := cast(b as {NUMERIC}))]"
 _ABSOLUTE = "struct_pack(a := x.a, b := x.b, n := abs(exact_unscaled(x.a)), d := abs(exact_unscaled(x.b)))"
 _SIGN = "case when (x.a < 0) <> (x.b < 0) then -1 else 1 end"
-# The four partial products of whole and fractional parts: none overflows unless the result does.
+# The partial products of integer and fractional parts: none overflows unless the result does.
 _MULTIPLY = f"""list_transform({_OPERANDS}, lambda x:
     cast(trunc(x.a) as decimal(38, 0)) * x.b
     + cast(x.a - trunc(x.a) as decimal(9, 9)) * cast(trunc(x.b) as decimal(38, 0))
     + cast(cast(x.a - trunc(x.a) as decimal(9, 9)) * cast(x.b - trunc(x.b) as decimal(9, 9)) as {NUMERIC})
 )[1]"""
-# Long division in whole billionths; Python's decimal where the divisor leaves no room for the remainder.
+# Long division in billionths; Python's decimal if the divisor is too large for that.
 _DIVIDE = f"""list_transform(list_transform({_OPERANDS}, lambda x: {_ABSOLUTE}), lambda x:
     case
         when x.d < 10000000000000000000000000000::hugeint then {_SIGN} * (
@@ -32,30 +32,30 @@ _INT_DIVIDE = f"""list_transform(list_transform({_OPERANDS}, lambda x: {_ABSOLUT
 )[1]"""
 
 
-WHOLE = ("bigint", "hugeint")
+INTEGERS = ("bigint", "hugeint")
 Bodies = dict[tuple[str, ...], str]
 
 
 def _by_kind(native: str, decimal: str) -> Bodies:
-    """Return what an operation is for operands of any kind, floats, whole numbers and NUMERIC."""
-    whole: Bodies = {(left, right): native for left in WHOLE for right in WHOLE}
-    return {("", ""): native, ("double", "double"): native, **whole, (NUMERIC, NUMERIC): decimal}
+    """Return the macro bodies for operands of unknown type, floats, integers and NUMERIC."""
+    integers: Bodies = {(left, right): native for left in INTEGERS for right in INTEGERS}
+    return {("", ""): native, ("double", "double"): native, **integers, (NUMERIC, NUMERIC): decimal}
 
 
-# a whole number times a NUMERIC needs no rounding
-_WHOLE_TIMES: Bodies = {
+# an integer times a NUMERIC needs no rounding
+_INTEGER_TIMES: Bodies = {
     (NUMERIC, "bigint"): f"cast(a as {NUMERIC}) * cast(b as decimal(38, 0))",
     ("bigint", NUMERIC): f"cast(a as decimal(38, 0)) * cast(b as {NUMERIC})",
 }
 BINARY = {
-    "exact_multiply": _by_kind("a * b", _MULTIPLY) | _WHOLE_TIMES,
+    "exact_multiply": _by_kind("a * b", _MULTIPLY) | _INTEGER_TIMES,
     "exact_divide": _by_kind("a / b", _DIVIDE),
     "exact_int_divide": _by_kind("a // b", _INT_DIVIDE),
 }
 _TEXT_OF_FLOAT = "case when typeof(x) = 'DOUBLE' then printf('%.60f', x) else cast(x as varchar) end"
-# A float becomes NUMERIC by its exact binary value: whole and fractional part apart keep all digits
+# A float becomes NUMERIC by its exact binary value: split into two parts it keeps all digits
 _FLOAT = f"cast(cast(trunc(a) as decimal(38, 0)) + cast(a - trunc(a) as decimal(10, 9)) as {NUMERIC})"
-_TO_NUMERIC: Bodies = {(kind,): "a" for kind in ("", NUMERIC, *WHOLE)}
+_TO_NUMERIC: Bodies = {(kind,): "a" for kind in ("", NUMERIC, *INTEGERS)}
 _TO_NUMERIC["double",] = _FLOAT
 UNARY = {"exact_float": _TO_NUMERIC}
 MACROS = (
@@ -75,22 +75,22 @@ MACROS = (
 
 def macro_statements() -> list[str]:
     """Return the statements that create the macros in a connection."""
-    literals = dict.fromkeys(("", "double", *WHOLE), "cast(digits as double)")
+    literals = dict.fromkeys(("", "double", *INTEGERS), "cast(digits as double)")
     literals[NUMERIC] = f"cast(digits as {NUMERIC})"
-    beside = ", ".join(f"(beside {kind}, digits) as {body}" for kind, body in literals.items())
-    means = dict.fromkeys(("", "double", *WHOLE), "mean") | {NUMERIC: "exact_divide_like(s, n, x, 1)"}
+    typed = ", ".join(f"(other {kind}, digits) as {body}" for kind, body in literals.items())
+    means = dict.fromkeys(("", "double", *INTEGERS), "mean") | {NUMERIC: "exact_divide_like(s, n, x, 1)"}
     overloads = ", ".join(f"(s, n, mean, x {kind}) as {body}" for kind, body in means.items())
     return [
         *MACROS,
         *(each for name, bodies in UNARY.items() for each in _overloaded(name, ("a",), bodies)),
         *(each for name, bodies in BINARY.items() for each in _overloaded(name, ("a", "b"), bodies)),
         f"create or replace temp macro exact_average {overloads}",
-        f"create or replace temp macro exact_literal {beside}",
+        f"create or replace temp macro exact_literal {typed}",
     ]
 
 
 def _overloaded(name: str, operands: tuple[str, ...], bodies: Bodies) -> list[str]:
-    """Return the statements for a macro and for its `_like`, which goes by the types of further arguments."""
+    """Return the statements for a macro and for its `_like` variant."""
     own, like = [], []
     for kinds, body in bodies.items():
         own.append(f"({_typed(operands, kinds)}) as {body}")

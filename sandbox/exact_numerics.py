@@ -1,14 +1,14 @@
-"""Make the emulator calculate NUMERIC and BIGNUMERIC as BigQuery does, or fail; never with fewer digits.
+"""Make the emulator calculate NUMERIC and BIGNUMERIC as BigQuery does, or fail; it never loses digits.
 
-DuckDB, under the emulator, takes a plain `decimal` for (18, 3), multiplies without rounding until the result
-overflows, and divides in binary floating point. Here a plain NUMERIC is (38, 9), and products, quotients,
-averages, casts and texts of NUMERIC follow GoogleSQL: nine digits after the point, rounded half away from
-zero. `pow`, `sqrt`, `ln` and other functions that are not rational stay binary floating point.
+DuckDB, the emulator's engine, reads a plain `decimal` as (18, 3), multiplies without rounding until the
+result overflows, and divides in binary floating point. Here a plain NUMERIC is (38, 9), and products,
+quotients, averages, casts and texts of NUMERIC follow GoogleSQL: nine digits after the decimal point, rounded
+half away from zero. `pow`, `sqrt`, `ln` and other irrational functions stay binary floating point.
 
-BIGNUMERIC has up to 76 digits, a decimal of DuckDB at most 38. It is (38, 10) here: a value with more digits
+BIGNUMERIC has up to 76 digits, a decimal of DuckDB at most 38. Here it is (38, 10): a value with more digits
 is an error.
 
-Only DuckDB knows the types of operands, so macros of DuckDB do the work: `sandbox.exact_macros`.
+Only DuckDB knows the types of operands, so DuckDB macros do the work: `sandbox.exact_macros`.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 from sandbox.exact_expressions import (
     DECIMALS,
     EXACT,
-    MOST_DIGITS,
+    MAX_DIGITS,
     NANO,
     NUMBERS,
     PARAMETER,
@@ -52,9 +52,9 @@ def _long_division(a: Decimal, b: Decimal) -> Decimal:
 
 
 def _prepare_connection(self: DuckDBEngine) -> None:
-    """Create the macros in each connection: a file of DuckDB cannot hold macros with types."""
+    """Create the macros in each connection: a DuckDB file cannot store macros with types."""
     _apply_pragmas(self)
-    if not self._started:  # a function of Python's is known to all connections
+    if not self._started:  # a Python function is known to all connections
         self.connection.create_function(
             "exact_long_division",
             _long_division,
@@ -66,21 +66,21 @@ def _prepare_connection(self: DuckDBEngine) -> None:
 
 
 def _sql_type(self: DuckDBGenerator, kind: exp.DataType) -> str:
-    """Write a type; a plain NUMERIC or BIGNUMERIC with its digits."""
+    """Write a type; NUMERIC and BIGNUMERIC get precision and scale."""
     if kind.this in DECIMALS and not kind.expressions:
         return NUMERIC if kind.this == exp.DType.DECIMAL else BIGNUMERIC
     return str(_write_type(self, kind))
 
 
 def _bignumeric_literal(match: Any) -> str:
-    """Write a BIGNUMERIC literal; an error where it has more digits than DuckDB holds."""
-    if sum(numeric_literals._split_decimal_digits(match.group(2))) > MOST_DIGITS:
-        return f"error('BIGNUMERIC {match.group(2)}: the local warehouse holds {MOST_DIGITS} digits at most')"
+    """Write a BIGNUMERIC literal, or an error if it has more digits than DuckDB can hold."""
+    if sum(numeric_literals._split_decimal_digits(match.group(2))) > MAX_DIGITS:
+        return f"error('BIGNUMERIC {match.group(2)}: the local warehouse holds {MAX_DIGITS} digits at most')"
     return _write_literal(match)
 
 
 def _with_typed_parameters(materialize: Callable[..., None], prefix: str) -> Callable[..., None]:
-    """Cast the parameters of a function that are numbers: DuckDB does not know their types otherwise."""
+    """Cast the numeric parameters of a function, because DuckDB does not know their types."""
 
     def typed(self: Any, routine: Any, engine: DuckDBEngine) -> None:
         numbers = {
@@ -115,8 +115,8 @@ _write_type: Callable[..., Any] = DuckDBGenerator.TRANSFORMS[exp.DataType]
 _write_literal = numeric_literals._rewrite_bignumeric
 
 
-def calculate_exactly() -> None:
-    """Have the emulator in this process calculate with NUMERIC and BIGNUMERIC as said above."""
+def apply_numeric_patches() -> None:
+    """Patch the emulator in this process, see the module docstring."""
     rules._REGISTRY[:] = [
         Operator,
         Average,

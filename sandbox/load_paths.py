@@ -1,7 +1,7 @@
-"""Give the emulator's engine paths that mean one file, whatever folder the file is in.
+"""Give the emulator's engine safe file paths, whatever characters the folder has.
 
-DuckDB takes `*`, `?` and `[` in a path for a pattern and `name=value` for a column, and the emulator refuses
-quotes. A file whose path has other than plain characters is read through a link in the working folder.
+DuckDB reads `*`, `?` and `[` in a path as a pattern and `name=value` as a partition column, and the emulator
+rejects quotes. A file with such a path is read through a link in the working folder.
 """
 
 import re
@@ -16,7 +16,7 @@ FOLDER = Path("loads")
 
 @contextmanager
 def plain_paths(paths: Sequence[str]) -> Iterator[list[str]]:
-    """Return a path of plain characters for each of the files; it is good while the block runs."""
+    """Yield a path with plain characters for each file; it is valid while the block runs."""
     links: list[Path] = []
     try:
         yield [path if PLAIN.fullmatch(path) else _link(path, links) for path in paths]
@@ -27,7 +27,7 @@ def plain_paths(paths: Sequence[str]) -> Iterator[list[str]]:
 
 def _link(path: str, links: list[Path]) -> str:
     FOLDER.mkdir(exist_ok=True)
-    link = FOLDER / uuid.uuid4().hex  # never used twice: the engine may keep what it has read by name
+    link = FOLDER / uuid.uuid4().hex  # never reused: the engine may cache a file by name
     link.symlink_to(Path(path).absolute())
     links.append(link)
     return str(link)

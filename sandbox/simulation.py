@@ -1,4 +1,4 @@
-"""Days of simulated business in the local source: where to go on, how far, and what came of it."""
+"""Simulate days of business in the local source: start, number of days, and result."""
 
 import logging
 from contextlib import nullcontext
@@ -14,24 +14,24 @@ from metadata.load import load_catalog
 from sandbox import postgres
 from sandbox.reader import grant_reader
 from sandbox.simulator import MASTER_DATA_EVENTS, DayReport
-from sandbox.simulator import simulate as live_through
+from sandbox.simulator import simulate as simulate_days
 
 logger = logging.getLogger(__name__)
 
 OPENING_DAY = date(2013, 1, 1)
-# the events that a type 2 dimension shows
+# events that change a type 2 dimension
 DIMENSION_EVENTS = MASTER_DATA_EVENTS - {
     "credit limit changes",
     "logon activations",
     "password changes",
     "special deals",
 }
-MOST_DAYS = 7
+MAX_DAYS = 7
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What a simulation is begun with. `scale` multiplies orders and customers; 1 is the true size."""
+class SimulationRules:
+    """The parameters of a simulation. `scale` multiplies orders and customers; 1 is the original size."""
 
     scale: float = 1.0
     seed: int = 42
@@ -39,15 +39,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Progress:
-    """The day that a simulation goes on with, and its rules."""
+    """The next day of a simulation, and its parameters."""
 
     next_day: date
-    rules: Rules
+    rules: SimulationRules
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a simulation has added to the source. `master_changes`: events that a dimension shows."""
+    """The result of a simulation. `master_changes`: events that change a dimension."""
 
     first_day: date
     last_day: date
@@ -65,7 +65,7 @@ class Simulated:
         )
 
 
-def simulate(  # noqa: PLR0913 - a period has many ways to be said
+def simulate(  # noqa: PLR0913 - options of the command
     settings: Settings,
     *,
     first: date | None = None,
@@ -74,26 +74,26 @@ def simulate(  # noqa: PLR0913 - a period has many ways to be said
     scale: float | None = None,
     seed: int | None = None,
 ) -> Simulated:
-    """Write the days from `first` (default: where the source ends) to `last`, or `days` of them, default one.
+    """Simulate the days from `first` (default: the next day) to `last`, or `days` of them (default: one).
 
-    `scale` and `seed`: default are those that the source was begun with. Without WWI_SOURCE_ADMIN_DSN that is
-    the local source, started when it is down. Lets the reading login read what is new. Raises WwiError for a
-    period or a rule that does not continue what the source holds.
+    `scale` and `seed` default to those of the existing simulation. Without WWI_SOURCE_ADMIN_DSN the local
+    source is used, and started if it is down. Grants the reader login access to new tables. Raises WwiError
+    for a period or parameters that do not continue the existing simulation.
     """
-    # libpq's variables are for a source that is given, not for the local one
+    # libpq's variables apply to a given source, not to the local one
     environment = without_libpq_variables() if settings.source_admin_dsn is None else nullcontext()
     with environment:
         dsn = settings.source_admin_dsn or postgres.up(settings)["admin_dsn"]
-        held = progress(dsn)
-        start = first or (held.next_day if held else OPENING_DAY)
-        count = length(start, last, days)
-        begun = held.rules if held else Rules()
-        report = live_through(
+        existing = progress(dsn)
+        start = first or (existing.next_day if existing else OPENING_DAY)
+        count = number_of_days(start, last, days)
+        rules = existing.rules if existing else SimulationRules()
+        report = simulate_days(
             dsn,
             start=start,
             days=count,
-            scale=begun.scale if scale is None else scale,
-            seed=begun.seed if seed is None else seed,
+            scale=rules.scale if scale is None else scale,
+            seed=rules.seed if seed is None else seed,
             on_day=_log_day,
         )
         grant_reader(dsn, load_catalog())
@@ -103,19 +103,19 @@ def simulate(  # noqa: PLR0913 - a period has many ways to be said
 
 
 def simulate_until_change(settings: Settings) -> Simulated:
-    """Add days, a week at most, until there were orders and changes of master data; return what was added."""
+    """Simulate up to a week, until there are orders and changes of master data; return the result."""
     added = simulate(settings)
-    for _ in range(MOST_DAYS - 1):
+    for _ in range(MAX_DAYS - 1):
         if added.order_lines and added.master_changes:
             break
         added = added + simulate(settings)
     return added
 
 
-def length(start: date, last: date | None, days: int | None) -> int:
-    """Return the number of days to simulate. Raises WwiError for both or an impossible end."""
+def number_of_days(start: date, last: date | None, days: int | None) -> int:
+    """Return the number of days to simulate. Raises WwiError for contradicting arguments."""
     if last is not None and days is not None:
-        raise WwiError("--to and --days both say where to end. Give one of them.")
+        raise WwiError("--to and --days both set the end. Give only one of them.")
     if last is None:
         return 1 if days is None else days
     if last < start:
@@ -124,7 +124,7 @@ def length(start: date, last: date | None, days: int | None) -> int:
 
 
 def progress(dsn: str) -> Progress | None:
-    """Return how far the simulation in that database has come; None when there is none."""
+    """Return the progress of the simulation in that database; None when there is none."""
     with psycopg.connect(dsn, connect_timeout=10) as connection:
         if not _exists(connection, "simulator.state"):
             return None
@@ -132,11 +132,11 @@ def progress(dsn: str) -> Progress | None:
             "select next_day, (parameters ->> 'scale')::float8, (parameters ->> 'seed')::bigint "
             "from simulator.state"
         ).fetchone()
-    return Progress(row[0], Rules(row[1], row[2])) if row else None
+    return Progress(row[0], SimulationRules(row[1], row[2])) if row else None
 
 
 def order_lines(dsn: str) -> int:
-    """Return how many order lines the source holds; 0 before its tables exist."""
+    """Return the number of order lines in the source; 0 before its tables exist."""
     with psycopg.connect(dsn, connect_timeout=10) as connection:
         if not _exists(connection, "sales.order_lines"):
             return 0

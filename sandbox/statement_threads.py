@@ -1,11 +1,10 @@
-"""Have bqemulator's engine run statements in threads of their own, while the rest goes on.
+"""Run bqemulator's statements in threads, so that other requests are answered meanwhile.
 
-bqemulator answers everything in one thread, and the engine's work is part of it: while DuckDB makes a table,
-no other statement is translated and no request answered. Here the engine works in threads beside it, each on
-a connection of its own. Two queries, or two tables that are made, go on at once: DuckDB shows each the data
-as they were when it began. What changes rows goes on alone among its kind, for two merges that each miss the
-same row would both bring it. A script, whose statements share variables and a transaction, runs in the first
-thread as before, and counts as one of those.
+bqemulator does everything in one thread: while DuckDB creates a table, no other statement is translated and
+no request is answered. Here the engine runs statements in other threads, each with its own connection. Two
+queries or CREATE TABLE statements run at the same time, each on the data from its start. Only one statement
+that changes rows runs at a time: two merges could both insert the same row. A script shares variables and a
+transaction, so it runs in the main thread and counts as a statement that changes rows.
 """
 
 import asyncio
@@ -22,14 +21,14 @@ from bqemulator.storage.engine import DuckDBEngine
 from duckdb import TransactionException
 
 # engine: speed
-AT_ONCE = 2
+PARALLEL_STATEMENTS = 2
 
 _prepare_and_fetch = executor._run_single_sql
 _script = executor._run_script
 
 
-class _Noting:
-    """An engine that gives back what it is told to fetch, and for all else is the engine itself."""
+class _RecordingEngine:
+    """Wrap an engine: `fetch_arrow` returns the statement instead of running it."""
 
     def __init__(self, engine: DuckDBEngine) -> None:
         self._engine = engine
@@ -42,8 +41,8 @@ class _Noting:
 
 
 @dataclass(frozen=True)
-class _Beside:
-    """Connections to one engine, those that are idle, and what one must hold to run or to change rows."""
+class _ConnectionPool:
+    """Idle connections to one engine, and the locks for running statements and for changing rows."""
 
     idle: list[DuckDBEngine]
     run: asyncio.Semaphore
@@ -59,12 +58,16 @@ class _Beside:
 
 
 @lru_cache(maxsize=1)
-def _beside(engine: DuckDBEngine) -> _Beside:
-    return _Beside([_connected(engine) for _ in range(AT_ONCE)], asyncio.Semaphore(AT_ONCE), asyncio.Lock())
+def _pool(engine: DuckDBEngine) -> _ConnectionPool:
+    return _ConnectionPool(
+        [_connect(engine) for _ in range(PARALLEL_STATEMENTS)],
+        asyncio.Semaphore(PARALLEL_STATEMENTS),
+        asyncio.Lock(),
+    )
 
 
-def _connected(engine: DuckDBEngine) -> DuckDBEngine:
-    """Return the same engine by another connection."""
+def _connect(engine: DuckDBEngine) -> DuckDBEngine:
+    """Return the same engine with another connection."""
     another = copy(engine)
     another._connection = engine.connection.cursor()
     another._apply_session_pragmas()
@@ -72,35 +75,35 @@ def _connected(engine: DuckDBEngine) -> DuckDBEngine:
 
 
 async def _run_single_sql(project: str, sql: str, parameters: Any, context: Any, *, caller: Any) -> Any:
-    """Translate in this thread, and run in another."""
-    noting = replace(context, engine=_Noting(context.engine))
-    prepared: Any = await _prepare_and_fetch(project, sql, parameters, noting, caller=caller)
+    """Translate the statement in this thread and run it in another."""
+    recording = replace(context, engine=_RecordingEngine(context.engine))
+    prepared: Any = await _prepare_and_fetch(project, sql, parameters, recording, caller=caller)
     changes = executor.classify_statement_type(sql) in executor._COUNT_TRIMMED_STATEMENTS
-    beside = _beside(context.engine)
+    pool = _pool(context.engine)
     try:
         try:
-            return await _fetched(beside, prepared, alone=changes)
-        except TransactionException:  # another made the same thing at the same time, and nothing is done
-            return await _fetched(beside, prepared, alone=True)
+            return await _fetch(pool, prepared, alone=changes)
+        except TransactionException:  # a conflict with another statement; nothing was done
+            return await _fetch(pool, prepared, alone=True)
     except Exception as error:
         raise translate_runtime_error(error, duckdb_sql=prepared[0]) from error
 
 
-async def _fetched(beside: _Beside, prepared: tuple[Any, ...], *, alone: bool) -> Any:
-    async with AsyncExitStack() as held:
+async def _fetch(pool: _ConnectionPool, prepared: tuple[Any, ...], *, alone: bool) -> Any:
+    async with AsyncExitStack() as stack:
         if alone:
-            await held.enter_async_context(beside.change)
-        await held.enter_async_context(beside.run)
-        engine = held.enter_context(beside.engine())
+            await stack.enter_async_context(pool.change)
+        await stack.enter_async_context(pool.run)
+        engine = stack.enter_context(pool.engine())
         return await asyncio.to_thread(engine.fetch_arrow, *prepared)
 
 
 async def _run_script(interpreter: Any, source: str, context: Any) -> Any:
-    async with _beside(context.engine).change:
+    async with _pool(context.engine).change:
         return await _script(interpreter, source, context)
 
 
-def run_statements_beside() -> None:
-    """Have the emulator in this process run its statements so."""
+def run_statements_in_threads() -> None:
+    """Patch the emulator in this process, see the module docstring."""
     executor._run_single_sql = _run_single_sql  # type: ignore[assignment]
     executor._run_script = _run_script  # type: ignore[assignment]

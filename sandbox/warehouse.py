@@ -1,4 +1,4 @@
-"""The local warehouse: the BigQuery emulator `bqemulator`, its data kept under `<home>/warehouse`."""
+"""The local warehouse: the BigQuery emulator `bqemulator`, with its data in `<home>/warehouse`."""
 
 import os
 import shutil
@@ -27,20 +27,20 @@ from config.settings import Settings
 
 NAME = "warehouse"
 PROGRAM = "sandbox.emulator"
-USUAL_REST_PORT = 9050
-USUAL_GRPC_PORT = 9060
+DEFAULT_REST_PORT = 9050
+DEFAULT_GRPC_PORT = 9060
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 
-# The emulator wants these DuckDB extensions; their wheels carry the binaries, so nothing is downloaded.
+# The emulator needs these DuckDB extensions; their wheels contain the binaries, so nothing is downloaded.
 EXTENSIONS = ("spatial", "avro")
 
 
 def up(settings: Settings, *, program: str = PROGRAM) -> Address:
     """Start the local warehouse unless it runs, and return its address (`url`, `project`, port, pid).
 
-    `program`: the module that is started. Raises ServiceError with the end of the emulator's log when it does
-    not come up.
+    `program`: the module to start. Raises ServiceError with the end of the emulator's log when it does not
+    start.
     """
     running = read_address(settings.home, NAME)
     if running and wait_for_answer(
@@ -53,10 +53,10 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "emulator.log"
     for _ in range(PORT_ATTEMPTS):
-        rest_port, grpc_port = free_port(USUAL_REST_PORT), free_port(USUAL_GRPC_PORT)
+        rest_port, grpc_port = free_port(DEFAULT_REST_PORT), free_port(DEFAULT_GRPC_PORT)
         process = _start(settings, program, folder, log, ("--rest-port", rest_port, "--grpc-port", grpc_port))
         url = f"http://127.0.0.1:{rest_port}"
-        if _comes_up(process, rest_port, url, settings.project):
+        if _wait_until_up(process, rest_port, url, settings.project):
             return write_address(
                 settings.home,
                 NAME,
@@ -69,7 +69,7 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
         process.kill()
         process.wait(STOP_TIMEOUT_S)
         if free_port(rest_port) == rest_port and free_port(grpc_port) == grpc_port:
-            break  # nobody was quicker to take them, so other ports would not help
+            break  # the ports are still free, so other ports would not help
     raise ServiceError(
         f"the local warehouse did not start in {folder}:\n{_tail(log)}\n"
         "Fix what the log names; `wwi warehouse reset` starts over with an empty warehouse."
@@ -77,7 +77,7 @@ def up(settings: Settings, *, program: str = PROGRAM) -> Address:
 
 
 def down(settings: Settings) -> bool:
-    """Stop the local warehouse after it has written its data. Returns whether it was running."""
+    """Stop the local warehouse and wait until it has written its data. Returns whether it was running."""
     running = read_address(settings.home, NAME)
     if not running:
         return False
@@ -118,12 +118,12 @@ def _start(
             stdin=subprocess.DEVNULL,
             cwd=folder,
             env=_environment(folder),
-            start_new_session=True,  # Ctrl-C in the terminal must not reach it in mid-write
+            start_new_session=True,  # Ctrl-C in the terminal must not interrupt a write
         )  # fmt: skip
 
 
-def _comes_up(process: subprocess.Popen[bytes], port: int, url: str, project: str) -> bool:
-    """Wait until it answers; another warehouse that took the port meanwhile does not count."""
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, url: str, project: str) -> bool:
+    """Wait until this process answers; another warehouse on the same port does not count."""
     return wait_until(
         lambda: listens(process.pid, port) and answers(url, project),
         alive=lambda: process.poll() is None,
@@ -138,18 +138,18 @@ def _folder(settings: Settings) -> Path:
 def _environment(folder: Path) -> dict[str, str]:
     uploads = folder / "uploads"
     uploads.mkdir(exist_ok=True)
-    # settings of another emulator must not change ours
+    # ignore settings of another emulator
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("BQEMU_")}
     return {**inherited, "BQEMU_UPLOAD_STAGING_DIR": str(uploads)}
 
 
 def install_extensions() -> None:
-    """Put the wheels' DuckDB extensions where DuckDB looks for them. A no-op when they are there."""
+    """Install the wheels' DuckDB extensions unless they are installed."""
     import duckdb  # noqa: PLC0415 - half a second
 
     for name in EXTENSIONS:
         folder = resources.files(f"duckdb_extension_{name}") / "extensions" / f"v{duckdb.__version__}"
-        # not by import_extension of the wheels, which fails if the path has a quote
+        # not import_extension of the wheels: it fails if the path has a quote
         path = str(folder / f"{name}.duckdb_extension").replace("'", "''")
         duckdb.execute(f"install '{path}'")
 

@@ -27,7 +27,7 @@ LONG = (
     "tests/business_vault/",
     "tests/ingestion/test_crash.py",
 )
-USUAL_PORTS = (postgres.USUAL_PORT, warehouse.USUAL_REST_PORT, warehouse.USUAL_GRPC_PORT)
+USUAL_PORTS = (postgres.DEFAULT_PORT, warehouse.DEFAULT_REST_PORT, warehouse.DEFAULT_GRPC_PORT)
 
 
 class ByPlatform(LoadScopeScheduling):  # type: ignore[misc]

@@ -1,6 +1,6 @@
-"""The clock of a build: dbt loads the batches that were completed before it began.
+"""Check the clock before a build: dbt loads only batches that were completed before the build started.
 
-The two times may come from two machines, or from one whose clock was put back between them.
+The two times can come from two machines, or from one whose clock was set back.
 """
 
 import logging
@@ -16,14 +16,14 @@ from warehouse.queries import query
 
 logger = logging.getLogger(__name__)
 
-MOST_WAIT_S = 60
+MAX_WAIT_S = 60
 
 
 def wait_for_batches(client: Client, settings: Settings) -> None:
-    """Wait until every completed batch lies in the past of this machine's clock.
+    """Wait until every completed batch is in the past by this machine's clock.
 
-    A build would leave out one that does not, and say nothing. Raises PermanentError naming the batch when it
-    is over a minute ahead: this clock has gone backwards, or that of the machine which loaded it is wrong.
+    A build would silently skip a batch in the future. Raises PermanentError with the batch when it is more
+    than MAX_WAIT_S ahead: this clock, or that of the machine that loaded the batch, is wrong.
     """
     batches = table_name(settings, "batches")
     try:
@@ -34,17 +34,17 @@ def wait_for_batches(client: Client, settings: Settings) -> None:
             timeout_s=settings.query_timeout_s,
         )
     except MissingInWarehouseError:
-        return  # no ledger, no batch: dbt says what is missing
+        return  # no ledger, so no batch: dbt reports what is missing
     if not rows or rows[0]["finished_at"] is None:
         return
     batch_id, finished_at = rows[0]["batch_id"], rows[0]["finished_at"]
     ahead_s = (finished_at - datetime.now(UTC)).total_seconds()
-    if ahead_s > MOST_WAIT_S:
+    if ahead_s > MAX_WAIT_S:
         raise PermanentError(
             f"batch {batch_id} was completed at {finished_at:%Y-%m-%d %H:%M:%S} UTC, {ahead_s:.0f} s ahead "
-            "of this machine's clock: a build would leave it out. Set the clock that is wrong, here or where "
-            "the batch was loaded, or build when that time has come."
+            "of this machine's clock: a build would leave it out. Correct the clock of this machine or "
+            "of the one that loaded the batch, or build after that time."
         )
     if ahead_s > 0:
-        logger.info("waiting %.1f s: batch %s was completed by a clock ahead of this one", ahead_s, batch_id)
+        logger.info("waiting %.1f s: the clock that completed batch %s is ahead", ahead_s, batch_id)
         time.sleep(ahead_s)

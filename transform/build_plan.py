@@ -1,4 +1,4 @@
-"""What a build does before it runs: dbt's arguments, the selection, and the compiled nodes."""
+"""Plan a build: dbt's arguments, the selection, and the compiled nodes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Any
 from google.cloud.bigquery import Client
 
 from config.settings import Settings
-from transform import build_record
-from transform import selection as scope
+from transform import build_record, selection
 from transform.build_report import raise_if_failed, summarise
 from transform.dbt_invocation import VAULT_DIR, run_dbt, settings_in_environment
-from transform.selectors import STRICT
+from transform.selectors import STRICT_SELECTION
 
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
@@ -19,9 +18,9 @@ WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 def build_arguments(
     select: Sequence[str] = (), *, full_refresh: bool = False, unit_tests: bool = False
 ) -> list[str]:
-    """Return dbt's arguments for a build of the selected nodes, by default of all.
+    """Return dbt's arguments for a build of the selected nodes, by default all.
 
-    Unit tests judge the SQL on rows of their own and say nothing about the data: a load goes without them.
+    Unit tests use their own rows and do not check the data, so a load runs without them.
     """
     selection = ["--select", *select] if select else []
     return [
@@ -29,31 +28,31 @@ def build_arguments(
         *selection,
         *([] if unit_tests else WITHOUT_UNIT_TESTS),
         *(["--full-refresh"] if full_refresh else []),
-        *(STRICT if select else []),
+        *(STRICT_SELECTION if select else []),
     ]
 
 
-def plan(  # noqa: PLR0913 - what to build, how, and from where
+def plan_build(  # noqa: PLR0913 - what to build, how, and from where
     client: Client,
     settings: Settings,
     arguments: Sequence[str],
     vault_dir: Path = VAULT_DIR,
     *,
-    whole: bool = False,
+    full_selection: bool = False,
     raw_prefix: str | None = None,
-) -> scope.Plan:
-    """Return what a build with these arguments takes: a plain one leaves out what no batch touches."""
-    told = scope.whole(arguments, build_record.project_hash(vault_dir, settings))
-    is_plain = [*arguments] == build_arguments() and not whole
+) -> selection.Plan:
+    """Return the plan of a build. A plain build selects only models that pending batches affect."""
+    plan = selection.full_selection(arguments, build_record.project_hash(vault_dir, settings))
+    is_plain = [*arguments] == build_arguments() and not full_selection
     if not is_plain or raw_prefix is not None or vault_dir != VAULT_DIR:
-        return told
-    return scope.narrowed(told, client, settings, vault_dir)
+        return plan
+    return selection.incremental_selection(plan, client, settings, vault_dir)
 
 
-def compiled(
+def compile_nodes(
     arguments: Sequence[str], settings: Settings, vault_dir: Path, raw_prefix: str | None = None
 ) -> Sequence[Any]:
-    """Return the nodes of a build with these arguments, compiled as it would run them now."""
+    """Return the nodes of a build with these arguments, compiled as the build would run them now."""
     kept = [argument for argument in arguments[1:] if argument not in WITHOUT_UNIT_TESTS]
     with settings_in_environment(settings, vault_dir, raw_prefix):
         results = run_dbt(["compile", *kept], settings, vault_dir)

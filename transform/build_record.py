@@ -1,4 +1,4 @@
-"""What a build leaves in the ledger, made from dbt's results and from the code that ran."""
+"""Record a build in the ledger: dbt's results, and the code that ran."""
 
 import hashlib
 import json
@@ -27,13 +27,13 @@ from warehouse.ledger.test_failures import FailedTest, FailingRow
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("dbt-core", "dbt-bigquery", "google-cloud-bigquery")
-# what decides which tables a build makes of the same rows
+# files that decide which tables a build makes from the same rows
 PROJECT_FILES = ("*.sql", "*.yml", "*.csv", "*.py")
-NOT_OF_THE_PROJECT = {"target", "logs", "offline"}
-FAILED = ("error", "fail", "runtime error")
+IGNORED_FOLDERS = {"target", "logs", "offline"}
+FAILED_STATUSES = ("error", "fail", "runtime error")
 
 
-def begin(
+def record_start(
     client: Client,
     settings: Settings,
     plan: Plan,
@@ -41,10 +41,10 @@ def begin(
     *,
     raw_prefix: str | None = None,
 ) -> builds.Build:
-    """Record that a build begins, and return the record. What cannot be written is told and stops nothing.
+    """Record that a build has started, and return the record. A failure to record is only logged.
 
-    `raw_prefix`: see `transform.dbt.build`; a rebuild is recorded in the ledger of the warehouse that it
-    reads, since its own ledger is dropped.
+    `raw_prefix`: see `transform.dbt.build`. A rebuild is recorded in the ledger of the warehouse that it
+    reads, because its own ledger is dropped.
     """
     build = builds.Build(
         invocation_id=uuid.uuid4().hex,
@@ -63,45 +63,49 @@ def begin(
         host=socket.gethostname(),
     )
     try:
-        builds.begin(client, _noted_in(settings, raw_prefix), build)
+        builds.record_start(client, _ledger_settings(settings, raw_prefix), build)
     except WwiError as failure:
-        logger.warning("the build could not be noted in the ledger: %s", failure)
+        logger.warning("could not record the build in the ledger: %s", failure)
     return build
 
 
-def end(  # noqa: PLR0913 - a build and where it is noted
+def record_end(  # noqa: PLR0913 - a build and where it is noted
     client: Client,
     settings: Settings,
-    begun: builds.Build,
+    started: builds.Build,
     results: Sequence[Any],
     *,
     raw_prefix: str | None = None,
     error: str | None = None,
 ) -> tuple[FailingRow, ...]:
-    """Record what came of a build; return the first rows that failed its data tests. Otherwise as `begin`."""
-    nodes = [node_of(result) for result in results]
+    """Record the result of a build; return the first rows that failed its data tests. See `record_start`."""
+    nodes = [ledger_node(result) for result in results]
     finished_at = datetime.now(UTC)
     build = replace(
-        begun,
+        started,
         invocation_id=_invocation_id(),
         finished_at=finished_at,
-        status="stopped" if error else "failed" if any(n.status in FAILED for n in nodes) else "passed",
+        status="stopped"
+        if error
+        else "failed"
+        if any(n.status in FAILED_STATUSES for n in nodes)
+        else "passed",
         error=error[:MESSAGE_LENGTH] if error else None,
     )
-    ledger_of, failed = _noted_in(settings, raw_prefix), failed_tests(results)
+    ledger, failed = _ledger_settings(settings, raw_prefix), failed_tests(results)
     try:
-        builds.end(client, ledger_of, begun, build, nodes)
+        builds.record_end(client, ledger, started, build, nodes)
         if not failed:
             return ()
-        test_failures.record(client, ledger_of, build.invocation_id, finished_at, failed)
-        return test_failures.of_build(client, ledger_of, build.invocation_id)
+        test_failures.copy_failures(client, ledger, build.invocation_id, finished_at, failed)
+        return test_failures.read_failures(client, ledger, build.invocation_id)
     except WwiError as failure:
-        logger.warning("the build could not be noted in the ledger: %s", failure)
+        logger.warning("could not record the build in the ledger: %s", failure)
         return ()
 
 
 def failed_tests(results: Sequence[Any]) -> list[FailedTest]:
-    """Return the data tests that found rows, with the SQL that finds them again."""
+    """Return the data tests that found rows, with their SQL."""
     return [
         FailedTest(result.node.name, _tested_table(result.node), result.node.compiled_code)
         for result in results
@@ -112,39 +116,39 @@ def failed_tests(results: Sequence[Any]) -> list[FailedTest]:
 
 
 def _tested_table(node: Any) -> str:
-    """The model that a test belongs to; of one that belongs to none, the first that it reads."""
-    read = getattr(node.depends_on, "nodes", None) or [""]
-    return str(getattr(node, "attached_node", None) or read[0]).rpartition(".")[2]
+    """Return the model that a test belongs to, or else the first model that it reads."""
+    inputs = getattr(node.depends_on, "nodes", None) or [""]
+    return str(getattr(node, "attached_node", None) or inputs[0]).rpartition(".")[2]
 
 
-def _noted_in(settings: Settings, raw_prefix: str | None) -> Settings:
+def _ledger_settings(settings: Settings, raw_prefix: str | None) -> Settings:
     return settings.model_copy(update={"dataset_prefix": raw_prefix or settings.dataset_prefix})
 
 
-def node_of(result: Any) -> builds.Node:
-    """Return what the ledger keeps of one of dbt's results.
+def ledger_node(result: Any) -> builds.Node:
+    """Return the ledger row of one dbt result.
 
-    The message is kept of what failed only: of the rest it says what the columns say. It holds no values: the
-    rows that fail a test are in `test_failures`.
+    Only failed nodes have a message. It contains no values: the rows that fail a test are in
+    `test_failures`.
     """
     node, status = result.node, str(result.status)
     kind = str(node.resource_type)
-    told = getattr(result, "adapter_response", None) or {}
+    response = getattr(result, "adapter_response", None) or {}
     return builds.Node(
         kind=kind,
         name=node.name,
         layer=str(node.fqn[1]) if kind == "model" and len(node.fqn) > 1 else "",
         status=status,
-        rows_affected=_number(told.get("rows_affected")),
-        bytes_billed=_number(told.get("bytes_billed")),
+        rows_affected=_number(response.get("rows_affected")),
+        bytes_billed=_number(response.get("bytes_billed")),
         seconds=round(float(result.execution_time), 3),
         failing_rows=_number(getattr(result, "failures", None)) if kind in {"test", "unit_test"} else None,
-        message=shorten(result.message or "") if status in FAILED else None,
+        message=shorten(result.message or "") if status in FAILED_STATUSES else None,
     )
 
 
 def commit_id() -> str | None:
-    """Return the commit of this checkout, `<hash>-dirty` with changes in it; None where there is none."""
+    """Return the commit of this checkout, with `-dirty` if it has changes; None without a checkout."""
     if not (PROJECT_ROOT / ".git").exists():
         return None
     try:
@@ -158,11 +162,11 @@ def commit_id() -> str | None:
 
 
 def project_hash(vault_dir: Path, settings: Settings) -> str:
-    """Return what changes when the same rows could become other tables: project, packages, policy tag."""
+    """Return a hash of all that decides which tables a build makes: project, packages, policy tag."""
     found = hashlib.sha256(json.dumps([_packages(vault_dir), settings.policy_tag]).encode())
     paths = (path for pattern in PROJECT_FILES for path in vault_dir.rglob(pattern))
     for name in sorted(path.relative_to(vault_dir) for path in paths):
-        if name.parts[0] not in NOT_OF_THE_PROJECT:
+        if name.parts[0] not in IGNORED_FOLDERS:
             found.update(f"\n{name}\n".encode() + (vault_dir / name).read_bytes())
     return found.hexdigest()
 
@@ -174,7 +178,7 @@ def _invocation_id() -> str:
 
 
 def _packages(vault_dir: Path) -> dict[str, str]:
-    """The versions of what built: libraries, and the packages of the dbt project."""
+    """Return the versions of the libraries and dbt packages."""
     found = {}
     for name in PACKAGES:
         try:
@@ -185,8 +189,8 @@ def _packages(vault_dir: Path) -> dict[str, str]:
 
 
 def _vars(vault_dir: Path) -> dict[str, Any]:
-    told = yaml.safe_load((vault_dir / "dbt_project.yml").read_text(encoding="utf-8"))
-    found: dict[str, Any] = told.get("vars") or {}
+    project = yaml.safe_load((vault_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = project.get("vars") or {}
     return found
 
 

@@ -1,4 +1,4 @@
-"""The report of a build: counts, failed nodes, seconds by layer; and the errors that carry it."""
+"""The report of a build: counts, failed nodes, seconds by layer; and the errors that contain it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from config.errors import PermanentError, TransientError
 from transform.dbt_invocation import LOST_CONNECTION
 from transform.dbt_messages import shorten
-from transform.selection import Scope
+from transform.selection import SelectionKind
 from warehouse.ledger.test_failures import FailingRow
 
 SHOWN_FAILURES = 5
@@ -19,7 +19,7 @@ SHOWN_ROWS = 3
 
 @dataclass(frozen=True)
 class NodeFailure:
-    """A node that failed: its kind (model, test, operation ...), its name, and the engine's reason."""
+    """A failed node: its kind (model, test, operation ...), its name, and the error message."""
 
     kind: str
     name: str
@@ -31,10 +31,10 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What one dbt invocation did. Counts are nodes; `layer_seconds` adds up the nodes of each layer.
+    """The result of one dbt invocation. Counts are nodes; `layer_seconds` is the sum over a layer's nodes.
 
-    `scope`: which part of the project it took, see transform/selection.py. `warnings`: the first rows of
-    each data test that warned.
+    `scope`: the selected part of the project, see transform/selection.py. `warnings`: the first rows of each
+    data test that warned.
     """
 
     seconds: float
@@ -44,18 +44,18 @@ class BuildReport:
     skipped: int = 0
     failures: tuple[NodeFailure, ...] = ()
     layer_seconds: Mapping[str, float] = field(default_factory=dict)
-    scope: Scope = "all"
+    scope: SelectionKind = "all"
     warnings: tuple[FailingRow, ...] = ()
 
     @property
     def outcome(self) -> str:
-        """The counts as people read them."""
+        """Return the counts as text."""
         counts = f"{self.models_passed} models, {self.tests_passed} tests passed, {self.warned} warned"
-        return f"{counts}: what the batches touch" if self.scope == "touched" else counts
+        return f"{counts} (incremental selection)" if self.scope == "touched" else counts
 
 
 class BuildFailedError(PermanentError):
-    """Nodes failed for reasons that stay: a failed test, a rejected statement."""
+    """Nodes failed for a reason that a retry does not change: a failed test, a rejected statement."""
 
     def __init__(self, report: BuildReport) -> None:
         super().__init__(_failure_text(report))
@@ -63,7 +63,7 @@ class BuildFailedError(PermanentError):
 
 
 class BuildInterruptedError(TransientError):
-    """Nodes failed because the warehouse could not be reached: another attempt may well finish the build."""
+    """Nodes failed because the warehouse could not be reached; a retry can succeed."""
 
     def __init__(self, report: BuildReport) -> None:
         super().__init__(_failure_text(report))
@@ -71,7 +71,7 @@ class BuildInterruptedError(TransientError):
 
 
 def raise_if_failed(report: BuildReport) -> None:
-    """Raise BuildFailedError, or BuildInterruptedError when the warehouse was lost, if a node failed."""
+    """Raise BuildFailedError if a node failed, or BuildInterruptedError if the connection was lost."""
     if report.failures:
         lost = all(LOST_CONNECTION.search(failure.message) for failure in report.failures)
         raise BuildInterruptedError(report) if lost else BuildFailedError(report)
@@ -109,21 +109,21 @@ def summarise(results: Sequence[Any], seconds: float, failing: Sequence[FailingR
 
 
 def _first_rows(test: str, failing: Sequence[FailingRow]) -> str:
-    """The first rows that failed a test, to go after its message."""
+    """Return the first rows that failed a test, as the end of its message."""
     rows = [str(row) for row in failing if row.test == test]
     more = "; ..." if len(rows) > SHOWN_ROWS else ""
     return f". {'; '.join(rows[:SHOWN_ROWS])}{more}" if rows else ""
 
 
 def _layer(node: Any) -> str:
-    """The folder under models/ that is the node's dataset; what is no model counts by its kind."""
+    """Return the folder of a model below models/; for other nodes their kind."""
     is_model = node.resource_type == "model" and len(node.fqn) > 1
     return str(node.fqn[1] if is_model else node.resource_type)
 
 
 def _failure_text(report: BuildReport) -> str:
     count = len(report.failures)
-    skipped = f", {report.skipped} that depend on it skipped" if report.skipped else ""
+    skipped = f", {report.skipped} dependent nodes skipped" if report.skipped else ""
     lines = [f"dbt: {count} node{'s' if count > 1 else ''} failed{skipped}"]
     lines += [f"  {failure}" for failure in report.failures[:SHOWN_FAILURES]]
     if count > SHOWN_FAILURES:

@@ -1,7 +1,7 @@
-"""The one way to call dbt: its settings, what it is told, and what came of it.
+"""Run dbt. All builds go through this module.
 
-`build` runs dbt by itself and needs no Prefect server; `flows.dbt_tasks` runs it with a Prefect task per
-node, by the same `run`, so that settings, report and errors are the same.
+`build` runs dbt directly, without a Prefect server. `flows.dbt_tasks` uses the same `run` with a Prefect task
+per node, so settings, report and errors are the same.
 """
 
 import logging
@@ -13,17 +13,16 @@ from pathlib import Path
 
 from config.errors import PermanentError
 from config.settings import Settings
-from transform import build_record
-from transform import selection as scope
+from transform import build_record, selection
 from transform.build_clock import wait_for_batches
-from transform.build_plan import build_arguments, plan
+from transform.build_plan import build_arguments, plan_build
 from transform.build_report import BuildReport, raise_if_failed, summarise
 from transform.dbt_invocation import MANIFEST, TARGET, VAULT_DIR, Invoke, run_dbt, settings_in_environment
 from transform.node_retry import node_retries
 from transform.selectors import nothing_selected
 from warehouse.client import connect
 from warehouse.lease import hold, interrupter
-from warehouse.ledger.rebuilds import refuse_open_swap
+from warehouse.ledger.rebuilds import fail_on_open_swap
 
 logger = logging.getLogger(__name__)
 
@@ -34,33 +33,36 @@ def build(  # noqa: PLR0913 - what to build, how, and from where
     select: Sequence[str] = (),
     full_refresh: bool = False,
     unit_tests: bool = False,
-    whole: bool = False,
+    full_selection: bool = False,
     vault_dir: Path = VAULT_DIR,
     raw_prefix: str | None = None,
 ) -> BuildReport:
-    """Build and test the selected nodes, by default staging to marts, and return what was done.
+    """Build and test the selected nodes, by default staging to marts, and return the report.
 
-    A plain build leaves out what the pending batches do not affect (transform/selection.py), unless `whole`.
-    `raw_prefix`: raw is read from the datasets of this prefix, not from those that are written to.
+    A plain build leaves out models that no pending batch affects (transform/selection.py), unless
+    `full_selection` is set.
+    `raw_prefix`: raw is read from the datasets with this prefix, instead of the prefix that is written to.
     Raises BuildFailedError or BuildInterruptedError when a node failed, and PermanentError or
-    TransientError when dbt got no further than its own start.
+    TransientError when dbt could not start.
     """
     arguments = build_arguments(select, full_refresh=full_refresh, unit_tests=unit_tests)
-    report = run(arguments, settings, vault_dir, run_dbt, whole=whole, raw_prefix=raw_prefix)
+    report = run(
+        arguments, settings, vault_dir, run_dbt, full_selection=full_selection, raw_prefix=raw_prefix
+    )
     if select and not (report.models_passed or report.tests_passed or report.warned):
         raise nothing_selected(select, settings.home / TARGET / MANIFEST)
     return report
 
 
-def make_views(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> BuildReport:
-    """Make the views of business vault and marts anew, for one who holds the lease already."""
-    return make(settings, scope.VIEWS, vault_dir=vault_dir)
+def recreate_views(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> BuildReport:
+    """Recreate the views of business vault and marts. The caller holds the lease."""
+    return run_models(settings, selection.VIEWS, vault_dir=vault_dir)
 
 
-def make(
+def run_models(
     settings: Settings, select: Sequence[str], *, vault_dir: Path = VAULT_DIR, raw_prefix: str | None = None
 ) -> BuildReport:
-    """Make these models anew without their tests, for one who holds the lease already."""
+    """Run these models without their tests. The caller holds the lease."""
     started = time.monotonic()
     with settings_in_environment(settings, vault_dir, raw_prefix):
         results = run_dbt(["run", "--select", *select], settings, vault_dir)
@@ -75,53 +77,62 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
     vault_dir: Path,
     invoke: Invoke,
     *,
-    whole: bool = False,
+    full_selection: bool = False,
     raw_prefix: str | None = None,
 ) -> BuildReport:
-    """Run one dbt command by `invoke`, and return its report or raise as `build`.
+    """Run one dbt command by `invoke` while holding the lease. Returns a report or raises as `build`.
 
-    It holds the lease of the warehouse. With WWI_BUILD_BYTES_LIMIT set it begins only below that limit.
+    With WWI_BUILD_BYTES_LIMIT set, it starts only if the estimate is below the limit.
     """
     started = time.monotonic()
-    from transform.outage_retry import patience  # noqa: PLC0415 - imports the BigQuery client, seconds
+    from transform.outage_retry import outage_retry_budget  # noqa: PLC0415 - imports the BigQuery client, seconds
 
-    with settings_in_environment(settings, vault_dir, raw_prefix), patience(), node_retries():
+    with settings_in_environment(settings, vault_dir, raw_prefix), outage_retry_budget(), node_retries():
         client = connect(settings, "build")
         if settings.build_bytes_limit is not None:
             from transform.dry_run import stop_above_limit  # noqa: PLC0415 - it imports this module
 
-            stop_above_limit(settings, arguments, vault_dir, whole=whole, raw_prefix=raw_prefix)
-        # two builds at once would insert the same satellite rows: each finds them missing
+            stop_above_limit(
+                settings, arguments, vault_dir, full_selection=full_selection, raw_prefix=raw_prefix
+            )
+        # two builds at the same time would both insert the same satellite rows
         with hold(client, settings, "build", on_lost=interrupter()) as lease:
-            refuse_open_swap(client, settings)
+            fail_on_open_swap(client, settings)
             wait_for_batches(client, settings)
-            made = plan(client, settings, arguments, vault_dir, whole=whole, raw_prefix=raw_prefix)
-            begun = build_record.begin(client, settings, made, vault_dir, raw_prefix=raw_prefix)
+            plan = plan_build(
+                client, settings, arguments, vault_dir, full_selection=full_selection, raw_prefix=raw_prefix
+            )
+            started_build = build_record.record_start(
+                client, settings, plan, vault_dir, raw_prefix=raw_prefix
+            )
             try:
-                results = invoke([*made.arguments], settings, vault_dir)
+                results = invoke([*plan.arguments], settings, vault_dir)
             except PermanentError as error:
-                build_record.end(client, settings, begun, (), raw_prefix=raw_prefix, error=str(error))
+                build_record.record_end(
+                    client, settings, started_build, (), raw_prefix=raw_prefix, error=str(error)
+                )
                 raise
             lease.check()
-            failing = build_record.end(client, settings, begun, results, raw_prefix=raw_prefix)
-    report = replace(summarise(results, time.monotonic() - started, failing), scope=made.scope)
+            failing = build_record.record_end(client, settings, started_build, results, raw_prefix=raw_prefix)
+    report = replace(summarise(results, time.monotonic() - started, failing), scope=plan.scope)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds
-    logger.info("build scope=%s models=%d tests=%d seconds=%.1f", made.scope, *counts)
+    logger.info("build scope=%s models=%d tests=%d seconds=%.1f", plan.scope, *counts)
     return report
 
 
-def document(settings: Settings, select: Sequence[str], vault_dir: Path) -> Path:
-    """Have dbt write its documents of the selected nodes, and return the folder they are in."""
+def generate_docs(settings: Settings, select: Sequence[str], vault_dir: Path) -> Path:
+    """Generate dbt's documentation of the selected nodes, and return its folder."""
     folder = settings.home / TARGET
     (folder / "static_index.html").unlink(missing_ok=True)
     selection = ["--select", *select] if select else []
     with settings_in_environment(settings, vault_dir), warnings.catch_warnings():
-        # the adapter's query has no owners, which dbt's table of results is told to expect
+        # the adapter's query has no column table_owner, which dbt expects
         warnings.filterwarnings("ignore", message='"table_owner"', category=RuntimeWarning)
         run_dbt(["docs", "generate", "--static", *selection], settings, vault_dir)
     if not (folder / "static_index.html").exists():
         raise PermanentError(
-            "dbt could not compile the models, so there are no documents. `wwi build` names the model."
+            "dbt could not compile the models, so no documentation was written. Run `wwi build` to see which "
+            "model fails."
         )
     return folder

@@ -1,4 +1,4 @@
-"""Call dbt in this process, with our settings and nothing else from the environment."""
+"""Call dbt in this process, with the project's settings and no other variables of the environment."""
 
 import gc
 import logging
@@ -16,11 +16,11 @@ from config.private_files import keep_private
 from config.settings import PROJECT_ROOT, Settings
 from metadata.naming import RAW_PREFIX
 from transform.dbt_messages import plain_messages, shorten
-from transform.packages import refuse_offline
+from transform.packages import fail_on_offline_packages
 from transform.selectors import selection_error
 from warehouse.client import connection_variables
 
-nodes_logger = logging.getLogger(f"{__name__}.nodes")
+node_logger = logging.getLogger(f"{__name__}.nodes")
 
 
 VAULT_DIR = PROJECT_ROOT / "vault"
@@ -32,11 +32,11 @@ TARGET = Path("dbt") / "target"
 MANIFEST = "manifest.json"
 
 
-# what dbt has parsed holds for one prefix: a rebuild would have the next build parse everything again
+# dbt's parse cache is valid for one prefix, so a rebuild has its own folder
 REBUILD_TARGET = Path("dbt") / "rebuild"
 
 
-SELDOM = (50_000, 20, 50)  # thresholds of the garbage collector, 700, 10 and 10 by default
+GC_THRESHOLDS = (50_000, 20, 50)  # of the garbage collector; 700, 10 and 10 by default
 
 
 LOST_CONNECTION = re.compile(
@@ -54,20 +54,17 @@ Invoke = Callable[[list[str], Settings, Path], Sequence[Any]]
 def settings_in_environment(
     settings: Settings, vault_dir: Path, raw_prefix: str | None = None
 ) -> Iterator[None]:
-    """Let dbt read these settings, and nothing else, from the environment."""
+    """Within the block, set the environment variables of dbt to these settings."""
     if not (vault_dir / "dbt_packages").is_dir() and (vault_dir / "packages.yml").exists():
         raise PermanentError(f"the dbt packages are not installed in {vault_dir}. Run `wwi deps`.")
     keep_private(settings.home)
-    refuse_offline(settings, vault_dir)
+    fail_on_offline_packages(settings, vault_dir)
     with dbt_variables(dbt_environment(settings, raw_prefix)), plain_messages():
         yield
 
 
 def dbt_environment(settings: Settings, raw_prefix: str | None = None) -> dict[str, str]:
-    """Return the variables that vault/profiles.yml and dbt read, for these settings.
-
-    `raw_prefix`: see `build`.
-    """
+    """Return the environment variables that vault/profiles.yml and dbt read. `raw_prefix`: see `build`."""
     return (
         connection_variables(settings)
         | no_proxy(os.environ)
@@ -85,7 +82,7 @@ def run_dbt(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - three seconds
 
     folders = ["--project-dir", str(vault_dir), "--profiles-dir", str(vault_dir)]
-    with _seldom_collecting():
+    with _relaxed_garbage_collection():
         outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
     raise_if_stopped(outcome)
     if outcome.exception is not None:
@@ -95,10 +92,10 @@ def run_dbt(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequen
 
 
 @contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Have Python look for garbage less often: dbt keeps nearly all it makes, and a look goes through it."""
+def _relaxed_garbage_collection() -> Iterator[None]:
+    """Run the garbage collector less often: dbt keeps nearly all its objects, so collecting wastes time."""
     before = gc.get_threshold()
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         yield
     finally:
@@ -106,9 +103,9 @@ def _seldom_collecting() -> Iterator[None]:
 
 
 def raise_if_stopped(outcome: Any) -> None:
-    """Let Ctrl-C through: dbt hands it back as one more way in which it could not run.
+    """Raise KeyboardInterrupt if Ctrl-C was pressed: dbt returns it as an ordinary exception.
 
-    Pressed while dbt reads the project, it may be the context of an error about a field of some model.
+    If it was pressed while dbt parsed the project, it can be the context of another error.
     """
     error = outcome.exception
     while error is not None and not isinstance(error, KeyboardInterrupt):
@@ -118,13 +115,13 @@ def raise_if_stopped(outcome: Any) -> None:
 
 
 def node_results(outcome: Any) -> Sequence[Any]:
-    """Return the results of the nodes that dbt ran; none when it ran none."""
+    """Return the results of the nodes that dbt ran."""
     results: Sequence[Any] = getattr(outcome.result, "results", None) or ()
     return results
 
 
 def start_error(error: BaseException) -> PermanentError | TransientError:
-    """Name why dbt did not get as far as running nodes: a broken project, or no warehouse."""
+    """Return the error for a dbt invocation that ran no nodes: a broken project, or a lost connection."""
     text = str(error).partition("Failed to invoke dbt command ")[2].partition("':")[2] or str(error)
     if LOST_CONNECTION.search(text):
         return TransientError(
@@ -137,4 +134,4 @@ def start_error(error: BaseException) -> PermanentError | TransientError:
 def _log_node(event: Any) -> None:
     if event.info.name == "NodeFinished":
         node = event.data.node_info
-        nodes_logger.info("%s", node.node_name)
+        node_logger.info("%s", node.node_name)

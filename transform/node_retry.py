@@ -1,12 +1,11 @@
-"""A model or test that the warehouse could not run just then is run again, alone, within the build.
+"""Retry a model or test that failed with a transient error, on its own, within the build.
 
-A second attempt of a whole build would ask hundreds of other nodes again, and everything that depends on the
-failed one would have been left out of the first. Here dbt itself runs the node once more, before it reports
-it: what depends on it waits, the build sees the same batches, and it ends as if nothing had happened.
+Retrying the whole build would repeat hundreds of nodes, and the nodes that depend on the failed one would
+have been skipped. Here dbt runs the node again before it reports the result, so dependent nodes wait and the
+build continues normally.
 
-Only what the engine answered counts, for then nothing of the statement is under way any more. A connection
-that was lost tells nothing of the kind, and the next node would lose it too: after that the whole step is
-tried again (flows/tasks.py). What is wrong with the statement or the data stays wrong and is never repeated.
+Only an error that the engine returned is retried, because then the statement is not running any more. After
+a lost connection the whole step is retried instead (flows/tasks.py). Other errors are never retried.
 """
 
 import logging
@@ -19,8 +18,8 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 DELAYS_S = (5.0, 20.0)
-# as BigQuery calls them: https://cloud.google.com/bigquery/docs/error-messages
-PASSING = re.compile(
+# BigQuery's names: https://cloud.google.com/bigquery/docs/error-messages
+TRANSIENT = re.compile(
     r"\b(job)?(backend|internal)error\b|(job)?ratelimitexceeded|exceeded rate limits"
     r"|could not serialize access|retrying the job may solve the problem",
     re.IGNORECASE,
@@ -29,25 +28,25 @@ PASSING = re.compile(
 
 @contextmanager
 def node_retries(delays_s: Sequence[float] = DELAYS_S) -> Iterator[None]:
-    """Within the block, let dbt run a node again after each of these delays when its failure may pass."""
+    """Within the block, let dbt retry a node after each of these delays when its error is transient."""
     from dbt.task.base import BaseRunner  # noqa: PLC0415 - dbt takes seconds to import
 
-    usual = BaseRunner.compile_and_execute
+    original = BaseRunner.compile_and_execute
 
-    def patiently(runner: Any, manifest: Any, context: Any) -> Any:
+    def with_retries(runner: Any, manifest: Any, context: Any) -> Any:
         for delay in delays_s:
             try:
-                return usual(runner, manifest, context)
+                return original(runner, manifest, context)
             except Exception as error:
-                if not PASSING.search(str(error)):
+                if not TRANSIENT.search(str(error)):
                     raise
                 reason = " ".join(str(error).split())[:200]
-                logger.warning("running %s again in %.0f s: %s", runner.node.name, delay, reason)
+                logger.warning("retrying %s in %.0f s: %s", runner.node.name, delay, reason)
             time.sleep(delay)
-        return usual(runner, manifest, context)
+        return original(runner, manifest, context)
 
-    BaseRunner.compile_and_execute = patiently  # type: ignore[method-assign, assignment]
+    BaseRunner.compile_and_execute = with_retries  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        BaseRunner.compile_and_execute = usual  # type: ignore[method-assign]
+        BaseRunner.compile_and_execute = original  # type: ignore[method-assign]

@@ -1,8 +1,8 @@
-"""How long dbt waits for a warehouse that does not answer.
+"""Limit how long dbt retries while the warehouse does not answer.
 
-The BigQuery client that dbt uses repeats every call for ten minutes, and dbt makes hundreds of calls, so
-a warehouse that is gone would hold a run for hours. Here all calls together wait once; when that was in
-vain, each later call fails at its first error, and the run ends with an error that is worth a retry.
+dbt's BigQuery client retries every call for ten minutes, and dbt makes hundreds of calls, so an outage would
+block a run for hours. Here all calls share one retry budget per outage. When it is used up, each later call
+fails at its first error, and the run ends with a transient error.
 """
 
 import time
@@ -12,40 +12,40 @@ from contextlib import contextmanager
 import requests
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
-PATIENCE_S = 20.0
+RETRY_BUDGET_S = 20.0
 
 
 @contextmanager
-def patience(seconds: float = PATIENCE_S) -> Iterator[None]:
-    """Within the block, let no outage of the warehouse hold up the client for more than `seconds`."""
-    usual = DEFAULT_RETRY._predicate
-    # every call of the client has this very object as its default, so it is the object that must change
-    DEFAULT_RETRY._predicate = Outage(usual, seconds, time.monotonic).is_worth_a_retry
+def outage_retry_budget(seconds: float = RETRY_BUDGET_S) -> Iterator[None]:
+    """Within the block, let the client retry for at most `seconds` during an outage of the warehouse."""
+    original = DEFAULT_RETRY._predicate
+    # all calls of the client share this object as their default, so the object itself is changed
+    DEFAULT_RETRY._predicate = OutageRetryBudget(original, seconds, time.monotonic).should_retry
     try:
         yield
     finally:
-        DEFAULT_RETRY._predicate = usual
+        DEFAULT_RETRY._predicate = original
 
 
-class Outage:
-    """Remembers since when calls fail because nobody answers.
+class OutageRetryBudget:
+    """The retry budget of an outage, shared by all calls.
 
-    `usual` tells what may be retried at all, `clock` gives seconds. Errors further apart than twice the
-    patience belong to different outages.
+    `is_retryable`: the client's own predicate for other errors. `clock` returns seconds. Errors more than
+    twice the budget apart belong to different outages.
     """
 
     def __init__(
-        self, usual: Callable[[Exception], bool], seconds: float, clock: Callable[[], float]
+        self, is_retryable: Callable[[Exception], bool], seconds: float, clock: Callable[[], float]
     ) -> None:
-        self._usual, self._seconds, self._clock = usual, seconds, clock
-        self._began = self._last = float("-inf")
+        self._is_retryable, self._seconds, self._clock = is_retryable, seconds, clock
+        self._started = self._last = float("-inf")
 
-    def is_worth_a_retry(self, error: Exception) -> bool:
-        """Tell whether the call that failed so may be repeated."""
+    def should_retry(self, error: Exception) -> bool:
+        """Return whether a call that failed with this error may be retried."""
         if not isinstance(error, requests.ConnectionError | ConnectionError):
-            return self._usual(error)
+            return self._is_retryable(error)
         now = self._clock()
         if now - self._last > 2 * self._seconds:
-            self._began = now
+            self._started = now
         self._last = now
-        return now - self._began < self._seconds
+        return now - self._started < self._seconds

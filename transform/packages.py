@@ -3,7 +3,7 @@
 Run as `python -m transform.packages`; `make deps` does. WWI_DBT_PACKAGES names a folder that holds
 automate_dv/ and dbt_utils/ and is then used instead of the hub. The packages in vault/offline are stand-ins
 written for this project, with `+offline` in their versions: the ledger records them, and a build on BigQuery
-with them must be allowed.
+with them must be allowed explicitly.
 """
 
 import argparse
@@ -28,25 +28,25 @@ HUB_TIMEOUT_S = 20
 HUB_VARIABLES = ("DBT_PACKAGE_HUB_URL", "DBT_HTTP_TIMEOUT")
 FOLDER, HUB, OFFLINE = "the folder", "the dbt hub", "vault/offline"
 OFFLINE_VERSION = "+offline"
-# What dbt never reads, and what would be a second dbt project below the package.
-NOT_COPIED = shutil.ignore_patterns(".*", "integration_tests", "target", "docs", "tests")
+# Files that dbt does not need, and folders that contain another dbt project.
+IGNORED_FILES = shutil.ignore_patterns(".*", "integration_tests", "target", "docs", "tests")
 
 
 @dataclass(frozen=True)
 class Installed:
-    """Where the packages in vault/dbt_packages came from, and whether this call put them there."""
+    """Where the packages in vault/dbt_packages came from, and whether this call installed them."""
 
     origin: str
     fresh: bool
 
 
 def install(vault_dir: Path, packages_dir: Path | None, *, again: bool = False) -> Installed:
-    """Bring vault_dir/dbt_packages up to date and return where its content came from.
+    """Install the packages into vault_dir/dbt_packages and return their origin.
 
-    packages_dir: folder holding every name of PACKAGES; None asks the hub, then vault_dir/offline.
-    What is installed stays while packages.yml, offline/ and packages_dir are unchanged, so that a closed
-    network waits for the hub once only; `again` installs anew.
-    Raises WwiError when packages_dir lacks a package, or vault_dir cannot be written to.
+    packages_dir: folder that contains all PACKAGES; None uses the hub, then vault_dir/offline.
+    Installed packages are kept while packages.yml, offline/ and packages_dir are unchanged, so that a machine
+    without network waits for the hub only once; `again` reinstalls.
+    Raises WwiError when packages_dir lacks a package, or vault_dir is not writable.
     """
     target = vault_dir / "dbt_packages"
     wanted = _fingerprint(vault_dir, packages_dir)
@@ -92,19 +92,19 @@ def origin(vault_dir: Path) -> str:
     return "hub" if text.startswith(HUB) else "folder" if text.startswith(FOLDER) else "unknown"
 
 
-def refuse_offline(settings: Settings, vault_dir: Path) -> None:
-    """Raise PermanentError when the stand-ins would build a vault on BigQuery and nobody allowed it."""
+def fail_on_offline_packages(settings: Settings, vault_dir: Path) -> None:
+    """Raise PermanentError when a build on BigQuery would use the offline packages without permission."""
     if not settings.accepts_offline_packages and origin(vault_dir) == "offline":
         raise PermanentError(
             f"the dbt packages in {vault_dir / 'dbt_packages'} are the stand-ins of vault/offline, not "
             "AutomateDV and dbt-utils, and WWI_TARGET is bigquery. Nothing was built. Run `wwi deps --again` "
-            "where the dbt hub can be reached, or let WWI_DBT_PACKAGES name a folder with both. "
+            "where the dbt hub can be reached, or set WWI_DBT_PACKAGES to a folder with both. "
             "WWI_ALLOW_OFFLINE_PACKAGES=true builds with the stand-ins."
         )
 
 
 def summary(installed: Installed, vault_dir: Path) -> str:
-    """Say in a line which packages are installed, and in a second one when they are not the originals."""
+    """Return one line with the installed packages, and a second one if they are the offline packages."""
     named = ", ".join(f"{name} {version}" for name, version in versions(vault_dir).items())
     verb = "installed" if installed.fresh else "already installed"
     text = f"dbt packages {verb} from {installed.origin}: {named}."
@@ -112,7 +112,7 @@ def summary(installed: Installed, vault_dir: Path) -> str:
         return text
     return (
         f"{text}\nNOTE: these are not AutomateDV and dbt-utils but this project's stand-ins for closed "
-        "networks. `wwi deps --again` asks the hub again."
+        "networks. `wwi deps --again` tries the hub again."
     )
 
 
@@ -133,14 +133,14 @@ def _copy(source: Path, target: Path) -> None:
     if missing:
         raise WwiError(
             f"No dbt package {' and no '.join(missing)} in {source}. "
-            "Let WWI_DBT_PACKAGES name the folder that holds both, or unset it to use the dbt hub."
+            "Set WWI_DBT_PACKAGES to the folder that contains both, or unset it to use the dbt hub."
         )
     for name in PACKAGES:
-        shutil.copytree(source / name, target / name, ignore=NOT_COPIED)
+        shutil.copytree(source / name, target / name, ignore=IGNORED_FILES)
 
 
 def _from_hub(vault_dir: Path, scratch: Path) -> bool:
-    """Let `dbt deps` fetch the packages in a project of its own, so that a failure leaves nothing behind."""
+    """Run `dbt deps` in a scratch project, so that a failure leaves nothing behind."""
     for name in ("packages.yml", "dbt_project.yml"):
         shutil.copy(vault_dir / name, scratch / name)
     dbt = Path(sys.executable).with_name("dbt")
@@ -160,7 +160,7 @@ def _from_hub(vault_dir: Path, scratch: Path) -> bool:
 
 
 def _fingerprint(vault_dir: Path, packages_dir: Path | None) -> str:
-    """A digest of everything that decides what gets installed."""
+    """Return a hash of everything that decides what gets installed."""
     digest = hashlib.sha256(str(packages_dir).encode())
     files = [vault_dir / "packages.yml"]
     for folder in [packages_dir or vault_dir / "offline"]:
@@ -171,9 +171,9 @@ def _fingerprint(vault_dir: Path, packages_dir: Path | None) -> str:
 
 
 def main() -> int:
-    """Command line: install into the project's own vault and say in one line what stands there."""
+    """Install the packages of the vault and print what is installed."""
     parser = argparse.ArgumentParser(prog="python -m transform.packages", description=__doc__)
-    parser.add_argument("--again", action="store_true", help="install anew, asking the hub again")
+    parser.add_argument("--again", action="store_true", help="reinstall, trying the hub again")
     arguments = parser.parse_args()
     try:
         print(summary(install(VAULT_DIR, Settings().dbt_packages, again=arguments.again), VAULT_DIR))

@@ -1,9 +1,9 @@
-"""What a load has to build: what is made of the source tables that its batches brought rows of.
+"""Select the models that a load must build: those downstream of source tables with new rows.
 
-dbt calls it `source_status:fresher+`; here the ledger knows which sources are fresher, without asking each. A
-build takes only these models where everything else is certain to stay as it is: the build before succeeded by
-the same project, batches wait and are newer than all that the vault holds, and no table is missing.
-Otherwise it takes everything.
+dbt calls this `source_status:fresher+`; here the ledger knows which sources have new rows. The selection is
+incremental only if all other models are certain not to change: the previous build of the same project passed,
+batches are pending and newer than everything in the vault, and no table is missing. Otherwise everything is
+built.
 """
 
 import logging
@@ -23,48 +23,48 @@ from warehouse.queries import query
 
 logger = logging.getLogger(__name__)
 
-Scope = Literal["all", "touched", "selected"]
+SelectionKind = Literal["all", "touched", "selected"]
 
-# they say which batches and days there are, so every load changes them; what is made of a day changes, too
-EVERY_LOAD = ("bv_batch", "bv_snapshot+")
-# they hold no rows, so a load leaves them as they are
+# the lists of batches and of snapshot days change with every load
+ALWAYS_BUILT = ("bv_batch", "bv_snapshot+")
+# views have no rows, so a load does not change them
 VIEWS = tuple(f"{layer},config.materialized:view" for layer in ("business_vault", "marts"))
-# the folders of models whose tables a later build reads, or leaves as they are
-KEPT: tuple[Layer, ...] = ("business_vault", "marts")
-MADE_AGAIN: Layer = "staging"
+# layers with tables that a later build reads or keeps
+PERSISTENT_LAYERS: tuple[Layer, ...] = ("business_vault", "marts")
+STAGING_LAYER: Layer = "staging"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What dbt is told, which part of the project that is, and the hash of the project as it is now."""
+    """The plan of a build: dbt's arguments, the selection, and the present hash of the project."""
 
     arguments: tuple[str, ...]
-    scope: Scope
+    scope: SelectionKind
     project_hash: str
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """The batches that the vault does not hold: the tables of raw that they brought rows of."""
+class PendingBatches:
+    """The pending batches: the raw tables with new rows, and whether the batches are newer than the vault."""
 
     tables: tuple[str, ...]
     is_newest: bool
 
 
-def whole(arguments: Sequence[str], project_hash: str) -> Plan:
-    """The plan of a build as it is told."""
+def full_selection(arguments: Sequence[str], project_hash: str) -> Plan:
+    """Return the plan of a build with exactly these arguments."""
     return Plan(tuple(arguments), "selected" if "--select" in arguments else "all", project_hash)
 
 
-def narrowed(plan: Plan, client: Client, settings: Settings, vault_dir: Path) -> Plan:
-    """The plan of a build of everything without what the waiting batches do not touch, where that is safe."""
+def incremental_selection(plan: Plan, client: Client, settings: Settings, vault_dir: Path) -> Plan:
+    """Return the plan limited to models that pending batches affect, if that is safe; else the same plan."""
     try:
-        is_safe = builds.is_continued(client, settings, plan.project_hash) and not any(
-            _missing(client, settings, vault_dir, layer) for layer in KEPT
+        is_safe = builds.allows_incremental_build(client, settings, plan.project_hash) and not any(
+            _missing(client, settings, vault_dir, layer) for layer in PERSISTENT_LAYERS
         )
-        selection = touched(client, settings, vault_dir) if is_safe else None
+        selection = affected_models(client, settings, vault_dir) if is_safe else None
     except WwiError as error:
-        logger.warning("everything is built, for it cannot be told what the batches touch: %s", error)
+        logger.warning("cannot tell which models are affected, so all are built: %s", error)
         return plan
     if selection is None:
         return plan
@@ -72,44 +72,44 @@ def narrowed(plan: Plan, client: Client, settings: Settings, vault_dir: Path) ->
     return Plan(arguments, "touched", plan.project_hash)
 
 
-def touched(client: Client, settings: Settings, vault_dir: Path) -> tuple[str, ...] | None:
-    """Return dbt's selection of what the waiting batches touch; None when it cannot stand for everything.
+def affected_models(client: Client, settings: Settings, vault_dir: Path) -> tuple[str, ...] | None:
+    """Return dbt's selection of the models that pending batches affect; None when all must be built.
 
-    That is so when no batch waits, or one is not newer than all that the vault holds.
+    All must be built when no batch is pending, or a pending batch is not newer than everything in the vault.
     """
-    waiting = _waiting(client, settings)
-    if waiting is None or not waiting.is_newest:
+    pending = _pending_batches(client, settings)
+    if pending is None or not pending.is_newest:
         return None
-    # BigQuery lets stages expire, and a model that is made of several reads all of them
-    stages = _missing(client, settings, vault_dir, MADE_AGAIN)
-    return (*(f"source:wwi_raw.{table}+" for table in waiting.tables), *sorted(stages), *EVERY_LOAD)
+    # staging tables expire on BigQuery, and a model reads all its stages
+    stages = _missing(client, settings, vault_dir, STAGING_LAYER)
+    return (*(f"source:wwi_raw.{table}+" for table in pending.tables), *sorted(stages), *ALWAYS_BUILT)
 
 
-def _waiting(client: Client, settings: Settings) -> Waiting | None:
-    """Which batches wait; None when none does, nothing is loaded yet, or no table of one is told."""
+def _pending_batches(client: Client, settings: Settings) -> PendingBatches | None:
+    """Return the pending batches; None when there is none, the vault is empty, or a batch has no tables."""
     names = {name: table_name(settings, name) for name in ("batches", "table_loads", "vault_loads")}
-    rows = _ask(client, settings, _WAITING.format(**names))
+    rows = _query(client, settings, _PENDING_BATCHES.format(**names))
     if not rows or rows[0]["newest_loaded"] is None or any(row["table_name"] is None for row in rows):
         return None
     tables = {raw_table(*row["table_name"].split(".")) for row in rows if row["has_rows"]}
     is_newest = all(row["load_dts"] > row["newest_loaded"] for row in rows)
-    return Waiting(tuple(sorted(tables)), is_newest)
+    return PendingBatches(tuple(sorted(tables)), is_newest)
 
 
 def _missing(client: Client, settings: Settings, vault_dir: Path, layer: Layer) -> set[str]:
-    """The models of a layer of which the warehouse has no table or view."""
+    """Return the models of a layer that have no table or view in the warehouse."""
     models = {path.stem for path in (vault_dir / "models" / layer).rglob("*.sql")}
     dataset = f"`{settings.project}`.`{settings.dataset(layer)}`"
-    rows = _ask(client, settings, f"select table_name from {dataset}.INFORMATION_SCHEMA.TABLES")
+    rows = _query(client, settings, f"select table_name from {dataset}.INFORMATION_SCHEMA.TABLES")
     return models - {row["table_name"] for row in rows}
 
 
-def _ask(client: Client, settings: Settings, sql: str) -> Sequence[dict[str, Any]]:
+def _query(client: Client, settings: Settings, sql: str) -> Sequence[dict[str, Any]]:
     return query(client, sql, timeout_s=settings.query_timeout_s)
 
 
-# a row per batch and table; one without a table may have brought anything
-_WAITING = """
+# one row per batch and table; a batch without tables may contain rows of any table
+_PENDING_BATCHES = """
 select
     batches.load_dts,
     loads.table_name,

@@ -1,4 +1,4 @@
-"""A part of `--select` that matches nothing is an error, which names it and what is nearly called so."""
+"""Make a part of `--select` that matches nothing an error, with similar names."""
 
 import json
 import re
@@ -8,20 +8,20 @@ from pathlib import Path
 from config.errors import PermanentError
 from metadata.errors import did_you_mean
 
-# dbt warns of each part of a selection that matches nothing and builds the others
-STRICT = ("--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}')
+# dbt only warns about a part of a selection that matches nothing, and builds the rest
+STRICT_SELECTION = ("--warn-error-options", '{"error": ["NoNodesForSelectionCriteria"]}')
 UNMATCHED = re.compile(r"The selection criterion '(?P<part>.+?)' does not match")
 UNKNOWN_METHOD = re.compile(r"'(?P<method>[^']+)' is not a valid method name")
 # graph operators around a method and a value: +name, 2+name+1, @tag:name
 ATOM = re.compile(r"^(?:@|\d*\+)?(?:(?P<method>[a-z_.]+):)?(?P<value>.*?)(?:\+\d*)?$")
-FEW = 10
+MAX_LISTED_NAMES = 10
 Names = dict[str, set[str]]
 
 
 def selection_error(text: str, manifest: Path) -> PermanentError | None:
-    """Return the error where dbt says that a part of a selection matches nothing; None for other texts.
+    """Return the error if dbt's text says that a part of a selection matches nothing; None for other texts.
 
-    `manifest`: the file in which dbt describes the project.
+    `manifest`: dbt's manifest.json of the project.
     """
     if found := UNMATCHED.search(text):
         return nothing_selected([found["part"]], manifest)
@@ -29,38 +29,38 @@ def selection_error(text: str, manifest: Path) -> PermanentError | None:
         from dbt.graph.selector_methods import MethodName  # noqa: PLC0415 - takes seconds
 
         hint = did_you_mean(found["method"], [each.value for each in MethodName])
-        return PermanentError(f"--select: '{found['method']}:' is no method of dbt. {hint}")
+        return PermanentError(f"--select: '{found['method']}:' is not a method of dbt. {hint}")
     return None
 
 
 def nothing_selected(select: Sequence[str], manifest: Path) -> PermanentError:
-    """Return the error of a selection that matches nothing, with near names of the project."""
+    """Return the error for a selection that matches nothing, with similar names of the project."""
     names = _names(manifest)
     parts = [part for each in select for part in each.split(",")]
     hints = dict.fromkeys(hint for part in parts if (hint := _hint(part, names)))
     return PermanentError(
         f"no model or test matches --select {' '.join(select)}. Nothing was built. {' '.join(hints)}".rstrip()
-        + " A model, a folder such as marts, or a model with everything it needs (+model) can be selected."
+        + " Select a model, a folder such as marts, or a model with all its parents (+model)."
     )
 
 
 def _hint(part: str, names: Names) -> str:
-    """Return the nearest name of the same kind; all names of a kind that has few."""
+    """Return the most similar name of the same kind, or all names if there are few."""
     found = ATOM.match(part)
     method, value = (found["method"] or "", found["value"]) if found else ("", part)
     known = names.get(method, set())
-    if value in known:  # one side of an intersection that is empty as a whole
+    if value in known:  # it exists, but its intersection with another part is empty
         return ""
     prefix = f"{method}:" if method else ""
     hint = did_you_mean(f"{prefix}{value}", [f"{prefix}{name}" for name in known])
-    return hint if hint.startswith("Did you mean") or (method and 0 < len(known) <= FEW) else ""
+    return hint if hint.startswith("Did you mean") or (method and 0 < len(known) <= MAX_LISTED_NAMES) else ""
 
 
 def _names(manifest: Path) -> Names:
-    """Return {method of a selector: what it can select in this project}; "" is for names without a method."""
+    """Return {selector method: names in this project}; "" stands for names without a method."""
     try:
         project = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # dbt got no further than reading the project
+    except (OSError, ValueError):  # dbt failed before it wrote the manifest
         return {}
     nodes = project["nodes"].values()
     sources = project["sources"].values()

@@ -1,4 +1,4 @@
-"""dbt's own documents of the vault as one HTML page without a network: models, lineage, columns, tests."""
+"""Write dbt's documentation of the vault as one HTML file: models, lineage, columns, tests."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ PAGE, CATALOGUE = "static_index.html", "catalog.json"
 
 @dataclass(frozen=True)
 class VaultDocs:
-    """The file that was written, its size in bytes, how many tables it describes, and how long it took."""
+    """The written file, its size in bytes, the number of tables in it, and the seconds it took."""
 
     path: Path
     size: int
@@ -29,7 +29,7 @@ class VaultDocs:
 
 
 def default_path(settings: Settings) -> Path:
-    """Where the page lies unless somebody says otherwise."""
+    """Return the default path of the file."""
     return settings.home / "vault_docs.html"
 
 
@@ -40,21 +40,21 @@ def write_docs(
     select: Sequence[str] = (),
     vault_dir: Path = VAULT_DIR,
 ) -> VaultDocs:
-    """Have dbt compile the models, ask the warehouse for their tables, and write the page.
+    """Compile the models, read their tables from the warehouse, and write the file.
 
-    `select`: only these nodes get compiled SQL, columns' types and numbers of rows; by default all. Raises as
+    `select`: only these nodes get compiled SQL, column types and row counts; by default all. Raises as
     `dbt.build`, and PermanentError when dbt could not read the tables.
     """
     started = time.monotonic()
-    made = dbt.document(settings, select, vault_dir)
-    catalogue = json.loads((made / CATALOGUE).read_text(encoding="utf-8"))
+    folder = dbt.generate_docs(settings, select, vault_dir)
+    catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
     if catalogue["errors"]:
         raise PermanentError(f"dbt could not read the tables: {shorten(' '.join(catalogue['errors']))}")
     tables = len(catalogue["nodes"]) + len(catalogue["sources"])
     if not tables:
-        raise PermanentError("there are no tables to describe yet: run `wwi run` first.")
+        raise PermanentError("there are no tables to document yet. Run `wwi run` first.")
     target = (path or default_path(settings)).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    (made / PAGE).replace(target)
-    logger.info("documents of %d tables written to %s", tables, target)
+    (folder / PAGE).replace(target)
+    logger.info("documentation of %d tables written to %s", tables, target)
     return VaultDocs(target, target.stat().st_size, tables, time.monotonic() - started)

@@ -1,1 +1,1 @@
-"""BigQuery: client, statements, tables, load jobs, the lease, the ledger, and the project's set-up."""
+"""BigQuery access: client, statements, tables, load jobs, lease, ledger, and the setup of a project."""

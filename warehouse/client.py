@@ -21,10 +21,10 @@ CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 def connect(settings: Settings, step: str = "other") -> bigquery.Client:
-    """Return a client for the configured warehouse; nothing is sent yet.
+    """Return a client for the configured warehouse; it sends no request yet.
 
-    `step` names in the labels of its jobs what the client is for: "ingest", "reconcile". Raises
-    PermanentError when no warehouse is configured or no credentials are found.
+    `step` is the value of the label `step` on its jobs: "ingest", "reconcile". Raises PermanentError when
+    no warehouse is configured or no credentials are found.
     """
     client = _client(settings)
     label_jobs(client, step=step)
@@ -39,7 +39,7 @@ def _client(settings: Settings) -> bigquery.Client:
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             client_options={"api_endpoint": url},
         )
-        client._http.trust_env = not is_loopback(url)  # else it follows proxy variables and ~/.netrc
+        client._http.trust_env = not is_loopback(url)  # ignore proxy variables and ~/.netrc
         return client
     try:
         return bigquery.Client(
@@ -59,12 +59,12 @@ def _client(settings: Settings) -> bigquery.Client:
 
 
 def _google_endpoint() -> str | None:
-    """Google's own address where BIGQUERY_EMULATOR_HOST would send a load to somebody's emulator."""
+    """Return Google's address if BIGQUERY_EMULATOR_HOST is set: the client would load into that emulator."""
     return "https://bigquery.googleapis.com" if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
 
 
 def _credentials(settings: Settings) -> Credentials | None:
-    """Those of the account to act as; None: the client finds Application Default Credentials by itself."""
+    """Return credentials of the account to impersonate; None for Application Default Credentials."""
     if settings.impersonate_service_account is None:
         return None
     own, _ = google.auth.default(scopes=[CLOUD_SCOPE])
@@ -74,9 +74,9 @@ def _credentials(settings: Settings) -> Credentials | None:
 
 
 def connection_variables(settings: Settings) -> dict[str, str]:
-    """Return what `connect` goes by as the environment variables from which vault/profiles.yml connects dbt.
+    """Return the connection settings as the environment variables that vault/profiles.yml reads.
 
-    Raises PermanentError when no warehouse is configured, or nothing says what guards personal columns.
+    Raises PermanentError when no warehouse is configured, or no policy tag for personal columns is set.
     """
     variables = {
         "WWI_TARGET": settings.target,
@@ -97,10 +97,10 @@ def connection_variables(settings: Settings) -> dict[str, str]:
 
 
 def _policy_tag(settings: Settings) -> str:
-    """The tag as dbt takes it. A table made without it is open, so leaving it out must be somebody's will."""
+    """Return the policy tag for dbt. Tables without it are open, so leaving it out must be explicit."""
     if settings.target == "bigquery" and settings.personal_policy_tag is None:  # engine: policy-tags
         raise PermanentError(
             "no policy tag for personal columns: WWI_PERSONAL_POLICY_TAG is not set. Run `wwi bigquery "
-            "setup` and put the line that it prints into .env, or say `none` to leave them open."
+            "setup` and copy the line that it prints into .env, or set it to `none` to leave them open."
         )
     return settings.policy_tag or ""

@@ -1,7 +1,7 @@
-"""Put the emulator's errors into the words of BigQuery and of this project.
+"""Rewrite the emulator's error messages in BigQuery's terms.
 
-The emulator passes on what DuckDB and SQLGlot say: their names of types and functions, the statement as it
-was rewritten for them, and settings that nobody here can change. A person needs what is wrong, and where.
+The emulator returns messages of DuckDB and SQLGlot with their names of types and functions, the rewritten
+statement, and advice about DuckDB settings. A user needs to know what is wrong, and where.
 """
 
 import re
@@ -11,7 +11,7 @@ from metadata.errors import did_you_mean
 ENGINE_WORDS = re.compile(
     r"^(?:Query execution failed: )?(?:[A-Z]\w*(?: [A-Za-z]+)* (?:Error|exception): ?)?"
 )
-# an echo of the rewritten statement, a list of functions, or advice for users of the engine
+# a copy of the rewritten statement, a list of functions, or advice for users of DuckDB
 NOISE = re.compile(
     r"(\n\s*)?\bLINE \d+:.*"
     r"|\n\s*Candidate (functions|bindings|tables|Entries):.*"
@@ -51,7 +51,7 @@ SCHEMA = re.compile(r'"?(?:bqemulator"?\.)?"?wwi-local__(?P<dataset>\w+)"?\.')
 FUNCTION = re.compile(r"\b(?:bqemu_(\w+?)(?:_unicode)?)(?=\W|$)", re.IGNORECASE)
 
 _NAME = r"[\"'](?P<name>[^\"']*)[\"']"
-# what the engine says -> what a person reads; the first match counts counts
+# message of the engine -> message for the user; the first match is used
 MESSAGES = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), text)
     for pattern, text in (
@@ -138,25 +138,27 @@ MESSAGES = tuple(
 )
 
 
-def plain_words(text: str) -> str:
-    """Return an error of the engine without the engine's own words; BigQuery's own text stays as it is."""
+def plain_message(text: str) -> str:
+    """Return an engine error in BigQuery's terms; a message of BigQuery itself is returned unchanged."""
     text = COLOURS.sub("", text)
-    inner = _inner(text)
+    inner = _inner_message(text)
     for pattern, message in MESSAGES:
         found = pattern.search(inner)
         if found:
             parts = {
-                name: _in_our_words(part) for name, part in found.groupdict().items() if part is not None
+                name: _without_engine_names(part)
+                for name, part in found.groupdict().items()
+                if part is not None
             }
-            said = message.format(**parts)
-            return f"{said} {_nearest(parts.get('name', ''), inner)}".strip()
+            rewritten = message.format(**parts)
+            return f"{rewritten} {_suggestion(parts.get('name', ''), inner)}".strip()
     if inner is text and not text.startswith("Query execution failed: "):
         return text
-    return _in_our_words(NOISE.sub("", ENGINE_WORDS.sub("", inner, count=1)).strip())
+    return _without_engine_names(NOISE.sub("", ENGINE_WORDS.sub("", inner, count=1)).strip())
 
 
-def _inner(text: str) -> str:
-    """The engine's message where the emulator has put a guess of BigQuery's wording in front of it."""
+def _inner_message(text: str) -> str:
+    """Return the engine's message without the text that the emulator puts around it."""
     for pattern in WRAPPED:
         found = pattern.search(text)
         if found:
@@ -164,13 +166,13 @@ def _inner(text: str) -> str:
     return text
 
 
-def _in_our_words(text: str) -> str:
+def _without_engine_names(text: str) -> str:
     text = FUNCTION.sub(r"\1", SCHEMA.sub(r"\g<dataset>.", text))
     return TYPE.sub(lambda found: TYPES[found[0]], text).replace("main.", "")
 
 
-def _nearest(name: str, text: str) -> str:
-    """The candidate that the engine names, where it is near."""
+def _suggestion(name: str, text: str) -> str:
+    """Return a hint with the candidates that the engine lists and that are similar to the name."""
     listed = CANDIDATES.search(text)
     if not listed or not name:
         return ""

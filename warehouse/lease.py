@@ -1,18 +1,18 @@
-"""One writer at a time, whatever machine it runs on: a lease in the warehouse, `<prefix>_audit.leases`.
+"""The lease: exclusive right to write to the warehouse, a row in `<prefix>_audit.leases`.
 
-The lease is a row that says who holds it and until when. It is taken by one UPDATE that succeeds only when
-nobody else holds it, renewed long before it expires, and given up at the end. All times are the warehouse's:
-the clocks of two machines may differ by more than a lease lasts.
+The row says who holds the lease and until when. One UPDATE acquires it and succeeds only when nobody else
+holds it; the holder renews it long before it expires and releases it at the end. All times are those of the
+warehouse, because the clocks of two machines can differ by more than the lease duration.
 
-Why this excludes others on BigQuery: two UPDATEs that change the same partition at the same time conflict,
-and BigQuery runs the later one again on what the earlier one has left, at most three times, then fails it. So
-of two that both find the lease free one is committed, and the other finds it taken. A MERGE that inserts
-the missing row would not do: statements that only insert never conflict, and two runs would both insert. The
-row is therefore made before it is asked for; should two runs make two rows, both are taken together, for the
-condition looks at the whole table. See "DML statement conflicts" in BigQuery's documentation.
+Why this is exclusive on BigQuery: two UPDATEs of the same partition at the same time conflict. BigQuery
+repeats the later one on the result of the earlier one, up to three times, then fails it. If two runs find
+the lease free, one commits and the other finds it taken. A MERGE that inserts a missing row would not work:
+statements that only insert never conflict. So the row is created first. If two runs create two rows, both
+rows are acquired together, because the condition covers the whole table. See "DML statement conflicts" in
+BigQuery's documentation.
 
-A holder that was killed keeps the lease until it expires, unless it ran on this machine: then it is seen to
-be gone and the lease is taken over at once.
+A killed holder keeps the lease until it expires. If it ran on this machine, the next run sees that the
+process has ended and takes over at once.
 """
 
 import logging
@@ -30,7 +30,7 @@ from config.errors import ConcurrentWriteError, MissingInWarehouseError, Permane
 from config.processes import this_process
 from config.settings import Settings
 from metadata.errors import WwiError
-from warehouse.lease_holder import NAME, current, held_here, is_abandoned
+from warehouse.lease_holder import NAME, current, is_abandoned, own_lease_ids
 from warehouse.ledger.tables import DESCRIPTION, layout, table_name
 from warehouse.queries import Parameter, execute
 from warehouse.tables import ensure_dataset, ensure_table
@@ -45,7 +45,7 @@ RELEASE_TIMEOUT_S = 30
 
 
 class LeaseLostError(TransientError):
-    """The lease ran out or was taken over: another run may be at work, and this one must stop."""
+    """The lease expired or was taken over. Another run may be writing, so this one must stop."""
 
 
 @contextmanager
@@ -55,8 +55,8 @@ def hold(
     """Hold the lease of the warehouse while the block runs, for `step`: "ingest", "build".
 
     `on_lost` is called in another thread as soon as the lease is known to be lost. Raises PermanentError
-    naming the run that holds the lease, TransientError when the warehouse cannot be reached, and
-    LeaseLostError in place of the KeyboardInterrupt by which `on_lost` may have ended the block.
+    with the run that holds the lease, TransientError when the warehouse cannot be reached, and
+    LeaseLostError instead of a KeyboardInterrupt that `on_lost` caused.
     """
     lease = Lease(client, settings, step)
     lease.acquire()
@@ -73,37 +73,39 @@ def hold(
 
 
 def interrupter() -> Callable[[], None] | None:
-    """Return what ends a block of this thread as Ctrl-C would; None in a thread that gets no signals."""
+    """Return a function that interrupts this thread as Ctrl-C does; None if it is not the main thread."""
     main = threading.main_thread()
     if threading.current_thread() is not main or main.ident is None:
         return None
     thread = main.ident
-    # A signal, unlike _thread.interrupt_main, also wakes a thread that waits. It is not that of Ctrl-C, for a
-    # script's background jobs ignore that.
+    # A signal, unlike _thread.interrupt_main, also wakes a waiting thread. Not SIGINT: background jobs of a
+    # shell script ignore it.
     signal.signal(signal.SIGUSR2, signal.default_int_handler)
     return lambda: signal.pthread_kill(thread, signal.SIGUSR2)
 
 
 class Lease:
-    """The lease as one step holds it. Made by `hold`."""
+    """A lease held by one step. Created by `hold`."""
 
     def __init__(self, client: Client, settings: Settings, step: str) -> None:
         self._client, self._settings, self._step = client, settings, step
         self._id = uuid.uuid4().hex
         self._process = this_process()
-        self._until = float("-inf")  # by our own steady clock; the warehouse's lease ends later
+        self._until = float(
+            "-inf"
+        )  # on this machine's monotonic clock; the lease in the warehouse ends later
         self._ended, self._lost = threading.Event(), threading.Event()
 
     def check(self) -> None:
-        """Raise LeaseLostError when the lease is known to be lost. Asks nobody."""
+        """Raise LeaseLostError when the lease is known to be lost. Sends no query."""
         if self._lost.is_set():
             raise LeaseLostError(
-                f"{self._step}: the lease of the warehouse is lost: it could not be renewed in time, or was "
-                "taken over. What was under way is left as it is; run again to finish it."
+                f"{self._step}: the lease of the warehouse is lost: it could not be renewed in time, or "
+                "another run took it over. The run stopped; its data are kept. Run again to finish it."
             )
 
     def confirm(self) -> None:
-        """Make sure, before what cannot be undone, that the lease lasts for another statement.
+        """Extend the lease so that it lasts for another statement. Call before what cannot be undone.
 
         Raises LeaseLostError when it is lost, TransientError when the warehouse cannot be reached.
         """
@@ -113,15 +115,15 @@ class Lease:
         self.check()
 
     def acquire(self) -> None:
-        """Take the lease. Raises PermanentError naming the holder when it cannot be had."""
-        held_here.add(self._id)
+        """Acquire the lease. Raises PermanentError with the holder when another run has it."""
+        own_lease_ids.add(self._id)
         try:
             self._acquire()
         except PermanentError:
-            held_here.discard(self._id)
+            own_lease_ids.discard(self._id)
             raise
         except BaseException:
-            # no answer is no refusal: the statement may have been done
+            # without an answer the statement may have succeeded
             self.release(logging.DEBUG)
             raise
 
@@ -135,14 +137,14 @@ class Lease:
                 if found is None:
                     self._make_row()
                 elif not found.is_live:
-                    time.sleep(random.uniform(0, 0.1))  # given up a moment ago
+                    time.sleep(random.uniform(0, 0.1))  # just released
                 elif not is_abandoned(found, self._process):
                     raise PermanentError(
-                        f"another run is at work: {found}. Wait for it to end. If it was killed on another "
-                        f"machine, its lease ends by itself at {found.expires_at:%Y-%m-%d %H:%M:%S} UTC."
+                        f"another run is at work: {found}. Wait until it has ended. If it was killed on "
+                        f"another machine, its lease expires at {found.expires_at:%Y-%m-%d %H:%M:%S} UTC."
                     )
                 else:
-                    logger.warning("taking over from a run that is gone: %s", found)
+                    logger.warning("taking over the lease of a run that has ended: %s", found)
                     gone = found.holder
             except MissingInWarehouseError:
                 self._make_table()
@@ -151,8 +153,8 @@ class Lease:
         raise TransientError("the lease of the warehouse changes hands too quickly. Run again.")
 
     def _take(self, gone: str) -> bool:
-        """Take the lease if nobody holds it, or only `gone` does."""
-        asked = _steady_s()
+        """Acquire the lease if nobody holds it, or only `gone` does."""
+        asked = _monotonic_s()
         taken = self._execute(
             f"""
             update {self._table}
@@ -181,13 +183,13 @@ class Lease:
         return taken > 0
 
     def keep(self, on_lost: Callable[[], None] | None) -> None:
-        """Renew the lease until it is given up or lost. Runs in a thread of its own."""
+        """Renew the lease until it is released or lost. Runs in its own thread."""
         while not self._ended.wait(self._settings.lease_s / 3):
             try:
                 renewed = self._extend(self._settings.lease_s)
             except WwiError as error:
-                logger.warning("the lease of the warehouse could not be renewed: %s", error)
-                renewed = _steady_s() < self._until
+                logger.warning("could not renew the lease of the warehouse: %s", error)
+                renewed = _monotonic_s() < self._until
             if not renewed and not self._ended.is_set():
                 self._lost.set()
                 logger.warning("%s: the lease of the warehouse is lost", self._step)
@@ -196,8 +198,8 @@ class Lease:
                 return
 
     def _extend(self, seconds: int) -> bool:
-        """Let the lease last `seconds` from now. Returns False when it is not ours any more."""
-        asked = _steady_s()
+        """Extend the lease to `seconds` from now. Returns False when this run no longer holds it."""
+        asked = _monotonic_s()
         renewed = self._execute(
             f"""
             update {self._table}
@@ -212,7 +214,7 @@ class Lease:
         return renewed > 0
 
     def release(self, level: int = logging.WARNING) -> None:
-        """Give the lease up, if it is still ours; log on `level` when that fails, for it ends by itself."""
+        """Release the lease if this run holds it. A failure is only logged at `level`: the lease expires."""
         self._ended.set()
         try:
             self._execute(
@@ -224,11 +226,9 @@ class Lease:
                 RELEASE_TIMEOUT_S,
             )
         except WwiError as error:
-            logger.log(
-                level, "the lease of the warehouse could not be given up, it ends by itself: %s", error
-            )
+            logger.log(level, "could not release the lease of the warehouse, it will expire: %s", error)
         finally:
-            held_here.discard(self._id)
+            own_lease_ids.discard(self._id)
 
     def _make_row(self) -> None:
         self._execute(
@@ -258,7 +258,7 @@ class Lease:
         return table_name(self._settings, "leases")
 
 
-def _steady_s() -> float:
-    """Seconds on a clock that nobody sets and that, where the system has one, also runs during a suspend."""
+def _monotonic_s() -> float:
+    """Return seconds on a monotonic clock, one that also runs during a suspend if the system has it."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)

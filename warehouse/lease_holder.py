@@ -14,15 +14,15 @@ from warehouse.queries import query
 NAME = "load"
 
 
-# What this process holds. A row of ours that is not here was left by a step that lost the warehouse.
-held_here: set[str] = set()
+# Ids of the leases that this process holds. Any other id of this process is of a step that lost its lease.
+own_lease_ids: set[str] = set()
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lease, or held it last: its id, for which step, and the process.
+    """The current or last holder of the lease: id, step and process.
 
-    The times are the warehouse's, and by its clock `is_live` tells whether the lease still lasts.
+    Times are those of the warehouse. `is_live`: the lease has not expired by the warehouse's clock.
     """
 
     holder: str
@@ -40,7 +40,7 @@ class Holder:
 
 
 def current(client: Client, settings: Settings) -> Holder | None:
-    """Return who holds the lease, or held it last; None when there is no lease yet."""
+    """Return the current or last holder of the lease; None when there is no lease yet."""
     rows = query(
         client,
         f"select *, expires_at > current_timestamp() as is_live from {table_name(settings, 'leases')} "
@@ -58,7 +58,7 @@ def current(client: Client, settings: Settings) -> Holder | None:
             row["machine"] or "",
             row["pid"] or 0,
             row["started_at"] or 0.0,
-            row.get("start_ticks") or None,  # not there in a warehouse of an earlier version
+            row.get("start_ticks") or None,  # missing in a warehouse of an earlier version
         ),
         acquired_at=row["acquired_at"] or row["expires_at"],
         expires_at=row["expires_at"],
@@ -66,8 +66,8 @@ def current(client: Client, settings: Settings) -> Holder | None:
     )
 
 
-def at_work(client: Client, settings: Settings) -> Holder | None:
-    """Return the run that writes to the warehouse now; None when there is none, or it is gone."""
+def active_holder(client: Client, settings: Settings) -> Holder | None:
+    """Return the run that writes to the warehouse now; None when there is none or its process has ended."""
     try:
         found = current(client, settings)
     except MissingInWarehouseError:
@@ -78,8 +78,8 @@ def at_work(client: Client, settings: Settings) -> Holder | None:
 
 
 def is_abandoned(found: Holder, here: Process) -> bool:
-    """Tell whether nobody will renew the lease or give it up: its process has ended, or has forgotten it."""
+    """Return whether nobody will renew or release the lease: its process has ended or dropped it."""
     there = found.process
     if here.machine and (there.host, there.machine, there.pid) == (here.host, here.machine, here.pid):
-        return found.holder not in held_here
+        return found.holder not in own_lease_ids
     return has_ended(there)

@@ -1,4 +1,4 @@
-"""Load jobs: one Parquet file, appended to one table, atomically, under an id that is never used twice."""
+"""Load jobs: each appends one Parquet file to one table atomically, with a job id that is used only once."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from google.cloud import bigquery
 
 from config.settings import Settings
 from warehouse.errors import brief, translated
-from warehouse.labels import allowed, labels_of
+from warehouse.labels import labels_of, valid_labels
 from warehouse.parquet import column_names, in_column_order
 from warehouse.queries import NO_RETRY, READ_RETRY
 
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """One Parquet file to append to `project.dataset.table`, under a job id made from its batch."""
+    """One Parquet file to append to `project.dataset.table`. The job id contains the batch."""
 
     path: Path
     table_id: str
@@ -27,10 +27,9 @@ class LoadRequest:
 
 @dataclass(frozen=True)
 class LoadJob:
-    """What became of a load job: "absent", "done" or "failed" (then with its error).
+    """The state of a load job: "absent", "done" or "failed" (with its error).
 
-    `rows` and `bytes` are what it wrote, `slot_ms` the time of BigQuery's workers that it took, in
-    milliseconds; None where the engine does not tell.
+    `rows` and `bytes` were written; `slot_ms` is the slot time in milliseconds. None: not reported.
     """
 
     job_id: str
@@ -42,16 +41,16 @@ class LoadJob:
 
 
 def load_parquet(client: bigquery.Client, settings: Settings, request: LoadRequest) -> LoadJob:
-    """Append the file to its table as one atomic load job, columns by name, and wait for its end.
+    """Append the file to its table as one atomic load job, columns by name, and wait for it.
 
-    Raises PermanentError when BigQuery refuses the file, TransientError when no answer came: ask
-    `find_load_job` before the job is sent again.
+    Raises PermanentError when BigQuery rejects the file, TransientError when there was no answer: call
+    `find_load_job` before sending the job again.
     """
     config = bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-        labels=labels_of(client) | allowed(request.labels),
+        labels=labels_of(client) | valid_labels(request.labels),
         job_timeout_ms=settings.load_timeout_s * 1000,
     )
     with translated(f"load of {request.path.name} into {request.table_id}"):
@@ -59,14 +58,14 @@ def load_parquet(client: bigquery.Client, settings: Settings, request: LoadReque
             job = _submit_to_emulator(client, settings, request, config)
         else:
             table = client.get_table(request.table_id, timeout=30, retry=READ_RETRY)
-            config.schema = told_types(table.schema, column_names(request.path))
+            config.schema = explicit_schema(table.schema, column_names(request.path))
             job = _upload(client, settings, request, config)
         job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
-    return _done(request.job_id, job)
+    return _finished_job(request.job_id, job)
 
 
 def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> LoadJob:
-    """Tell what became of a load job, waiting for one that is still running."""
+    """Return the state of a load job; wait for one that is still running."""
     with translated(f"load job {job_id}"):
         try:
             job = client.get_job(job_id, timeout=30, retry=READ_RETRY)
@@ -76,12 +75,12 @@ def find_load_job(client: bigquery.Client, settings: Settings, job_id: str) -> L
             job.result(timeout=settings.load_timeout_s, retry=READ_RETRY)
         except google_errors.GoogleAPICallError as error:
             if not job.error_result:
-                raise  # it is the question that failed, not the job
+                raise  # the request failed, not the job
             return LoadJob(job_id, "failed", brief(error))
-    return _done(job_id, job)
+    return _finished_job(job_id, job)
 
 
-def _done(job_id: str, job: Any) -> LoadJob:
+def _finished_job(job_id: str, job: Any) -> LoadJob:
     slot_ms = job.to_api_repr().get("statistics", {}).get("totalSlotMs")
     return LoadJob(
         job_id,
@@ -92,11 +91,13 @@ def _done(job_id: str, job: Any) -> LoadJob:
     )
 
 
-def told_types(fields: Sequence[bigquery.SchemaField], names: Collection[str]) -> list[bigquery.SchemaField]:
-    """Return the fields of a table that a file has, with what makes their types and nothing else.
+def explicit_schema(
+    fields: Sequence[bigquery.SchemaField], names: Collection[str]
+) -> list[bigquery.SchemaField]:
+    """Return the fields of a table that a file has, with their types only.
 
-    BigQuery would guess the types from the file, and takes a timestamp without a zone for a TIMESTAMP where
-    the table says DATETIME, unless the job tells it.
+    Without a schema BigQuery infers the types from the file and reads a timestamp without a zone as
+    TIMESTAMP although the column is DATETIME.
     """
     return [
         bigquery.SchemaField(
@@ -124,10 +125,10 @@ def _upload(
 def _submit_to_emulator(
     client: bigquery.Client, settings: Settings, request: LoadRequest, config: bigquery.LoadJobConfig
 ) -> bigquery.LoadJob:
-    """Hand the file to the emulator, which is not BigQuery in three ways.
+    """Load the file into the emulator, which differs from BigQuery.
 
-    It fills columns by position, it forgets the job id of an upload, and where it shares our disk it takes
-    the path of the file instead.
+    It fills columns by position and loses the job id of an upload. If it runs on this machine, it takes the
+    path of the file instead of an upload.
     """
     table = client.get_table(request.table_id, timeout=30, retry=READ_RETRY)
     # engine: column-order

@@ -1,7 +1,7 @@
 """Run statements in the warehouse, each with a time limit.
 
-Only reads are retried here: the emulator runs a job twice when it gets the same job id twice, so a write
-that got no answer is left to the caller, who can check whether it happened.
+Only reads are retried: the emulator runs a job twice when it gets the same job id twice. A write without an
+answer is left to the caller, who can check whether it was done.
 """
 
 import re
@@ -19,11 +19,11 @@ from warehouse.client import logger
 from warehouse.errors import is_busy, translated
 
 # engine: repeat
-# BigQuery counts most of its rates over ten seconds: a pause of thirty in all is longer than any of them
+# BigQuery measures most rate limits over 10 seconds, so 30 seconds of retries are enough
 READ_RETRY = Retry(predicate=is_busy, initial=0.2, maximum=10, timeout=30)
 
 
-NO_RETRY: Any = None  # the client understands it; its type hints do not
+NO_RETRY: Any = None  # the client accepts it; its type hints do not
 
 
 Parameter = str | int | float | bool | Decimal | date | datetime
@@ -40,8 +40,9 @@ def query(
 ) -> list[Row]:
     """Run one statement or script and return its rows as dicts, in at most `timeout_s` seconds.
 
-    `params` are named (`@name`) and typed by their Python type. Raises MissingInWarehouseError for an unknown
-    dataset or table, PermanentError for what the engine refuses, TransientError when it cannot be reached.
+    `params` are named (`@name`); their Python type gives the SQL type. Raises MissingInWarehouseError for an
+    unknown dataset or table, PermanentError for a rejected statement, TransientError when the warehouse
+    cannot be reached.
     """
     _, rows = _run(client, sql, params, timeout_s)
     return [dict(row) for row in rows]
@@ -50,14 +51,14 @@ def query(
 def query_rows(
     client: bigquery.Client, sql: str, timeout_s: float = 120
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Run one SELECT and return the names of its columns and its rows. Errors as `query`."""
+    """Run one SELECT and return its column names and rows. Errors as `query`."""
     _, rows = _run(client, sql, None, timeout_s)
     with translated("query"):
         return tuple(field.name for field in rows.schema), [row.values() for row in rows]
 
 
 def query_arrow(client: bigquery.Client, sql: str, timeout_s: float = 120) -> Iterator[pa.Table]:
-    """Run one query and yield its rows a page at a time, for large results. Errors as `query`."""
+    """Run one query and yield its rows page by page, for large results. Errors as `query`."""
     _, rows = _run(client, sql, None, timeout_s)
     with translated("query"):
         for batch in rows.to_arrow_iterable(bqstorage_client=None):
@@ -70,26 +71,26 @@ def execute(
     params: Mapping[str, Parameter] | None = None,
     timeout_s: float = 120,
 ) -> int:
-    """Run a statement that writes and return how many rows it changed (0 for a script). Errors as `query`."""
+    """Run a writing statement and return the number of changed rows (0 for a script). Errors as `query`."""
     job, _ = _run(client, sql, params, timeout_s)
     return int(job.num_dml_affected_rows or 0)
 
 
-def timestamp_literal(moment: datetime) -> str:
-    """The time as a literal of GoogleSQL: by a constant BigQuery can leave partitions out."""
-    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+def timestamp_literal(time: datetime) -> str:
+    """Return the time as a GoogleSQL literal: only constants let BigQuery prune partitions."""
+    return f"timestamp '{time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What BigQuery says of a statement without running it: the bytes it would read, and of which tables."""
+    """The result of a dry run: the bytes that the statement would read, and the tables."""
 
     bytes: int
     tables: tuple[str, ...]
 
 
 def dry_run(client: bigquery.Client, sql: str, timeout_s: float = 120) -> DryRun:
-    """Check one statement and tell what it would read; costs nothing. Errors as `query`."""
+    """Validate one statement and return what it would read; this is free. Errors as `query`."""
     config = bigquery.QueryJobConfig(use_legacy_sql=False, use_query_cache=False, dry_run=True)
     with translated("dry run"):
         job = client.query(sql, job_config=config, timeout=timeout_s, retry=READ_RETRY, job_retry=None)
@@ -100,7 +101,7 @@ def dry_run(client: bigquery.Client, sql: str, timeout_s: float = 120) -> DryRun
 
 
 def statement_type(client: bigquery.Client, sql: str, timeout_s: float = 120) -> str | None:
-    """Return what a statement is, as BigQuery says in a dry run: SELECT, DELETE, SCRIPT.
+    """Return the type of a statement from a dry run: SELECT, DELETE, SCRIPT.
 
     Errors as `query`. Not for the emulator: its dry run executes a script.
     """
@@ -114,7 +115,7 @@ def statement_type(client: bigquery.Client, sql: str, timeout_s: float = 120) ->
 def _run(
     client: bigquery.Client, sql: str, params: Mapping[str, Parameter] | None, timeout_s: float
 ) -> tuple[bigquery.QueryJob, Any]:
-    """Run a statement; return its job and rows. One that only reads is sent again when BigQuery is busy."""
+    """Run a statement; return its job and rows. A read is retried when BigQuery is busy."""
     config = bigquery.QueryJobConfig(
         use_legacy_sql=False,
         job_timeout_ms=int(timeout_s * 1000),
@@ -126,8 +127,8 @@ def _run(
     logger.debug("%s", sql)
 
     def run() -> tuple[bigquery.QueryJob, Any]:
-        # engine: errors - not query_and_wait: against the emulator it swallows that a statement failed. And
-        # no job_retry: whatever it is, the client then sends the job again for ten minutes.
+        # engine: errors - not query_and_wait: with the emulator it hides that a statement failed. No
+        # job_retry: with it the client repeats the job for ten minutes whatever the error is.
         job = client.query(sql, job_config=config, timeout=timeout_s, retry=NO_RETRY, job_retry=None)
         return job, job.result(timeout=timeout_s, retry=READ_RETRY, job_retry=None)
 
@@ -136,7 +137,7 @@ def _run(
 
 
 def only_reads(sql: str) -> bool:
-    """Tell whether the text is for certain one statement that writes nothing."""
+    """Return whether the text is certainly one statement that only reads."""
     body = sql.strip().rstrip(";")
     return ";" not in body and re.match(r"(select|with)\b", body, re.IGNORECASE) is not None
 

@@ -1,8 +1,7 @@
-"""What statements would read and cost on BigQuery, asked by dry runs, which are free.
+"""Estimate by dry runs, which are free, how many bytes statements read on BigQuery and what they cost.
 
-On demand, a query is charged for what it reads, and for 10 MB at least of each table that it names. The
-statements of a load append, by INSERT or by MERGE without UPDATE, or make their table anew: what they write
-is not charged.
+On-demand pricing charges for the bytes read, at least 10 MB for each table in the query. Builds append rows
+(INSERT, or MERGE without UPDATE) or recreate tables; writing is not charged.
 """
 
 import re
@@ -16,17 +15,17 @@ from google.cloud.bigquery import Client
 from config.errors import MissingInWarehouseError, PermanentError
 from config.settings import Settings
 from warehouse.client import connect
-from warehouse.queries import dry_run as ask
+from warehouse.queries import dry_run
 
 TIB = 2**40
-SMALLEST_READ = 10 * 2**20
-PARALLEL = 8
+MINIMUM_BYTES_PER_TABLE = 10 * 2**20
+PARALLEL_DRY_RUNS = 8
 MISSING = re.compile(r"Not found: (?:Table|Dataset) (\S+)")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A query, and the model or test that it belongs to."""
+    """A query and its model or test."""
 
     name: str
     kind: str
@@ -35,9 +34,9 @@ class Statement:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one statement would read: `bytes`, and `billed_bytes` with the least that is charged per table.
+    """The estimate of one statement: `bytes` read, and `billed_bytes` with the minimum charge per table.
 
-    `missing` names the table that must exist before that can be said; all else is then 0.
+    `missing`: the table that must exist before an estimate is possible; the numbers are then 0.
     """
 
     name: str
@@ -50,9 +49,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Cost:
-    """What all statements would read, the dearest first. Prices are in the currency of `price_per_tib`.
+    """The estimates of all statements, the most expensive first, in the currency of `price_per_tib`.
 
-    `tells_bytes`: False when no statement reads a byte, as on a warehouse that only checks the SQL.
+    `tells_bytes`: False when no bytes are reported, as by the emulator, which only validates the SQL.
     """
 
     price_per_tib: Decimal
@@ -73,24 +72,24 @@ class Cost:
         return tuple(each for each in self.estimates if each.missing is not None)
 
 
-def costs(settings: Settings, statements: Sequence[Statement]) -> Cost:
-    """Ask what each statement would read.
+def estimate_cost(settings: Settings, statements: Sequence[Statement]) -> Cost:
+    """Estimate each statement by a dry run.
 
-    Raises PermanentError naming the statement that the warehouse refuses, TransientError when it cannot be
+    Raises PermanentError with the name of a rejected statement, TransientError when the warehouse cannot be
     reached.
     """
     client = connect(settings, "dry_run")
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        asked = [pool.submit(_estimate, client, settings, statement) for statement in statements]
+    with ThreadPoolExecutor(PARALLEL_DRY_RUNS) as pool:
+        futures = [pool.submit(_estimate, client, settings, statement) for statement in statements]
         try:
-            estimates = [each.result() for each in asked]
+            estimates = [future.result() for future in futures]
         finally:
             pool.shutdown(cancel_futures=True)
-    return summed(estimates, settings.price_per_tib)
+    return total_cost(estimates, settings.price_per_tib)
 
 
-def summed(estimates: Sequence[Estimate], price_per_tib: Decimal) -> Cost:
-    """Put the estimates in order and add them up."""
+def total_cost(estimates: Sequence[Estimate], price_per_tib: Decimal) -> Cost:
+    """Sort the estimates and add them up."""
     return Cost(
         price_per_tib=price_per_tib,
         estimates=tuple(sorted(estimates, key=lambda each: (-each.billed_bytes, -each.bytes, each.name))),
@@ -103,7 +102,7 @@ def summed(estimates: Sequence[Estimate], price_per_tib: Decimal) -> Cost:
 
 def _estimate(client: Client, settings: Settings, statement: Statement) -> Estimate:
     try:
-        found = ask(client, statement.sql, settings.query_timeout_s)
+        found = dry_run(client, statement.sql, settings.query_timeout_s)
     except MissingInWarehouseError as error:
         missing = MISSING.search(str(error))
         name = missing[1].replace(":", ".") if missing else str(error)
@@ -117,9 +116,9 @@ def _estimate(client: Client, settings: Settings, statement: Statement) -> Estim
 
 
 def billed_bytes(read: int, tables: int) -> int:
-    """The bytes charged for a query that reads so many bytes of so many tables.
+    """Return the bytes charged for a query that reads `read` bytes from this number of tables.
 
-    Of each table at least 10 MiB. How `read` divides among the tables is not told, so where some are smaller
-    and some larger than that, up to 10 MiB a table more may be charged.
+    At least 10 MiB are charged per table. BigQuery does not report bytes per table, so the charge can be up
+    to 10 MiB per table higher.
     """
-    return max(read, tables * SMALLEST_READ)
+    return max(read, tables * MINIMUM_BYTES_PER_TABLE)

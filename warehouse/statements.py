@@ -1,7 +1,7 @@
-"""Tell one SELECT, or one condition, from everything else that SQL text can carry.
+"""Accept one SELECT, or one condition, and reject any other SQL text.
 
-BigQuery says what a statement is in a dry run. The emulator's dry run executes a script, so there the parser
-decides before anything is sent.
+BigQuery returns the type of a statement in a dry run. The emulator's dry run executes scripts, so for the
+emulator SQLGlot checks the text before it is sent.
 """
 
 import logging
@@ -23,18 +23,18 @@ READ_ONLY = (
     "`wwi query` runs one SELECT and changes nothing. Change rows in the source and load them with "
     "`wwi run`; change tables in the models under vault/ and run `wwi build`."
 )
-# what writes, or is not understood by the parser; a common table expression may hide one
+# statements that write or that the parser does not know; a common table expression may contain one
 WRITING = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Drop, exp.Alter, exp.TruncateTable, exp.Export)
 # the parser does not know the type of every function; the engine does
 TRUE_OR_FALSE = {exp.DataType.Type.BOOLEAN, exp.DataType.Type.NULL, exp.DataType.Type.UNKNOWN}
 CONDITION = "A condition is one boolean expression over the columns of the table, without a subquery."
 
-# It warns on stderr of each statement that it knows by its first word only; here that is an answer, too.
+# It warns on stderr about each statement that it cannot parse completely; here that case is handled.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
-def one_select(client: Client, settings: Settings, sql: str) -> str:
-    """Return the statement to run if the text is one SELECT. Raises PermanentError for anything else."""
+def checked_select(client: Client, settings: Settings, sql: str) -> str:
+    """Return the statement if the text is one SELECT. Raises PermanentError for anything else."""
     if settings.target == "bigquery":  # engine: dry-run
         if not sql.strip().strip(";"):
             raise PermanentError(f"the SQL is empty. {READ_ONLY}")
@@ -52,14 +52,14 @@ def one_select(client: Client, settings: Settings, sql: str) -> str:
     writing = writing or next(iter(tree.find_all(*WRITING)), None)
     if writing is not None:
         raise PermanentError(f"this is {_article(_kind(writing))}, not a SELECT. {READ_ONLY}")
-    # the emulator splits a script by its own idea of where a string ends: so no string of ours may hold a `;`
+    # the emulator may split a string at `;`, so the parser writes the statement again without comments
     return tree.sql(DIALECT, comments=False) if ";" in sql.rstrip().rstrip(";") else sql
 
 
-def one_condition(text: str, table: str, columns: Mapping[str, str]) -> str:
+def checked_condition(text: str, table: str, columns: Mapping[str, str]) -> str:
     """Return the condition as SQL if the text is one boolean expression over these columns {name: type}.
 
-    Raises PermanentError for anything else: comments are left out, a subquery is refused.
+    Comments are removed. Raises PermanentError for anything else, also for a subquery.
     """
     parsed = _parsed(f"select (\n{text}\n)", f"the condition `{text}`", line_offset=1)
     tree = parsed[0] if len(parsed) == 1 else None
@@ -83,7 +83,7 @@ def one_condition(text: str, table: str, columns: Mapping[str, str]) -> str:
 
 
 def _type(expression: exp.Expr, types: Mapping[str, str]) -> object:
-    """The type of the value, with each column of the type that the table gives it."""
+    """Return the type of the expression, given the types of the columns."""
 
     def typed(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
@@ -109,7 +109,7 @@ def _parsed(sql: str, what: str, *, line_offset: int = 0) -> list[exp.Expr]:
 
 
 def _kind(tree: exp.Expr) -> str:
-    """The word that a person knows the statement by."""
+    """Return the usual name of the statement: SELECT, DELETE."""
     if isinstance(tree, exp.Command | exp.Anonymous):
         return str(tree.this).upper()
     word = tree.key.upper()

@@ -15,7 +15,7 @@ from warehouse.queries import NO_RETRY, READ_RETRY, execute
 def ensure_dataset(client: bigquery.Client, settings: Settings, layer: Layer, description: str = "") -> None:
     """Create the dataset of the layer unless it exists.
 
-    It is looked for first: the right to make datasets is one that an account of a set-up project lacks.
+    It is looked up first: in a project made by `wwi bigquery setup` the accounts may not create datasets.
     """
     name = settings.dataset(layer)
     dataset = bigquery.Dataset(f"{settings.project}.{name}")
@@ -29,7 +29,7 @@ def ensure_dataset(client: bigquery.Client, settings: Settings, layer: Layer, de
 
 
 def table_label(client: bigquery.Client, table_id: str, label: str) -> str | None:
-    """Return the value of a label of the table; None when it has no such label or does not exist."""
+    """Return the value of a label of the table; None when the label or the table does not exist."""
     with translated(f"table {table_id}"):
         try:
             table = client.get_table(table_id, timeout=30, retry=READ_RETRY)
@@ -41,7 +41,7 @@ def table_label(client: bigquery.Client, table_id: str, label: str) -> str | Non
 
 @dataclass(frozen=True)
 class Partitioning:
-    """The column that a table is partitioned by; `step`: the numbers in a partition, None for days."""
+    """The partitioning column. `step`: size of an integer range partition; None for daily partitions."""
 
     column: str
     step: int | None
@@ -58,7 +58,7 @@ def partitioning(client: bigquery.Client, table_id: str) -> Partitioning | None:
 
 
 def label_table(client: bigquery.Client, table_id: str, labels: Mapping[str, str]) -> None:
-    """Set these labels of the table and leave its others alone."""
+    """Set these labels of the table; its other labels are kept."""
     with translated(f"table {table_id}"):
         table = client.get_table(table_id, timeout=30, retry=READ_RETRY)
         table.labels = {**table.labels, **labels}
@@ -67,7 +67,7 @@ def label_table(client: bigquery.Client, table_id: str, labels: Mapping[str, str
 
 @dataclass(frozen=True)
 class TableLayout:
-    """What a table of ours looks like. `partition_by` names a TIMESTAMP column: one partition a day."""
+    """The layout of a table. `partition_by` names a TIMESTAMP column: one partition per day."""
 
     table_id: str
     schema: tuple[bigquery.SchemaField, ...]
@@ -77,21 +77,22 @@ class TableLayout:
 
 
 def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
-    """Create the table, or add the columns that it lacks (nullable, at the end). Others are never changed."""
+    """Create the table, or add its missing columns (nullable, at the end). Other columns never change."""
     table = bigquery.Table(layout.table_id, schema=list(layout.schema))
     table.description = layout.description
     if layout.partition_by:
         table.time_partitioning = bigquery.TimePartitioning(field=layout.partition_by)
     if layout.cluster_by:
-        table.clustering_fields = list(layout.cluster_by[:4])  # BigQuery takes four at most
+        table.clustering_fields = list(layout.cluster_by[:4])  # BigQuery allows four at most
     with translated(f"table {layout.table_id}"):
         live = client.create_table(table, exists_ok=True, timeout=60, retry=READ_RETRY)
     known = {field.name: field for field in live.schema}
     for field in layout.schema:
         if field.name in known and _kind(field) != _kind(known[field.name]):
             raise PermanentError(
-                f"table {layout.table_id}: column {field.name} is {known[field.name].field_type} there and "
-                f"{field.field_type} here. A column cannot change its type: give it another name."
+                f"table {layout.table_id}: column {field.name} is {known[field.name].field_type} in the "
+                f"warehouse and {field.field_type} in this version. The type of a column cannot change: "
+                "rename the column."
             )
     new = [field for field in layout.schema if field.name not in known]
     if new:
@@ -99,7 +100,7 @@ def ensure_table(client: bigquery.Client, layout: TableLayout) -> None:
 
 
 def _kind(field: bigquery.SchemaField) -> object:
-    """The type of a column: BigQuery answers with other words (INTEGER) than it was told (INT64)."""
+    """Return the standard type of a column: BigQuery returns INTEGER for a column created as INT64."""
     kind = field.to_standard_sql().type
     return kind.type_kind if kind else field.field_type
 
@@ -107,9 +108,8 @@ def _kind(field: bigquery.SchemaField) -> object:
 def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigquery.SchemaField]) -> None:
     """Add nullable columns at the end.
 
-    BigQuery takes name and type from the statement, description and policy tag from the call. The emulator
-    adds the columns by the statement but does not tell of them, and told of them by the call does not add
-    them: so it needs both, too.
+    BigQuery takes name and type from the statement, description and policy tag from the API call. The
+    emulator adds columns only by the statement and lists them only after the call, so it needs both.
     """
     # engine: new-columns
     for field in fields:
@@ -117,11 +117,11 @@ def _add_columns(client: bigquery.Client, table_id: str, fields: Sequence[bigque
         execute(client, f"alter table `{table_id}` add column if not exists {column}")
     with translated(f"table {table_id}"):
         live = client.get_table(table_id, timeout=30, retry=READ_RETRY)
-        told = {field.name for field in live.schema}
+        listed = {field.name for field in live.schema}
         added = {field.name: field for field in fields}
         live.schema = [
             *(added.get(field.name, field) for field in live.schema),
-            *(field for field in fields if field.name not in told),
+            *(field for field in fields if field.name not in listed),
         ]
         client.update_table(live, ["schema"], timeout=60, retry=NO_RETRY)
 

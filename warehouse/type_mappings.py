@@ -1,8 +1,8 @@
-"""What becomes of each Postgres type: its BigQuery type, its Arrow type, and how COPY writes its values.
+"""Map each Postgres type to its BigQuery type, its Arrow type, and the SQL that COPY uses.
 
-Exact, kept apart or refused: a value comes back from BigQuery as it was, or goes to `rejected_values`
-(ingestion/extract/rejected_values.py); an error names a type that has no mapping. A value that BigQuery has
-no type for is loaded as STRING, exactly as Postgres writes it. docs/types.md lists every type.
+A value is either stored exactly or goes to `rejected_values` (ingestion/extract/rejected_values.py). A type
+that BigQuery does not have is loaded as STRING, exactly as Postgres writes it. A type without a mapping is
+an error. docs/types.md lists every type.
 """
 
 import re
@@ -20,7 +20,7 @@ from metadata.postgres_types import (
     numeric_digits,
 )
 
-# Postgres' long names, as format_type() writes them, and the short ones that the metadata use
+# long names of Postgres, as format_type() writes them, and the short names in the metadata
 _SHORT_NAMES = {
     "character varying": "varchar",
     "character": "char",
@@ -45,23 +45,23 @@ _PARTS = re.compile(
 
 @dataclass(frozen=True)
 class Limits:
-    """Which values of a Postgres type BigQuery can hold.
+    """The values of a Postgres type that BigQuery can hold.
 
-    `text` is a regular expression (RE2) that exactly their texts match, `sql` the same as a condition in
-    Postgres with the column for `{}`, `says` what a person is told.
+    `text`: regular expression (RE2) that matches exactly their texts. `sql`: the same as a Postgres
+    condition, with the column for `{}`. `description`: the same in words.
     """
 
     text: str
     sql: str
-    says: str
+    description: str
 
 
 @dataclass(frozen=True)
 class ColumnType:
-    """The road of one value: `expression` in COPY, read from CSV as `csv`, kept in Parquet as `arrow`.
+    """The mapping of a type: `expression` in COPY, type `csv` when read from CSV, type `arrow` in Parquet.
 
-    `precision` and `scale` count decimal digits and are set for a NUMERIC that declares them. `limits`: None
-    when BigQuery holds every value of the Postgres type.
+    `precision` and `scale` are decimal digits, set for a NUMERIC that declares them. `limits`: None when
+    BigQuery can hold every value of the Postgres type.
     """
 
     bigquery: str
@@ -73,8 +73,8 @@ class ColumnType:
     limits: Limits | None = None
 
     @property
-    def held(self) -> str:
-        """SQL of the source, with the column for `{}`: the value if BigQuery can hold it, else null."""
+    def castable_expression(self) -> str:
+        """Return Postgres SQL, with the column for `{}`: the value if BigQuery can hold it, else null."""
         value = self.expression if self.bigquery == "NUMERIC" else "{}"
         return f"case when {self.limits.sql} then {value} end" if self.limits else value
 
@@ -92,7 +92,7 @@ _DATE = r"\d{4}-\d\d-\d\d"
 _TIME = r"([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?"
 _INTEGER = _same("INT64", pa.int64())
 _STRING = _same("STRING", pa.string())
-# the text of a plain numeric can be longer than Arrow's CSV reader checks: it must not make a decimal of it
+# read as text: Arrow's CSV reader does not check decimals with this many digits
 _PLAIN_NUMERIC = ColumnType(
     "NUMERIC",
     pa.decimal128(NUMERIC_INTEGER_DIGITS + NUMERIC_SCALE, NUMERIC_SCALE),
@@ -103,17 +103,17 @@ _PLAIN_NUMERIC = ColumnType(
         f"no NaN, no infinity, {NUMERIC_INTEGER_DIGITS} digits before the point and {NUMERIC_SCALE} after it",
     ),
 )
-ROADS = {
+TYPE_MAPPINGS = {
     "smallint": _INTEGER,
     "integer": _INTEGER,
     "bigint": _INTEGER,
     "oid": _INTEGER,
     "numeric": _PLAIN_NUMERIC,
-    # its text depends on the server's lc_monetary; a numeric does not
+    # the text of money depends on lc_monetary; a numeric does not
     "money": ColumnType(
         "NUMERIC", pa.decimal128(38, NUMERIC_SCALE), pa.decimal128(38, NUMERIC_SCALE), "{}::numeric"
     ),
-    # read as 4 bytes, kept as 8: the very number, which the shortest text of a real is not
+    # read as 4 bytes, stored as 8: the shortest text of a real is not its exact value
     "real": ColumnType("FLOAT64", pa.float64(), pa.float32()),
     "double precision": _same("FLOAT64", pa.float64()),
     "boolean": _same("BOOL", pa.bool_()),
@@ -122,7 +122,7 @@ ROADS = {
         pa.date32(),
         Limits(f"^{_DATE}$", "{} between '0001-01-01' and '9999-12-31'", "0001-01-01 to 9999-12-31"),
     ),
-    # a wall clock without a zone is BigQuery's DATETIME; one with a zone is an instant
+    # without a zone: DATETIME; with a zone: TIMESTAMP, an instant
     "timestamp": _same(
         "DATETIME",
         pa.timestamp("us"),
@@ -145,12 +145,12 @@ ROADS = {
         "TIME", pa.time64("us"), Limits(f"^{_TIME}$", "{} < '24:00'", "00:00:00 to 23:59:59.999999")
     ),
     "bytea": ColumnType("BYTES", pa.binary(), pa.string(), "encode({}, 'hex')"),
-    # JSON says a row's column names
+    # JSON keeps the field names
     "composite": ColumnType("STRING", pa.string(), pa.string(), "to_json({})::text"),
     **dict.fromkeys(TEXT_TYPES, _STRING),
 }
-# JSON keeps null elements and nested arrays, which BigQuery's ARRAY does not. It does not keep bounds that do
-# not begin at 1: such an array comes as Postgres writes it, '[0:1]={7,8}', which is no JSON.
+# JSON keeps null elements and nested arrays, which BigQuery's ARRAY does not. It loses bounds that do not
+# start at 1, so such an array is loaded as Postgres writes it, '[0:1]={7,8}', which is not JSON.
 _ARRAY = ColumnType(
     "STRING",
     pa.string(),
@@ -161,9 +161,9 @@ _AS_TEXT = ColumnType("STRING", pa.string(), pa.string(), "{}::text")
 
 
 def normalise(postgres_type: str) -> str:
-    """Return the short name of a type: "character varying(100)" is "varchar(100)".
+    """Return the short name of a type: "varchar(100)" for "character varying(100)".
 
-    A type of another shape (a quoted name) comes back unchanged.
+    A name that is not understood (a quoted one) is returned unchanged.
     """
     if postgres_type.endswith("[]"):
         return f"{normalise(postgres_type[:-2])}[]"
@@ -173,7 +173,7 @@ def normalise(postgres_type: str) -> str:
     if parts is None:
         return postgres_type
     name = parts["name"] + (parts["zone"] or "")
-    if name.startswith("interval "):  # interval day to second: what it leaves out is zero
+    if name.startswith("interval "):  # interval day to second: the omitted fields are zero
         return "interval"
     short = _SHORT_NAMES.get(name, name)
     arguments = parts["arguments"]
@@ -181,9 +181,9 @@ def normalise(postgres_type: str) -> str:
 
 
 def column_type(postgres_type: str) -> ColumnType:
-    """Return the road of a Postgres type, as metadata or source_catalog.live_tables() write it.
+    """Return the mapping of a Postgres type, as the metadata or ingestion/source/catalog.py write it.
 
-    Raises PermanentError for a type that has none.
+    Raises PermanentError for a type without a mapping.
     """
     name = normalise(postgres_type)
     if name.endswith(AS_TEXT):
@@ -195,19 +195,19 @@ def column_type(postgres_type: str) -> ColumnType:
     if digits:
         return _numeric(*digits)
     bare = name.partition("(")[0]
-    if bare not in ROADS:
+    if bare not in TYPE_MAPPINGS:
         raise PermanentError(
-            f"Postgres type '{postgres_type}' has no BigQuery type here. Write "
-            f"`type: {postgres_type}{AS_TEXT}` in the metadata to load what Postgres shows of it, or add it "
-            "to warehouse/type_mappings.py."
+            f"Postgres type '{postgres_type}' is not mapped to a BigQuery type. Write "
+            f"`type: {postgres_type}{AS_TEXT}` in the metadata to load its text, or add it to "
+            "warehouse/type_mappings.py."
         )
-    return ROADS[bare]
+    return TYPE_MAPPINGS[bare]
 
 
 def _numeric(precision: int, scale: int) -> ColumnType:
-    """numeric(p,s) is NUMERIC(p,s), or text in all its digits where NUMERIC holds fewer.
+    """Return NUMERIC(p,s), or STRING with all digits if NUMERIC cannot hold them.
 
-    Not BIGNUMERIC: the emulator cannot make such a column.
+    Not BIGNUMERIC: the emulator cannot create such a column.
     """
     if not fits_numeric(precision, scale):
         return _STRING

@@ -17,7 +17,7 @@ from metadata.marts import Mart, load_marts
 from metadata.reconciliation import load_reconciliation
 from warehouse.client import connect
 from warehouse.queries import query, timestamp_literal
-from warehouse.statements import one_condition
+from warehouse.statements import checked_condition
 
 
 @dataclass(frozen=True)
@@ -147,4 +147,4 @@ def _condition(mart: Mart, where: str | None) -> str | None:
     """The condition as it is sent. Raises PermanentError unless it is one over the mart's columns."""
     if where is None:
         return None
-    return one_condition(where, mart.name, {column.name: column.type for column in mart.columns})
+    return checked_condition(where, mart.name, {column.name: column.type for column in mart.columns})

@@ -95,7 +95,7 @@ def _texts() -> Iterator[str]:
 
 def _line(names: str, kind: ColumnType, remark: str) -> str:
     digits = f"({kind.precision}, {kind.scale})" if kind.precision is not None else ""
-    limits = kind.limits.says if kind.limits else ""
+    limits = kind.limits.description if kind.limits else ""
     return f"| {names} | {kind.bigquery}{digits} | {limits} | {remark} |"
 
 

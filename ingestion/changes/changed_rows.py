@@ -11,7 +11,7 @@ from ingestion.changes.xid import CHANGED_ROWS
 from ingestion.staged_files import Manifest, StagedTable
 from metadata.spec import Catalog
 from warehouse.ledger.hash_chain import raw_table
-from warehouse.ledger.tables import completed
+from warehouse.ledger.tables import completed_batches_query
 from warehouse.queries import query, timestamp_literal
 
 TABLES_A_STATEMENT = 10
@@ -63,7 +63,7 @@ left join (
         from (
             select {columns}, change_type
             from {raw}
-            where load_dts < {load_dts} and batch_id in ({completed(settings)})
+            where load_dts < {load_dts} and batch_id in ({completed_batches_query(settings)})
             qualify row_number() over (partition by {keys} order by load_dts desc) = 1
         )
         where change_type = 'upsert'

@@ -16,7 +16,7 @@ from config.settings import Settings
 from ingestion.changes.xid import PreviousLoad
 from ingestion.staged_files import Manifest, batch_folder, state_folder
 from metadata.spec import Table
-from warehouse.ledger.tables import completed
+from warehouse.ledger.tables import completed_batches_query
 from warehouse.parquet import open_writer
 from warehouse.queries import query_arrow
 from warehouse.raw_tables import key_schema, raw_table_id
@@ -87,7 +87,7 @@ def _rebuild(client: Client, settings: Settings, table: Table, previous: Previou
             select {names}, change_type
             from `{raw_table_id(settings, table)}`
             where batch_id <= {previous.batch_id}
-                and batch_id in ({completed(settings)})
+                and batch_id in ({completed_batches_query(settings)})
             qualify row_number() over (partition by {names} order by load_dts desc) = 1
         )
         select {names} from latest where change_type = 'upsert'

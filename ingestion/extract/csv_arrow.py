@@ -112,7 +112,7 @@ def _read_and_reject(block: bytes | bytearray, table: Table, types: dict[str, Co
             arrays.append(_cast(kept, kind))
             rows = pc.indices_nonzero(is_rejected).cast(pa.int64())
             if len(rows):
-                reason = f"{kind.bigquery} holds {kind.limits.says}"
+                reason = f"{kind.bigquery} holds {kind.limits.description}"
                 rejected.append(RejectedColumnValues(name, rows, array.take(rows), reason))
     except pa.ArrowInvalid as error:
         raise PermanentError(

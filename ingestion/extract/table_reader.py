@@ -25,7 +25,7 @@ from ingestion.source.login import Connection
 from ingestion.source.postgres import TableCount, copy_out, count_days
 from metadata.spec import Column, Lookup, Table
 from warehouse.parquet import GroupWriter, open_writer
-from warehouse.raw_tables import DELETE, UPSERT, arrow_schema, key_schema, plumbing_names, record_source
+from warehouse.raw_tables import DELETE, UPSERT, arrow_schema, key_schema, record_source, system_column_names
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def extract_table(
     rows_file = folder / f"{table.raw_name}.parquet"
     lost = 0
     with ExitStack() as stack:
-        rows = stack.enter_context(open_writer(rows_file, arrow_schema(table), plumbing_names()))
+        rows = stack.enter_context(open_writer(rows_file, arrow_schema(table), system_column_names()))
         upserts = folder / f"{table.raw_name}.upserts.keys.parquet"
         rows_read, rejected = _copy_rows(reader, task, rows, upserts)
         keys = _compare_keys(reader, task, upserts, previous_keys)

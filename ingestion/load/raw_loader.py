@@ -87,12 +87,15 @@ def _content_checksums(client: Client, settings: Settings, manifest: Manifest) -
     """Compute the checksum of the rows of this batch, by table, from its partitions in raw and the ledger."""
     batch = (manifest.batch_id,)
     loaded = [
-        hash_chain.Delivery(table.table, tuple(table.columns), batch, manifest.load_dts)
+        hash_chain.BatchRows(table.table, tuple(table.columns), batch, manifest.load_dts)
         for table in manifest.tables
         if table.file
     ]
-    loaded += batch_contents.loaded(settings, batch, manifest.load_dts)
-    return {table: content for (table, _), content in hash_chain.contents(client, settings, loaded).items()}
+    loaded += batch_contents.ledger_batch_rows(settings, batch, manifest.load_dts)
+    return {
+        table: content
+        for (table, _), content in hash_chain.content_checksums(client, settings, loaded).items()
+    }
 
 
 def _staged_files(run: Run, manifest: Manifest) -> list[_StagedFile]:

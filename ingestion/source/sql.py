@@ -83,7 +83,7 @@ def _copied(columns: Sequence[Column]) -> sql.Composed:
 
 def _castable(column: Column, alias: str, name: str) -> sql.Composed:
     """Select the column as `name`, with null for rejected values."""
-    value = _expression(column_type(column.type).held, sql.Identifier(alias, column.name))
+    value = _expression(column_type(column.type).castable_expression, sql.Identifier(alias, column.name))
     return sql.SQL("{} as {}").format(value, sql.Identifier(name))
 
 

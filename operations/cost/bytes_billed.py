@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from operations.cost.scans import Scan, Value
-from warehouse.query_cost import SMALLEST_READ
+from warehouse.query_cost import MINIMUM_BYTES_PER_TABLE
 
 
 @dataclass(frozen=True)
@@ -106,4 +106,4 @@ def billed(scans: Iterable[Scan], tables: Mapping[str, TableStatistics]) -> int:
     read: dict[str, int] = {}
     for scan in scans:
         read[scan.table] = read.get(scan.table, 0) + read_bytes(scan, tables[scan.table])
-    return sum(max(each, SMALLEST_READ) for each in read.values())
+    return sum(max(each, MINIMUM_BYTES_PER_TABLE) for each in read.values())

@@ -24,7 +24,7 @@ from operations.cost.model_bytes import (
     read_by,
 )
 from operations.cost.table_statistics import column_types, history, measure
-from transform.build_plan import compiled
+from transform.build_plan import compile_nodes
 from transform.dbt_invocation import VAULT_DIR
 from warehouse.client import connect
 from warehouse.queries import query
@@ -48,7 +48,7 @@ def daily_bytes(
 
     `days`: how long a history of daily loads to judge by; None: the one that is there.
     """
-    nodes = compiled(["build", *MODELS_ONLY], settings, vault_dir)
+    nodes = compile_nodes(["build", *MODELS_ONLY], settings, vault_dir)
     newest = _newest_batch(settings)
     sql = {node.unique_id: node.compiled_code.replace(NO_BATCH, newest) for node in nodes}
     views = {

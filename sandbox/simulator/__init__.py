@@ -1,21 +1,21 @@
-"""Simulates Wide World Importers: writes its business, day by day, straight into Postgres.
+"""Simulate Wide World Importers: write its business, day by day, into Postgres.
 
-    parameters   seed, scale, and the rates of what the original never does
+    parameters   seed, scale, and the rates of additional events
     streams      random numbers by seed, day and step
-    columns      table columns as numpy arrays, and their way to Postgres and back
+    columns      table columns as numpy arrays, and their conversion to and from Postgres
     sheet        the live rows of one table
     world        all live rows and counters: the state of the business
-    seeding/     what is there before the first day
-    steps/       what happens on a day
+    seeding/     the data before the first day
+    steps/       the steps of a day
     day          the steps in order
     reading      database -> world
     writing      world -> database, in bulk
-    state        the row that says how far the simulation has come
+    state        the row with the progress of the simulation
     run          `simulate`
 
-The rules are those of the reference's business_rules.md with its corrections 1 to 6, 8 and 9: receipts
-raise only what was received, lead times and payment terms count, failed deliveries are repeated, deals charge
-the remainder.
+The rules are in the reference's business_rules.md, with its corrections 1 to 6, 8 and 9: receipts raise the
+stock of the received items only, lead times and payment terms are used, failed deliveries are repeated,
+percentage deals charge the remainder.
 """
 
 from sandbox.simulator.day import MASTER_DATA_EVENTS

@@ -1,6 +1,6 @@
-"""Columns of a source table as numpy arrays, and their way to Postgres.
+"""Columns of a source table as numpy arrays, and their conversion to and from Postgres.
 
-A whole-number column is int64, money and other `numeric(p,s)` int64 in units of its last decimal (cents for
+An integer column is int64, money and other `numeric(p,s)` int64 in units of the last decimal (cents for
 `numeric(18,2)`), a date `datetime64[D]`, a timestamp `datetime64[s]`, a boolean bool; text and bytea are
 objects. Null is `NULL` in an integer array, NaT in a date, None in an object; booleans have none.
 """
@@ -77,7 +77,7 @@ def as_array(column: Column, value: object, rows: int) -> Array:
 
 
 def to_csv(table: Table, columns: Columns) -> bytes:
-    """Return rows as CSV in the table's column order, with null apart from the empty string."""
+    """Return rows as CSV in the table's column order; null and the empty string are distinct."""
     texts = [_to_texts(column, columns[column.name]) for column in table.columns]
     return ("\n".join(map(",".join, zip(*texts, strict=True))) + "\n").encode()
 
@@ -85,7 +85,7 @@ def to_csv(table: Table, columns: Columns) -> bytes:
 def _to_texts(column: Column, array: Array) -> list[str]:
     """Return the CSV text of each value; null is the empty text, the empty string a pair of quotes."""
     if array.dtype == np.int64:
-        # the shortest text of cents / 100 is the decimal itself, as far as a float tells cents apart
+        # the shortest text of cents / 100 is the exact decimal, within the precision of a float
         units = scale(column)
         texts = list(map(str, (array if units == 1 else array / units).tolist()))
         for row in np.flatnonzero(array == NULL).tolist():

@@ -1,4 +1,4 @@
-"""The business day: the steps in order, with stamps, days and editors (business_rules.md, section 3)."""
+"""The business day: its steps in order, with times, weekdays and editors (business_rules.md, section 3)."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from sandbox.simulator.steps.purchasing import place_orders, receive_goods
 from sandbox.simulator.steps.sensors import read_cold_room, read_vehicle
 from sandbox.simulator.steps.stocktake import is_stocktake_day, take_stock
 from sandbox.simulator.streams import stream
-from sandbox.simulator.world import Moment, World
+from sandbox.simulator.world import StepContext, World
 
 MASTER_DATA_EVENTS = frozenset(
     {
@@ -44,28 +44,28 @@ COLD_ROOM_FROM, VEHICLE_FROM = date(2015, 12, 20), date(2016, 1, 1)
 
 
 def every_day(day: date) -> bool:
-    """Tell that a step runs on any day."""
+    """Return True: the step runs on every day."""
     return True
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a name that also names its random numbers, the stamp of what it writes, and its days.
+    """One step: its name (also of its random stream), the timestamp of its rows, and the days it runs on.
 
-    The editor is one random employee for the step and the day, or person 1.
+    The editor is one random employee per step and day, or person 1.
     """
 
     name: str
     at: str
-    run: Callable[[World, Moment], dict[str, int]]
+    run: Callable[[World, StepContext], dict[str, int]]
     on: Callable[[date], bool] = every_day
     by_employee: bool = True
 
-    def moment(self, world: World, day: date) -> Moment:
-        """Return the step's moment on that day."""
+    def context(self, world: World, day: date) -> StepContext:
+        """Return the context of the step on that day."""
         rng = stream(world.parameters.seed, day, self.name)
         editor = int(rng.choice(world.employees)) if self.by_employee else 1
-        return Moment(day, np.datetime64(f"{day}T{self.at}", "s"), editor, rng)
+        return StepContext(day, np.datetime64(f"{day}T{self.at}", "s"), editor, rng)
 
 
 STEPS = (
@@ -78,7 +78,7 @@ STEPS = (
     Step("pick", "11:00", pick),
     Step("receive payments", "11:30", receive_payments),
     Step("invoice", "12:00", invoice),
-    # the original orders on every day; with corrected receipts twice a week is enough (section 19)
+    # the original orders every day; with corrected receipts twice a week is enough (section 19)
     Step("place purchase orders", "13:00", place_orders, on=lambda day: day.weekday() in (MONDAY, THURSDAY)),
     Step("take stock", "14:00", take_stock, on=is_stocktake_day),
     Step("deliver", "07:00", deliver),
@@ -94,10 +94,10 @@ STEPS = (
 )
 
 
-def live_through(world: World, day: date) -> Counter[str]:
-    """Run the steps of one day; returns how often each kind of event happened."""
+def run_day(world: World, day: date) -> Counter[str]:
+    """Run the steps of one day; return the number of events of each kind."""
     events: Counter[str] = Counter()
     for step in STEPS:
         if step.on(day):
-            events.update(step.run(world, step.moment(world, day)))
+            events.update(step.run(world, step.context(world, day)))
     return +events

@@ -1,8 +1,8 @@
-"""The JSON documents that the source keeps in text columns."""
+"""Write the JSON documents that the source stores in text columns."""
 
 import json
 
 
 def compact(document: object) -> str:
-    """Return JSON without blanks and with letters as they are."""
+    """Return JSON without spaces and without ASCII escapes."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

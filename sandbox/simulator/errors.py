@@ -4,4 +4,4 @@ from metadata.errors import WwiError
 
 
 class SimulationError(WwiError):
-    """The simulator was asked for something that cannot be continued from what the database holds."""
+    """The requested simulation does not continue what the database contains."""

@@ -1,4 +1,4 @@
-"""Money in whole cents, rounded as Postgres rounds a numeric: half away from zero."""
+"""Money in cents, rounded as Postgres rounds a numeric: half away from zero."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from sandbox.simulator.columns import Array
 
 
 def rounded(amount: Array, divisor: int) -> Array:
-    """Return `amount / divisor` as whole numbers, halves away from zero."""
+    """Return `amount / divisor` as integers, rounded half away from zero."""
     return np.asarray(np.sign(amount) * ((2 * np.abs(amount) + divisor) // (2 * divisor)))
 
 

@@ -1,4 +1,4 @@
-"""Made-up names of people, with apostrophes, accents and other letters as real ones have them."""
+"""Synthetic names of people, with apostrophes, accents and non-ASCII letters."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from sandbox.simulator.data import read_words
 
 _FIRST = read_words("first_names")
 _LAST = read_words("last_names")
-_STEP = 9767  # a prime, so that neighbours get unlike names and all pairs come up before one repeats
+_STEP = 9767  # a prime, so that consecutive ids get different names and no pair repeats too early
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class PersonName:
 
     @property
     def search(self) -> str:
-        """What SQL Server computes for `search_name`."""
+        """Return the value that SQL Server computes for `search_name`."""
         return f"{self.preferred} {self.full}"
 
     def email(self, domain: str) -> str:
@@ -29,7 +29,7 @@ class PersonName:
 
 
 def person_name(person_id: int, seed: int) -> PersonName:
-    """Return the name of a person; no two ids have the same full name (as far as 27 times all pairs go)."""
+    """Return the name of a person; full names are unique up to 27 times the number of name pairs."""
     pairs = len(_FIRST) * len(_LAST)
     again, pair = divmod(person_id + seed % pairs, pairs)
     pair = pair * _STEP % pairs

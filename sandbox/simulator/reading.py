@@ -1,7 +1,7 @@
-"""Reads the state of the business back from the database.
+"""Read the state of the business from the database.
 
-A row is live while the business may still change it. Masters are always live; a document is until it is
-finished, which its own columns tell.
+A row is live while the business can still change it. Master data are always live; a document is live until
+its own columns say that it is finished.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from sandbox.simulator.world import World
 
 @dataclass(frozen=True)
 class Live:
-    """Which rows of a table are live (SQL, `t` is the table) and which columns are needed (none = all)."""
+    """The live rows of a table (SQL, `t` is the table) and the needed columns (empty: all)."""
 
     where: str = "true"
     columns: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def read_world(
     first_day: date,
     next_ids: dict[str, int],
 ) -> World:
-    """Return the business as the database holds it."""
+    """Return the state of the business in the database."""
     sheets: dict[str, Any] = {
         catalog.table(name).name: read_sheet(connection, catalog, name, live) for name, live in LIVE.items()
     }

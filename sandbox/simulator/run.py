@@ -1,4 +1,4 @@
-"""Runs the simulator against a database: seeds it if it is empty, then adds day after day."""
+"""Run the simulator on a database: seed it if it is empty, then add day after day."""
 
 import logging
 import time
@@ -14,9 +14,9 @@ from ingestion.source.errors import LOCK_TIMEOUT_S
 from metadata.load import load_catalog
 from metadata.spec import Catalog, Table
 from sandbox.schema import create_schema, ordered_tables
-from sandbox.simulator import state as memory
+from sandbox.simulator import state as state_table
 from sandbox.simulator.columns import Columns
-from sandbox.simulator.day import live_through
+from sandbox.simulator.day import run_day
 from sandbox.simulator.errors import SimulationError
 from sandbox.simulator.parameters import Extensions, Parameters
 from sandbox.simulator.reading import read_world
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT = "120s"
 
-# counter -> table whose key it numbers; the three kinds of transaction share one
+# counter -> table that gets its ids; the three kinds of transaction share one counter
 _COUNTERS = {
     "customer": "sales.customers",
     "person": "application.people",
@@ -49,7 +49,7 @@ _COUNTERS = {
 
 @dataclass(frozen=True)
 class DayReport:
-    """One simulated day: how often each kind of event happened, and rows per `<verb> <table>`."""
+    """One simulated day: number of events of each kind, and of rows per `<verb> <table>`."""
 
     day: date
     events: Counter[str]
@@ -58,7 +58,7 @@ class DayReport:
 
 @dataclass
 class SimulationReport:
-    """What a run has added; `seconds` covers everything from connecting on."""
+    """The result of a run; `seconds` is the total time, including the connection."""
 
     first_day: date
     days: int
@@ -72,7 +72,7 @@ class SimulationReport:
         return self.events["order lines"] / self.seconds if self.seconds else 0.0
 
 
-def simulate(  # noqa: PLR0913 - the parameters of a simulation, named by the caller
+def simulate(  # noqa: PLR0913 - the parameters of a simulation
     dsn: str,
     *,
     start: date,
@@ -82,20 +82,20 @@ def simulate(  # noqa: PLR0913 - the parameters of a simulation, named by the ca
     on_day: Callable[[DayReport], None] | None = None,
     extensions: Extensions | None = None,
 ) -> SimulationReport:
-    """Add `days` days of business from `start` on to the database at `dsn`, and report what was added.
+    """Add `days` days of business from `start` on to the database at `dsn`, and return a report.
 
-    An empty database gets schema and seed data first (also with 0 days). A simulated one is continued: then
-    `start` is the day after its last one, and seed, scale and extensions are those it was started with. The
-    rows are the same whether the days come in one call or in several. Each day is one transaction, which also
-    sets the database's `wwi.business_clock` to the end of the day; after it `on_day` is called.
+    An empty database gets schema and seed data first (also with 0 days). An existing simulation is continued:
+    `start` must be its next day, and seed, scale and extensions must be the same. The rows do not depend on
+    how the days are split into calls. Each day is one transaction, which also sets the database's
+    `wwi.business_clock` to the end of the day; after it `on_day` is called.
 
-    The login must own the database. Raises SimulationError, with what to do, for anything that does not
-    continue what the database holds.
+    The login must own the database. Raises SimulationError for arguments that do not continue the existing
+    simulation.
     """
     if days < 0:
         raise SimulationError(f"cannot simulate {days} days: give the number of days to add, 0 or more.")
     parameters = Parameters(seed, scale, extensions or Extensions())
-    began = time.perf_counter()
+    started = time.perf_counter()
     report = SimulationReport(start, days)
     with psycopg.connect(dsn, connect_timeout=10, autocommit=True) as connection:
         world = _open(connection, parameters, start)
@@ -105,24 +105,24 @@ def simulate(  # noqa: PLR0913 - the parameters of a simulation, named by the ca
             report.rows += done.rows
             if on_day:
                 on_day(done)
-    report.seconds = time.perf_counter() - began
+    report.seconds = time.perf_counter() - started
     logger.info("simulated %s days from %s in %.1f s", days, start, report.seconds)
     return report
 
 
 def _open(connection: psycopg.Connection, parameters: Parameters, start: date) -> World:
-    """Return the business as the database holds it, after seeding an empty database."""
+    """Return the state of the business in the database, after seeding an empty database."""
     catalog = load_catalog()
     connection.execute(f"set statement_timeout = '{STATEMENT_TIMEOUT}'".encode())
-    # nobody waits behind a table that the simulator waits for
+    # so that others do not queue behind a lock that the simulator waits for
     connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
-    memory.lock(connection)
+    state_table.lock(connection)
     with connection.transaction():
         create_schema(connection, catalog)
-        state = memory.prepare_state(connection, catalog)
+        state = state_table.prepare_state(connection, catalog)
         if state is None:
             state = _seed(connection, catalog, parameters, start)
-    memory.check(state, parameters, start)
+    state_table.check(state, parameters, start)
     return read_world(connection, catalog, parameters, state.first_day, state.next_ids)
 
 
@@ -133,8 +133,8 @@ def _seed(connection: psycopg.Connection, catalog: Catalog, parameters: Paramete
         if table.qualified in rows:
             copy_rows(connection, table, rows[table.qualified])
     next_ids = {counter: _next_id(catalog.table(name), rows) for counter, name in _COUNTERS.items()}
-    state = State(memory.RULES, parameters.as_json(), start, start, next_ids)
-    memory.save(connection, state)
+    state = State(state_table.RULES, parameters.as_json(), start, start, next_ids)
+    state_table.save(connection, state)
     _set_clock(connection, start - timedelta(days=1))
     return state
 
@@ -146,20 +146,22 @@ def _next_id(table: Table, rows: dict[str, list[Columns]]) -> int:
 
 
 def _add_day(connection: psycopg.Connection, world: World, day: date) -> DayReport:
-    """Live through one day and write it, in one transaction."""
-    events = live_through(world, day)
+    """Run one day and write it in one transaction."""
+    events = run_day(world, day)
     with connection.transaction():
         rows = write_day(connection, world)
         following = day + timedelta(days=1)
         parameters = world.parameters.as_json()
-        memory.save(connection, State(memory.RULES, parameters, world.first_day, following, world.next_ids))
+        state_table.save(
+            connection, State(state_table.RULES, parameters, world.first_day, following, world.next_ids)
+        )
         _set_clock(connection, day)
     world.end_day()
     return DayReport(day, events, rows)
 
 
 def _set_clock(connection: psycopg.Connection, day: date) -> None:
-    """Tell readers of the source, from their next session on, that its own time is the end of that day."""
+    """Set the business clock of the source to the end of that day; valid from the next session on."""
     statement = sql.SQL("alter database {} set wwi.business_clock = {}").format(
         sql.Identifier(connection.info.dbname), sql.Literal(f"{day} 23:59:59")
     )

@@ -1,4 +1,4 @@
-"""The rows of one table that the business may still change, kept in memory between the days of a run."""
+"""The live rows of one table, kept in memory between the days of a run."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from sandbox.simulator.columns import Array, Columns, filled
 
 
 class Sheet:
-    """Columns of the live rows of `table`, ordered by its one-column key, and what today has done to them.
+    """Columns of the live rows of `table`, ordered by its one-column key, and today's changes.
 
-    A row is live from its creation until the business is done with it; then it is closed, written a last
-    time at the end of the day, and forgotten. A sheet may hold part of the columns; then it cannot append.
+    A row is live until the business has finished it. Then it is closed, written a last time at the end of the
+    day, and dropped. A sheet may have only some columns; then rows cannot be appended.
     """
 
     def __init__(self, table: Table, columns: Columns) -> None:
@@ -35,15 +35,15 @@ class Sheet:
         return self._columns[column]
 
     def rows(self, keys: Array) -> Array:
-        """Return the row numbers of keys that are in the sheet."""
+        """Return the row numbers of keys; they must be in the sheet."""
         return np.searchsorted(self[self.key], keys)
 
     def holds(self, keys: Array) -> Array:
-        """Tell for each key whether it is in the sheet."""
+        """Return for each key whether it is in the sheet."""
         return np.isin(keys, self[self.key])
 
     def append(self, **values: Any) -> Array:
-        """Add rows, whose keys are above all others, and return their row numbers."""
+        """Add rows with keys above all existing ones, and return their row numbers."""
         new = filled(self.table, values)
         count = len(new[self.key])
         first = len(self)
@@ -62,11 +62,11 @@ class Sheet:
         self.touched.update(values)
 
     def close(self, rows: Array) -> None:
-        """Forget the rows after the end of this day."""
+        """Drop the rows at the end of this day."""
         self._closed[rows] = True
 
     def remove(self, rows: Array) -> Array:
-        """Take out rows that were written on an earlier day, and return their keys; row numbers shift."""
+        """Remove rows that were written on an earlier day, and return their keys; row numbers shift."""
         keys = self[self.key][rows]
         keep = np.ones(len(self), dtype=bool)
         keep[rows] = False
@@ -79,12 +79,12 @@ class Sheet:
         return {name: values[self.first_new :] for name, values in self._columns.items()}
 
     def changed_rows(self) -> Columns:
-        """Return key and touched columns of the older rows that were changed today."""
+        """Return key and changed columns of the older rows that were changed today."""
         changed = np.flatnonzero(self._changed[: self.first_new])
         return {name: self[name][changed] for name in [self.key, *sorted(self.touched - {self.key})]}
 
     def end_day(self) -> None:
-        """Drop the closed rows and count the others as written."""
+        """Drop the closed rows and mark the others as written."""
         if self._closed.any():
             self._select(~self._closed)
         self._start_day()

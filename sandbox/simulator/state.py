@@ -1,6 +1,6 @@
-"""What the simulator remembers in the database besides the business itself: one row of `simulator.state`.
+"""The progress of the simulation: one row of `simulator.state` in the source database.
 
-It is written in the transaction of the day it describes, so it is never ahead of the data or behind them.
+It is written in the transaction of its day, so it always matches the data.
 """
 
 import json
@@ -14,9 +14,9 @@ from sandbox.simulator.errors import SimulationError
 from sandbox.simulator.parameters import Parameters
 
 RULES = 1
-"""Raised when the same parameters no longer give the same rows."""
+"""Increased when the same parameters no longer give the same rows."""
 
-_LOCK = 0x5757_4931  # any number, as long as it is always this one
+_LOCK = 0x5757_4931  # an arbitrary constant
 
 _DDL = """
 create schema if not exists simulator;
@@ -33,7 +33,7 @@ create table if not exists simulator.state (
 
 @dataclass(frozen=True)
 class State:
-    """How far a simulation has come: the day it started, the day that comes next, the next id per counter."""
+    """The progress of a simulation: its first day, the next day, the next id of each counter."""
 
     rules: int
     parameters: dict[str, float]
@@ -43,7 +43,7 @@ class State:
 
 
 def lock(connection: psycopg.Connection) -> None:
-    """Keep other simulations out of this database until the connection ends."""
+    """Lock this database against other simulations until the connection ends."""
     row = connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
     if row != (True,):
         raise SimulationError(
@@ -52,9 +52,9 @@ def lock(connection: psycopg.Connection) -> None:
 
 
 def prepare_state(connection: psycopg.Connection, catalog: Catalog) -> State | None:
-    """Make the state table if it is missing and return its row, None when no simulation was started here.
+    """Create the state table if it is missing and return its row; None for a new simulation.
 
-    Raises SimulationError when the database holds business data that the simulator has not written.
+    Raises SimulationError when the database contains business data that the simulator did not write.
     """
     connection.execute(_DDL)
     row = connection.execute(
@@ -65,8 +65,8 @@ def prepare_state(connection: psycopg.Connection, catalog: Catalog) -> State | N
     for table in catalog.tables:
         if connection.execute(f"select from {table.qualified} limit 1".encode()).fetchone() is not None:
             raise SimulationError(
-                f"{table.qualified} holds rows that the simulator has not written. Simulate into a database "
-                "of its own: `wwi source reset` empties the local one, or name another."
+                f"{table.qualified} contains rows that the simulator did not write. Simulate into an empty "
+                "database: `wwi source reset` empties the local one, or use another one."
             )
     return None
 
@@ -75,26 +75,26 @@ def check(state: State, parameters: Parameters, start: date) -> None:
     """Raise SimulationError unless `start` and `parameters` continue what `state` describes."""
     if state.rules != RULES:
         raise SimulationError(
-            f"the database was simulated by rules {state.rules}, and this version has rules {RULES}: it "
-            "would not continue the same business. Start again in an empty database (`wwi source reset`)."
+            f"the database was simulated with rules {state.rules}, and this version has rules {RULES}, which "
+            "give other data. Start again in an empty database (`wwi source reset`)."
         )
     wanted = parameters.as_json()
     if different := [name for name, value in state.parameters.items() if wanted.get(name) != value]:
         had = ", ".join(f"{name} {state.parameters[name]}" for name in different)
         raise SimulationError(
-            f"the database was simulated with {had}. Continue with the same, or start again in an empty "
+            f"the database was simulated with {had}. Use the same values, or start again in an empty "
             "database (`wwi source reset`)."
         )
     if start != state.next_day:
         raise SimulationError(
-            f"cannot simulate from {start}: the database holds {state.first_day} up to the eve of "
+            f"cannot simulate from {start}: the database contains {state.first_day} to the day before "
             f"{state.next_day}. Continue from {state.next_day}, or start again in an empty database "
             "(`wwi source reset`)."
         )
 
 
 def save(connection: psycopg.Connection, state: State) -> None:
-    """Write the state, as part of the transaction that is open."""
+    """Write the state in the open transaction."""
     connection.execute(
         """
         insert into simulator.state (rules, parameters, first_day, next_day, next_ids)

@@ -1,7 +1,6 @@
-"""Random numbers that depend on nothing but the seed, the day and the step that asks.
+"""Random numbers that depend only on the seed, the day and the step.
 
-No stream carries on from one day to the next, so a simulation that is continued later draws the same numbers
-as one that ran through.
+No stream continues on the next day, so a continued simulation draws the same numbers as an uninterrupted one.
 """
 
 from datetime import date
@@ -19,10 +18,9 @@ def stream(seed: int, day: date | None, step: str) -> np.random.Generator:
 
 
 def keyed_uniform(seed: int, purpose: str, keys: Array) -> Array:
-    """Return one number in [0, 1) for each key, the same whenever it is asked.
+    """Return one number in [0, 1) for each key, always the same for a key.
 
-    It stands for a decision about a row that is taken once and needed on many days, so that it needs no
-    column of its own. The mixing is that of splitmix64.
+    It replaces a stored column for a random decision about a row. The hash is splitmix64.
     """
     state = keys.astype(np.uint64) + np.uint64((seed * 0x1_0000_0000 + crc32(purpose.encode())) % 2**64)
     with np.errstate(over="ignore"):

@@ -1,6 +1,6 @@
-"""The state of the business between two steps: live rows, counters, and what today has written besides.
+"""The state of the business between two steps: live rows, counters, and today's other changes.
 
-Everything here can be read back from the database (see `reading.py`), so a run can stop after any day.
+All of it can be read from the database again (see `reading.py`), so a run can stop after any day.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from sandbox.simulator.sheet import Sheet
 
 @dataclass(frozen=True)
 class Patch:
-    """Changes to rows that no sheet holds: those whose key is not there, or fails `only`, are passed over."""
+    """Changes to rows that are in no sheet. Missing keys, and rows that do not match `only`, are skipped."""
 
     table: str
     columns: Columns
@@ -25,7 +25,7 @@ class Patch:
 
 @dataclass
 class Journal:
-    """What today has written past the sheets: new rows nobody changes later, patches and deletes."""
+    """Today's changes outside of the sheets: new rows that never change, patches and deletes."""
 
     inserts: list[tuple[str, Columns]] = field(default_factory=list)
     patches: list[Patch] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Journal:
 
 @dataclass
 class World:
-    """The business as the steps see it; every sheet has the name of its table."""
+    """The state of the business; every sheet has the name of its table."""
 
     catalog: Catalog
     parameters: Parameters
@@ -62,25 +62,25 @@ class World:
     journal: Journal = field(default_factory=Journal)
 
     def take_ids(self, name: str, count: int) -> Array:
-        """Return the next `count` ids of a counter (`order`, `transaction`, ...), never to be given again."""
+        """Return the next `count` ids of a counter (`order`, `transaction`, ...) and advance it."""
         first = self.next_ids[name]
         self.next_ids[name] = first + int(count)
         return np.arange(first, first + count, dtype=np.int64)
 
     def insert(self, table: str, **values: object) -> None:
-        """Write rows that no later step changes."""
+        """Insert rows that no later step changes."""
         self.journal.inserts.append((table, filled(self.catalog.table(table), values)))
 
     def patch(self, table: str, values: Columns, only: str = "") -> None:
-        """Change rows that no sheet holds; the table's key is among `values`."""
+        """Change rows that are in no sheet; `values` includes the table's key."""
         self.journal.patches.append(Patch(table, values, only))
 
     def delete(self, table: str, keys: Array) -> None:
-        """Delete rows by key, after all other writing of the day."""
+        """Delete rows by key, after all other changes of the day."""
         self.journal.deletes.append((table, keys))
 
     def end_day(self) -> None:
-        """Forget what is closed or written."""
+        """Drop closed rows and the journal."""
         self.journal = Journal()
         for sheet in self.sheets():
             sheet.end_day()
@@ -91,18 +91,18 @@ class World:
 
     @property
     def salespeople(self) -> Array:
-        """Ids of the people who sell."""
+        """Return the ids of the salespeople."""
         return np.asarray(self.people["person_id"][self.people["is_salesperson"]])
 
     @property
     def employees(self) -> Array:
-        """Ids of the people who work here."""
+        """Return the ids of the employees."""
         return np.asarray(self.people["person_id"][self.people["is_employee"]])
 
 
 @dataclass(frozen=True)
-class Moment:
-    """When a step happens, by whom, and with which random numbers."""
+class StepContext:
+    """The context of a step: time, editor and random numbers."""
 
     day: date
     when: np.datetime64
@@ -111,10 +111,10 @@ class Moment:
 
     @property
     def today(self) -> np.datetime64:
-        """The day as numpy has it."""
+        """Return the day as a numpy date."""
         return np.datetime64(self.day, "D")
 
     @property
     def stamp(self) -> dict[str, object]:
-        """Values of the two columns that say who wrote a row, and when."""
+        """Return the values of `last_edited_by` and `last_edited_when`."""
         return {"last_edited_by": self.editor, "last_edited_when": self.when}

@@ -1,7 +1,7 @@
-"""Writes a day into Postgres in bulk: COPY for new rows, one UPDATE per table from arrays, one DELETE.
+"""Write a day into Postgres in bulk: COPY for new rows, one UPDATE per table from arrays, one DELETE.
 
-Only the outcome of a day is written. A row that was made at 10:00 and changed at 11:00 is copied once, as it
-is in the evening: the day is one transaction, so nobody could see it earlier.
+Only the final state of a day is written: a row created at 10:00 and changed at 11:00 is copied once. The day
+is one transaction, so nobody could see an intermediate state.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from sandbox.simulator.world import Patch, World
 
 
 def write_day(connection: psycopg.Connection, world: World) -> Counter[str]:
-    """Write what the world's sheets and journal have collected; parents before children, deletes last.
+    """Write the changes in the world's sheets and journal; parents before children, deletes last.
 
     Returns rows per `<inserted, updated or deleted> <table>`.
     """
@@ -54,7 +54,7 @@ def write_day(connection: psycopg.Connection, world: World) -> Counter[str]:
 
 
 def copy_rows(connection: psycopg.Connection, table: Table, parts: Iterable[Columns]) -> int:
-    """COPY rows, given as one or more sets of all columns, into the table; returns their number."""
+    """COPY rows, given as one or more sets of all columns, into the table; return their number."""
     rows = 0
     statement = f"copy {table.qualified} ({', '.join(table.column_names)}) from stdin (format csv)"
     with connection.cursor() as cursor:
@@ -66,7 +66,7 @@ def copy_rows(connection: psycopg.Connection, table: Table, parts: Iterable[Colu
 
 
 def update_rows(connection: psycopg.Connection, table: Table, patch: Patch) -> int:
-    """Update the rows of one patch in one statement; returns how many were there."""
+    """Update the rows of one patch in one statement; return the number of updated rows."""
     key = table.primary_key[0]
     if not len(patch.columns[key]):
         return 0
@@ -87,6 +87,6 @@ def update_rows(connection: psycopg.Connection, table: Table, patch: Patch) -> i
 
 
 def delete_rows(connection: psycopg.Connection, table: Table, keys: Array) -> int:
-    """Delete the rows with these keys in one statement; returns how many were there."""
+    """Delete the rows with these keys in one statement; return the number of deleted rows."""
     statement = f"delete from {table.qualified} where {table.primary_key[0]} = any(%s)"
     return connection.execute(statement.encode(), [keys.tolist()]).rowcount

@@ -17,7 +17,7 @@ from bqemulator.config import PersistenceMode
 from bqemulator.config import Settings as EngineSettings
 from bqemulator.storage.engine import CATALOG_SCHEMA, SNAPSHOTS_SCHEMA, DuckDBEngine
 
-from sandbox.emulator import spare
+from sandbox.emulator import apply_patches
 
 RECORD = "WWI_BENCH_RECORD"
 BOOKKEEPING = (CATALOG_SCHEMA, SNAPSHOTS_SCHEMA)
@@ -73,6 +73,6 @@ async def replay(data: Path, statements: list[Ran]) -> float:
 
 
 if __name__ == "__main__":
-    spare()
+    apply_patches()
     record(Path(os.environ[RECORD]))
     main()

@@ -175,7 +175,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     before = len(platform.warehouse.sent)
     rebuilds.ensure_tables(client, live)
     assert rebuilds.open_swap(client, live) is None
-    number = rebuilds.begin(client, live)
+    number = rebuilds.record_start(client, live)
     execute(client, shadow_datasets.batches_statement(live, beside))
     for layer in content.LAYERS:
         query(client, content.columns_statement(live, layer))
@@ -203,12 +203,12 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     }
     rebuilds.record_proof(client, live, number, batches=1, different=0, tables=[row])
     rebuilds.set_status(client, live, number, "swapping")
-    rebuilds.give_up(client, live, number, "it's \\ broken")
+    rebuilds.mark_failed(client, live, number, "it's \\ broken")
     for layer in content.LAYERS:
         filled = [(each.name, list(each.columns)) for each in shapes if each.layer == layer]
         swap.refill(client, live, beside, layer, filled)
     swap.take_marks(client, live, beside)
-    rebuilds.close_swaps(client, live)
+    rebuilds.mark_swaps_finished(client, live)
     assert not platform.warehouse.refused()
     sent = sent_since(platform, before)
     for part in (
@@ -237,11 +237,14 @@ def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
 def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog) -> None:
     client, settings = connect(platform.settings), platform.settings
     loaded = [
-        hash_chain.Delivery(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
+        hash_chain.BatchRows(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
         for table in catalog.tables
     ]
     query(
-        client, hash_chain.contents_statement(settings, [*loaded, *batch_contents.loaded(settings, (1, 2))])
+        client,
+        hash_chain.content_checksums_statement(
+            settings, [*loaded, *batch_contents.ledger_batch_rows(settings, (1, 2))]
+        ),
     )
     for table in catalog.tables:
         query(client, located_statement(settings, catalog, table, 1, NOW))
@@ -250,8 +253,8 @@ def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog
         "a", NOW, NOW, "failed", "1", None, "{}", "hub", "[]", "{}", "wwi", "here", "all", "0"
     )
     running = replace(build, invocation_id="b", finished_at=None, status="running")
-    builds.begin(client, settings, running)
-    builds.end(client, settings, running, build, [node])
+    builds.record_start(client, settings, running)
+    builds.record_end(client, settings, running, build, [node])
     change = erasures.Change("sales.orders", 1, 2, ("comments",), "1:2:3", "1:2:4")
     erasure = erasures.Erasure(1, "person", "7", NOW, "ann", "asked", None, (change,))
     for sql in erasures.insert_statements(settings, erasure):
@@ -298,8 +301,8 @@ def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
             loaded = tuple(column.name for column in table.loaded_columns)
             query(
                 client,
-                hash_chain.contents_statement(
-                    settings, [hash_chain.Delivery(name, loaded, (1,), replaced=erased)]
+                hash_chain.content_checksums_statement(
+                    settings, [hash_chain.BatchRows(name, loaded, (1,), replaced=erased)]
                 ),
             )
     del platform.warehouse.rows["n",], platform.warehouse.rows["k",]

@@ -137,8 +137,8 @@ class Business:
     def load(self) -> None:
         """One batch and a build of what it touches, without the tests of the data; each mart is copied."""
         run_batch(self.settings, self.catalog)
-        touched = selection.touched(self.client, self.settings, VAULT_DIR) if self.loads else None
-        dbt.make(self.settings, touched or ["path:models"])
+        touched = selection.affected_models(self.client, self.settings, VAULT_DIR) if self.loads else None
+        dbt.run_models(self.settings, touched or ["path:models"])
         self.loads += 1
         copies.keep(self.settings, self.loads)
         self.told.append(

@@ -78,7 +78,7 @@ def test_failures_the_last_weeks_and_the_last_build_of_a_month_stay(built: Setti
 def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings) -> None:
     client = connect(built)
     rebuilds.ensure_tables(client, built)
-    rebuild_id = rebuilds.begin(client, built)
+    rebuild_id = rebuilds.record_start(client, built)
     for layer in shadow_datasets.LAYERS:
         ensure_dataset(client, built, layer)
     made = shadow_datasets.make(client, built, rebuild_id)

@@ -83,7 +83,9 @@ def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Clien
     for table in words.tables:
         columns = tuple(each.name for each in table.loaded_columns)
         asked.append(
-            hash_chain.contents_statement(settings, [hash_chain.Delivery(table.qualified, columns, (1,))])
+            hash_chain.content_checksums_statement(
+                settings, [hash_chain.BatchRows(table.qualified, columns, (1,))]
+            )
         )
         asked.append(rejected_values._standing(settings, table))
     for sql in asked:

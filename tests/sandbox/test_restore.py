@@ -108,7 +108,7 @@ def present(services: Settings) -> Iterator[str]:
         connection.execute("create table if not exists public.present (one integer)")
     yield dsn
     assert rows(dsn, "select count(*) from public.present") == [(0,)]
-    server = postgres.database_dsn(postgres.up(services), postgres.MAINTENANCE)
+    server = postgres.database_dsn(postgres.up(services), postgres.MAINTENANCE_DATABASE)
     left = rows(server, "select datname from pg_database where datname in ('wwi_restoring', 'wwi_replaced')")
     assert left == []
 
@@ -214,7 +214,9 @@ def test_a_swap_that_was_killed_halfway_is_undone(services: Settings) -> None:
     address = postgres.up(services)
     with psycopg.connect(address["admin_dsn"]) as connection:
         connection.execute("create table public.survivor (one integer)")
-    with psycopg.connect(postgres.database_dsn(address, postgres.MAINTENANCE), autocommit=True) as server:
+    with psycopg.connect(
+        postgres.database_dsn(address, postgres.MAINTENANCE_DATABASE), autocommit=True
+    ) as server:
         server.execute("alter database wwi rename to wwi_replaced")
     assert rows(postgres.up(services)["admin_dsn"], "select count(*) from public.survivor") == [(0,)]
 
@@ -225,7 +227,7 @@ def test_a_restore_that_was_killed_is_done_again(
     dump = dump_of(colours, tmp_path / "wwi.dump")
     for leftover in ("wwi_restoring", "wwi_replaced"):
         with psycopg.connect(
-            postgres.database_dsn(postgres.up(services), postgres.MAINTENANCE), autocommit=True
+            postgres.database_dsn(postgres.up(services), postgres.MAINTENANCE_DATABASE), autocommit=True
         ) as server:
             server.execute(f"create database {leftover}".encode())
         assert restore(services, dump, catalog) == len(catalog.tables)

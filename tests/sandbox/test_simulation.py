@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from metadata.errors import WwiError
-from sandbox.simulation import Progress, Rules, Simulated, length, order_lines, progress
+from sandbox.simulation import Progress, Simulated, SimulationRules, number_of_days, order_lines, progress
 from sandbox.simulator import simulate
 
 MONDAY = date(2013, 1, 7)
@@ -19,17 +19,17 @@ MONDAY = date(2013, 1, 7)
 def test_a_period_is_said_by_its_end_or_its_length(
     last: date | None, days: int | None, expected: int
 ) -> None:
-    assert length(MONDAY, last, days) == expected
+    assert number_of_days(MONDAY, last, days) == expected
 
 
 def test_an_end_before_the_beginning_names_the_day_to_begin_with() -> None:
     with pytest.raises(WwiError, match="first day to simulate is 2013-01-07"):
-        length(MONDAY, date(2013, 1, 6), None)
+        number_of_days(MONDAY, date(2013, 1, 6), None)
 
 
 def test_end_and_length_together_are_one_too_many() -> None:
     with pytest.raises(WwiError, match="Give one of them"):
-        length(MONDAY, MONDAY, 1)
+        number_of_days(MONDAY, MONDAY, 1)
 
 
 def test_two_periods_make_one() -> None:
@@ -50,5 +50,5 @@ def test_an_empty_database_has_no_progress(source_dsn: str) -> None:
 @pytest.mark.services
 def test_a_simulated_database_says_which_day_and_rules_come_next(source_dsn: str) -> None:
     done = simulate(source_dsn, start=MONDAY, days=2, scale=0.05, seed=7)
-    assert progress(source_dsn) == Progress(date(2013, 1, 9), Rules(scale=0.05, seed=7))
+    assert progress(source_dsn) == Progress(date(2013, 1, 9), SimulationRules(scale=0.05, seed=7))
     assert order_lines(source_dsn) == done.events["order lines"] - done.events["cancelled order lines"] > 0

@@ -43,7 +43,7 @@ def main() -> None:
     """Print the DuckDB SQL and the kind of every statement, twice over."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     if "spared" in sys.argv:
-        emulator.spare()
+        emulator.apply_patches()
     translator = SQLTranslator()
     found = []
     for _ in range(2):

@@ -8,7 +8,7 @@ from config.errors import PermanentError
 from config.settings import Settings
 from ingestion.load import create_tables
 from metadata.spec import Catalog
-from transform.build_clock import MOST_WAIT_S, wait_for_batches
+from transform.build_clock import MAX_WAIT_S, wait_for_batches
 from warehouse.client import connect
 from warehouse.ledger.tables import COMPLETED, insert, table_name
 from warehouse.queries import execute
@@ -39,6 +39,6 @@ def test_the_build_begins_after_every_batch_was_completed(settings: Settings, ah
 
 
 def test_a_clock_that_is_far_behind_is_told(settings: Settings) -> None:
-    complete(settings, timedelta(seconds=MOST_WAIT_S + 60))
+    complete(settings, timedelta(seconds=MAX_WAIT_S + 60))
     with pytest.raises(PermanentError, match=r"batch 7 was completed at .* a build would leave it out"):
         wait_for_batches(connect(settings), settings)

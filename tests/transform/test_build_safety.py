@@ -13,7 +13,7 @@ from config.errors import PermanentError
 from config.settings import Settings
 from tests.loopback import Json, listening
 from transform import dbt
-from transform.build_plan import build_arguments, compiled
+from transform.build_plan import build_arguments, compile_nodes
 from transform.dry_run import dry_run
 from warehouse.client import connect
 from warehouse.lease import LeaseLostError, hold
@@ -101,7 +101,7 @@ def test_a_model_is_judged_as_the_coming_load_will_run_it(small: Settings, proje
     arguments = build_arguments(["grown"])
 
     def sql() -> str:
-        return str(compiled(arguments, small, project)[0].compiled_code)
+        return str(compile_nodes(arguments, small, project)[0].compiled_code)
 
     assert "where id >" not in sql()
     dbt.build(small, vault_dir=project)

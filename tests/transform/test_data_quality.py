@@ -103,13 +103,13 @@ def loads(services: Settings, catalog: Catalog, tmp_path_factory: pytest.TempPat
             }  # fmt: skip
             source.execute((LAWFUL_KEYS + ODD).encode())
         batch = run_batch(settings, catalog)
-        dbt.make(settings, ["path:models"])
+        dbt.run_models(settings, ["path:models"])
         odd = dbt.build(settings, select=JUDGED)
         found = status(settings, catalog)
         with psycopg.connect(dsn, connect_timeout=10) as source:
             source.execute(CORRECTED.encode())
         run_batch(settings, catalog)
-        dbt.make(settings, ["path:models"])
+        dbt.run_models(settings, ["path:models"])
         corrected = dbt.build(settings, select=JUDGED)
         yield Loads(settings, catalog, lines, batch, odd, found, corrected)
 

@@ -104,7 +104,9 @@ def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Pa
     """Also one that was killed, one that failed, and one that dbt could not begin."""
     client, audit = connect(tiny), tiny.dataset("audit")
     before = query(client, "select current_timestamp() as now")[0]["now"]
-    build_record.begin(client, tiny, selection.whole(["build"], "hash"), project)  # and nothing follows
+    build_record.record_start(
+        client, tiny, selection.full_selection(["build"], "hash"), project
+    )  # and nothing follows
     (killed,) = query(client, f"select invocation_id from {audit}.builds where status = 'running'")
     dbt.build(tiny, select=["good"], vault_dir=project)
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
@@ -152,7 +154,7 @@ def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
     with pytest.raises(BuildFailedError) as caught:
         dbt.build(tiny, vault_dir=project)
     message, report = str(caught.value), caught.value.report
-    assert message.startswith("dbt: 1 node failed, 1 that depend on it skipped\n  model bad: ")
+    assert message.startswith("dbt: 1 node failed, 1 dependent nodes skipped\n  model bad: ")
     assert "no_such_column" in message
     assert (report.models_passed, report.skipped, report.failures[0].name) == (1, 1, "bad")
 

@@ -11,7 +11,15 @@ from config.errors import PermanentError
 from config.settings import Settings
 from metadata.errors import WwiError
 from sandbox.programs import server_user
-from transform.packages import PACKAGES, VAULT_DIR, install, origin, refuse_offline, summary, versions
+from transform.packages import (
+    PACKAGES,
+    VAULT_DIR,
+    fail_on_offline_packages,
+    install,
+    origin,
+    summary,
+    versions,
+)
 
 # as a user without rights where root runs the tests; that user need not reach the folder by its path
 INSTALL_WITHOUT_RIGHTS = """
@@ -131,12 +139,12 @@ def test_stand_ins_build_on_bigquery_only_where_it_is_allowed(vault: Path, folde
     install(vault, folder)
     project = Settings(target="bigquery", allow_offline_packages=False, _env_file=None)
     with pytest.raises(PermanentError, match=r"stand-ins of vault/offline.*WWI_ALLOW_OFFLINE_PACKAGES=true"):
-        refuse_offline(project, vault)
-    refuse_offline(project.model_copy(update={"allow_offline_packages": True}), vault)
-    refuse_offline(project.model_copy(update={"target": "local"}), vault)
+        fail_on_offline_packages(project, vault)
+    fail_on_offline_packages(project.model_copy(update={"allow_offline_packages": True}), vault)
+    fail_on_offline_packages(project.model_copy(update={"target": "local"}), vault)
     as_originals(folder)
     install(vault, folder)
-    refuse_offline(project, vault)
+    fail_on_offline_packages(project, vault)
 
 
 def test_a_folder_that_cannot_be_written_is_named(vault: Path) -> None:

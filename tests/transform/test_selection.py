@@ -25,7 +25,7 @@ MODELS: tuple[tuple[Layer, str], ...] = (
     ("marts", "fct_order"),
 )
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
-PLAN = selection.whole(["build"], "this project")
+PLAN = selection.full_selection(["build"], "this project")
 
 
 @dataclass
@@ -58,9 +58,9 @@ class Warehouse:
     def build(self, plan: selection.Plan = PLAN, *batches: int, status: builds.Status = "passed") -> None:
         """A build as it is noted when it has ended, and the batches that it loaded."""
         began = self.now()
-        begun = build_record.begin(self.client, self.settings, plan, self.vault_dir)
+        begun = build_record.record_start(self.client, self.settings, plan, self.vault_dir)
         own = replace(begun, started_at=began, invocation_id=f"dbt {self.hour}", status=status)
-        builds.end(self.client, self.settings, begun, own, [])
+        builds.record_end(self.client, self.settings, begun, own, [])
         self.load(own.invocation_id, *batches)
 
     def load(self, invocation_id: str, *batches: int) -> None:
@@ -76,7 +76,7 @@ class Warehouse:
 
     def plan(self, plan: selection.Plan = PLAN) -> selection.Plan:
         """What a build would take now."""
-        return selection.narrowed(plan, self.client, self.settings, self.vault_dir)
+        return selection.incremental_selection(plan, self.client, self.settings, self.vault_dir)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,8 @@ def test_a_build_takes_what_the_waiting_batches_brought_rows_of(warehouse: Wareh
     assert plan.scope == "touched"
     assert plan.arguments == (
         "build",
-        "--select", "source:wwi_raw.sales__invoices+", "source:wwi_raw.sales__orders+", *selection.EVERY_LOAD,
+        "--select", "source:wwi_raw.sales__invoices+", "source:wwi_raw.sales__orders+",
+        *selection.ALWAYS_BUILT,
         "--exclude", *selection.VIEWS,
     )  # fmt: skip
 
@@ -122,13 +123,13 @@ def test_a_batch_without_a_row_touches_only_what_every_load_does(warehouse: Ware
     warehouse.build(warehouse.plan(), 2)
     warehouse.bring()
     assert warehouse.plan().arguments == (
-        "build", "--select", *selection.EVERY_LOAD, "--exclude", *selection.VIEWS,
+        "build", "--select", *selection.ALWAYS_BUILT, "--exclude", *selection.VIEWS,
     )  # fmt: skip
 
 
 def test_one_narrow_build_follows_another(warehouse: Warehouse) -> None:
     warehouse.build(warehouse.plan(), 2)
-    warehouse.build(selection.whole(["build", "--select", "marts"], PLAN.project_hash))
+    warehouse.build(selection.full_selection(["build", "--select", "marts"], PLAN.project_hash))
     warehouse.bring("sales.customers")
     assert warehouse.plan().scope == "touched"
 
@@ -146,15 +147,17 @@ def failed(warehouse: Warehouse) -> None:
 
 
 def a_part_failed(warehouse: Warehouse) -> None:
-    warehouse.build(selection.whole(["build", "--select", "marts"], PLAN.project_hash), status="failed")
+    warehouse.build(
+        selection.full_selection(["build", "--select", "marts"], PLAN.project_hash), status="failed"
+    )
 
 
 def killed(warehouse: Warehouse) -> None:
-    build_record.begin(warehouse.client, warehouse.settings, PLAN, warehouse.vault_dir)
+    build_record.record_start(warehouse.client, warehouse.settings, PLAN, warehouse.vault_dir)
 
 
 def of_another_project(warehouse: Warehouse) -> None:
-    warehouse.build(selection.whole(["build", "--select", "marts"], "another project"))
+    warehouse.build(selection.full_selection(["build", "--select", "marts"], "another project"))
 
 
 def not_noted(warehouse: Warehouse) -> None:

@@ -76,7 +76,7 @@ UNMATCHED = [
     (["good", "config.materialized:tabel"], r"Did you mean 'config\.materialized:table'\?"),
     (["good", "first,tag:weekly"], r"matches --select first,tag:weekly\. Nothing was built\. A model"),
     (["good", "good,frist"], r"matches --select good,frist\. .* Did you mean 'first'\?"),
-    (["good", "tga:daily"], r"'tga:' is no method of dbt\. Did you mean 'tag'\?"),
+    (["good", "tga:daily"], r"'tga:' is not a method of dbt\. Did you mean 'tag'\?"),
 ]
 
 

@@ -8,7 +8,7 @@ from audit.query import ask
 from config.errors import PermanentError
 from config.settings import Settings
 from warehouse.client import connect
-from warehouse.emulator_errors import plain_words
+from warehouse.emulator_errors import plain_message
 from warehouse.queries import query
 
 ENGINE_WORDS = re.compile(
@@ -121,4 +121,4 @@ def test_an_unknown_table_is_named_with_the_nearest(
     ],
 )
 def test_bigquerys_own_words_stay_as_they_are(text: str) -> None:
-    assert plain_words(text) == text
+    assert plain_message(text) == text

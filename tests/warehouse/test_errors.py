@@ -33,7 +33,7 @@ CASES = [
     (502, None, TransientError, "cannot be reached"),
     (503, None, TransientError, "cannot be reached"),
     (504, None, TransientError, "cannot be reached"),
-    (403, "quotaExceeded", PermanentError, "Wait until the quota fills up again"),
+    (403, "quotaExceeded", PermanentError, "Wait until the quota is replenished"),
     (403, "accessDenied", PermanentError, "Grant the account the missing role"),
     (403, None, PermanentError, "Grant the account the missing role"),
     (403, "billingNotEnabled", PermanentError, "the reason why"),
@@ -66,7 +66,7 @@ def test_a_write_that_lost_to_another_one_is_told_apart(message: str, tmp_path: 
     failed = job({"reason": "invalidQuery", "message": message})
     with (
         answering([failed]) as (url, asked),
-        pytest.raises(ConcurrentWriteError, match="Another statement was quicker"),
+        pytest.raises(ConcurrentWriteError, match="Another statement changed the table at the same time"),
     ):
         execute(client_of(url, tmp_path), WRITE)
     assert len([each for each in asked if each.startswith("POST")]) == 1

@@ -8,13 +8,13 @@ from config.settings import Settings
 from tests.loopback import listening
 from tests.shop import World
 from warehouse.client import connect
-from warehouse.labels import allowed, labels_of
+from warehouse.labels import labels_of, valid_labels
 from warehouse.queries import dry_run, query
 
 
 def test_a_label_is_brought_into_the_form_that_bigquery_allows() -> None:
-    assert allowed({"table": "Sales.Orders", "batch": "7"}) == {"table": "sales_orders", "batch": "7"}
-    assert allowed({"node": "Ä" + "x" * 100}) == {"node": "_" + "x" * 62}
+    assert valid_labels({"table": "Sales.Orders", "batch": "7"}) == {"table": "sales_orders", "batch": "7"}
+    assert valid_labels({"node": "Ä" + "x" * 100}) == {"node": "_" + "x" * 62}
 
 
 @pytest.mark.services

@@ -21,7 +21,7 @@ from ingestion.report import Progress
 from tests.shop import World
 from warehouse.client import connect
 from warehouse.lease import LeaseLostError, hold, interrupter
-from warehouse.lease_holder import at_work, current
+from warehouse.lease_holder import active_holder, current
 from warehouse.ledger.tables import table_name
 from warehouse.queries import execute
 
@@ -75,9 +75,7 @@ def test_a_second_process_is_refused_and_told_who_is_at_work(
     own_settings: Settings, client: Client, other: subprocess.Popen[str]
 ) -> None:
     with (
-        pytest.raises(
-            PermanentError, match=rf"build, process {other.pid} on .+ since 20.+ends by itself at 20"
-        ),
+        pytest.raises(PermanentError, match=rf"build, process {other.pid} on .+ since 20.+expires at 20"),
         hold(client, own_settings, "ingest"),
     ):
         pytest.fail("two hold the lease")
@@ -288,7 +286,7 @@ def test_the_table_of_an_earlier_version_gets_its_new_column(own_settings: Setti
         pass
     table = table_name(own_settings, "leases")
     execute(client, f"create or replace table {table} as select * except (start_ticks) from {table}")
-    assert at_work(client, own_settings) is None
+    assert active_holder(client, own_settings) is None
     with hold(client, own_settings, "ingest"):
         found = current(client, own_settings)
         assert found is not None

@@ -2,7 +2,7 @@
 
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
-from warehouse.load_jobs import told_types
+from warehouse.load_jobs import explicit_schema
 
 AT = SchemaField("at", "DATETIME", description="When.", policy_tags=PolicyTagList(["a tag"]))
 PRICE = SchemaField("price", "NUMERIC", mode="REQUIRED", precision=18, scale=2)
@@ -10,16 +10,16 @@ LATER = SchemaField("later", "STRING")
 
 
 def test_types_are_those_of_the_table_to_the_digit() -> None:
-    told = {field.name: field.to_api_repr() for field in told_types([AT, PRICE], ["price", "at"])}
+    told = {field.name: field.to_api_repr() for field in explicit_schema([AT, PRICE], ["price", "at"])}
     assert told["at"]["type"] == "DATETIME"
     assert (told["price"]["precision"], told["price"]["scale"]) == (18, 2)
     assert told["price"]["mode"] == "REQUIRED"
 
 
 def test_columns_that_the_file_lacks_are_left_out() -> None:
-    assert [field.name for field in told_types([AT, LATER], ["at"])] == ["at"]
+    assert [field.name for field in explicit_schema([AT, LATER], ["at"])] == ["at"]
 
 
 def test_descriptions_and_policy_tags_are_left_to_the_table() -> None:
-    (told,) = told_types([AT], ["at"])
+    (told,) = explicit_schema([AT], ["at"])
     assert not {"description", "policyTags"} & told.to_api_repr().keys()

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from config.settings import Settings
-from warehouse.query_cost import SMALLEST_READ, TIB, Estimate, billed_bytes, summed
+from warehouse.query_cost import MINIMUM_BYTES_PER_TABLE, TIB, Estimate, billed_bytes, total_cost
 
 MIB = 2**20
 
@@ -26,16 +26,20 @@ def test_of_every_table_ten_megabytes_are_charged_at_least(read: int, tables: in
 
 def test_the_dearest_comes_first_and_the_unknown_is_not_in_the_sum() -> None:
     estimates = [
-        Estimate("small", "model", 1, SMALLEST_READ, Decimal("0.01")),
+        Estimate("small", "model", 1, MINIMUM_BYTES_PER_TABLE, Decimal("0.01")),
         Estimate("new", "model", missing="p.d.t"),
         Estimate("large", "test", TIB, TIB, Decimal("6.25")),
     ]
-    cost = summed(estimates, Decimal("6.25"))
+    cost = total_cost(estimates, Decimal("6.25"))
     assert [each.name for each in cost.known] == ["large", "small"]
     assert [each.name for each in cost.unknown] == ["new"]
-    assert (cost.bytes, cost.billed_bytes, cost.price) == (TIB + 1, TIB + SMALLEST_READ, Decimal("6.26"))
+    assert (cost.bytes, cost.billed_bytes, cost.price) == (
+        TIB + 1,
+        TIB + MINIMUM_BYTES_PER_TABLE,
+        Decimal("6.26"),
+    )
     assert cost.tells_bytes
-    assert not summed([Estimate("one", "model")], Decimal(1)).tells_bytes
+    assert not total_cost([Estimate("one", "model")], Decimal(1)).tells_bytes
 
 
 def test_the_price_and_the_limit_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,13 +109,13 @@ OTHERS = [
 
 @pytest.mark.parametrize("sql", SELECTS)
 def test_one_select_is_taken(sql: str) -> None:
-    assert statements.one_select(NO_CLIENT, LOCAL, sql)
+    assert statements.checked_select(NO_CLIENT, LOCAL, sql)
 
 
 @pytest.mark.parametrize("sql", OTHERS)
 def test_anything_else_is_refused_before_it_is_sent(sql: str) -> None:
     with pytest.raises(PermanentError) as refused:
-        statements.one_select(NO_CLIENT, LOCAL, sql)
+        statements.checked_select(NO_CLIENT, LOCAL, sql)
     assert "sqlglot" not in str(refused.value).lower()
     assert "\x1b" not in str(refused.value)
 
@@ -134,7 +134,7 @@ def test_anything_else_is_refused_before_it_is_sent(sql: str) -> None:
 )
 def test_the_error_says_what_it_is_and_where_changes_belong(sql: str, said: str) -> None:
     with pytest.raises(PermanentError, match=said) as refused:
-        statements.one_select(NO_CLIENT, LOCAL, sql)
+        statements.checked_select(NO_CLIENT, LOCAL, sql)
     assert "syntax error" in str(refused.value) or "`wwi run`" in str(refused.value)
 
 
@@ -143,10 +143,11 @@ def test_on_bigquery_the_dry_run_decides(kind: str | None, monkeypatch: pytest.M
     cloud = LOCAL.model_copy(update={"target": "bigquery", "bigquery_project": "p"})
     monkeypatch.setattr(statements, "statement_type", lambda *_: kind)
     with pytest.raises(PermanentError, match="not a SELECT"):
-        statements.one_select(NO_CLIENT, cloud, "select 1")
+        statements.checked_select(NO_CLIENT, cloud, "select 1")
     monkeypatch.setattr(statements, "statement_type", lambda *_: "SELECT")
     assert (
-        statements.one_select(NO_CLIENT, cloud, "graph g match (a) return a") == "graph g match (a) return a"
+        statements.checked_select(NO_CLIENT, cloud, "graph g match (a) return a")
+        == "graph g match (a) return a"
     )
 
 
@@ -172,7 +173,7 @@ def test_on_bigquery_the_dry_run_decides(kind: str | None, monkeypatch: pytest.M
     ],
 )
 def test_one_condition_is_taken(text: str) -> None:
-    assert statements.one_condition(text, "fct_sale", COLUMNS)
+    assert statements.checked_condition(text, "fct_sale", COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -216,14 +217,14 @@ def test_one_condition_is_taken(text: str) -> None:
 )
 def test_anything_but_one_condition_is_refused(text: str) -> None:
     with pytest.raises(PermanentError):
-        statements.one_condition(text, "fct_sale", COLUMNS)
+        statements.checked_condition(text, "fct_sale", COLUMNS)
 
 
 def test_an_unknown_column_of_a_condition_is_named_with_the_nearest() -> None:
     with pytest.raises(
         PermanentError, match=r"fct_sale has no column 'order_idd'. Did you mean 'order_id'\?"
     ):
-        statements.one_condition("order_idd = 1", "fct_sale", COLUMNS)
+        statements.checked_condition("order_idd = 1", "fct_sale", COLUMNS)
 
 
 @pytest.mark.services

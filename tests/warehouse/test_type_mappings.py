@@ -90,17 +90,19 @@ def test_metadata_take_no_type_that_has_no_road() -> None:
         column("xid8")
 
 
-@pytest.mark.parametrize("name", sorted({*TEXT_TYPES, *type_mappings.ROADS, *(case.known for case in CASES)}))
+@pytest.mark.parametrize(
+    "name", sorted({*TEXT_TYPES, *type_mappings.TYPE_MAPPINGS, *(case.known for case in CASES)})
+)
 def test_the_vault_takes_every_type_for_what_it_is_in_raw(name: str) -> None:
     assert column(name).kind == KINDS[column_type(name).bigquery]
 
 
 def test_the_matrix_has_every_road() -> None:
     proven = {case.known.partition("(")[0] for case in CASES}
-    assert set(type_mappings.ROADS) - set(TEXT_TYPES) <= proven
+    assert set(type_mappings.TYPE_MAPPINGS) - set(TEXT_TYPES) <= proven
 
 
 def test_the_page_of_types_is_current(project_root: Path) -> None:
     found = (project_root / "docs" / "types.md").read_text()
     assert found == types.page(), "run `make generate`"
-    assert all(f"`{name.partition('(')[0]}" in found for name in type_mappings.ROADS)
+    assert all(f"`{name.partition('(')[0]}" in found for name in type_mappings.TYPE_MAPPINGS)

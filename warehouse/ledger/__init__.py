@@ -1,1 +1,1 @@
-"""The ledger, dataset `<prefix>_audit`: its tables, and the records of builds, rebuilds and erasures."""
+"""The ledger, dataset `<prefix>_audit`: its tables, and the records of batches, builds and erasures."""

@@ -1,8 +1,8 @@
-"""The ledger of builds: what ran, with which code and parameters, and what came of every model and test.
+"""The ledger of builds: what ran, its code and parameters, and the result of every model and test.
 
-A row of `builds` is joined to the batches that the build took up by `vault_loads.invocation_id`. It is
-"running" from the beginning of the build; one that the next build finds so was killed, and is called that
-from then on: its batches stay pending. Whoever records a build holds the lease, so there is no second one.
+`vault_loads.invocation_id` joins a build to the batches that it loaded. A build has status "running" from
+its start. If the next build finds a row "running", that build was killed and is marked so; its batches stay
+pending. The caller holds the lease, so only one build runs at a time.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from warehouse.queries import execute, query
 from warehouse.tables import ensure_table
 
 TABLES = ("builds", "build_nodes")
-NODES_A_STATEMENT = 500
+NODES_PER_STATEMENT = 500
 
 RUNNING, KILLED = "running", "killed"
 Status = Literal["running", "passed", "failed", "stopped"]
@@ -26,7 +26,7 @@ Status = Literal["running", "passed", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class Node:
-    """What came of one node. `failing_rows`: of a test; `bytes_billed`: None where the engine tells none."""
+    """The result of one node. `failing_rows`: for a test. `bytes_billed`: None if it is not reported."""
 
     kind: str
     name: str
@@ -41,16 +41,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Build:
-    """One build: "stopped" is one that dbt could not begin, for the reason in `error`.
+    """One build. Status "stopped": dbt could not start, for the reason in `error`.
 
-    `invocation_id`: dbt's; until it has ended, one of our own.
-
-    `packages`, `arguments` and `vars` are JSON: versions by name, what dbt was told, the project's variables.
+    `invocation_id`: dbt's id; a temporary one until the build has ended.
+    `packages`, `arguments`, `vars`: JSON of package versions, dbt arguments and project variables.
     `packages_origin`: where the dbt packages came from, see transform/packages.py.
-    `commit_id`: of the checkout, with `-dirty` when it held changes; None outside one. `dataset_prefix`: of
-    what was built, which for a rebuild is not the one of this ledger. `scope`: "all" of the project, what the
-    batches "touched", or what was "selected"; `project_hash`: two builds with the same one make the same
-    tables of the same rows.
+    `commit_id`: commit of the checkout, with `-dirty` if it had changes; None outside a checkout.
+    `dataset_prefix`: of the datasets that were built; a rebuild has another one than this ledger.
+    `scope`: "all", "touched" (affected by pending batches) or "selected". `project_hash`: builds with the
+    same hash make the same tables from the same rows.
     """
 
     invocation_id: str
@@ -70,29 +69,29 @@ class Build:
     error: str | None = None
 
 
-def begin(client: Client, settings: Settings, build: Build) -> None:
-    """Write that a build is running, and of one that still is said to be that it was killed.
+def record_start(client: Client, settings: Settings, build: Build) -> None:
+    """Record that a build is running, and mark builds that are still "running" as killed.
 
-    Makes the two tables where an older release left none.
+    Creates the two tables if an older release did not.
     """
     for name in TABLES:
         ensure_table(client, layout(settings, name))
     killed = f"update {_builds(settings)} set status = '{KILLED}' where status = '{RUNNING}'"
     execute(client, killed, timeout_s=settings.query_timeout_s)
-    _insert(client, settings, "builds", [asdict(build)])
+    _insert_rows(client, settings, "builds", [asdict(build)])
 
 
-def is_continued(client: Client, settings: Settings, project_hash: str) -> bool:
-    """Whether all that there is was left by builds of this project that succeeded.
+def allows_incremental_build(client: Client, settings: Settings, project_hash: str) -> bool:
+    """Return whether the next build may be incremental.
 
-    That is so when the newest build that was not told what to select did, it and those after it are of this
-    project, and what the vault holds was loaded by a build that succeeded, too. One that could not be noted
-    is not known to have.
+    It may when the newest build without a selection passed, it and all later builds passed with this project
+    hash, and the newest batch in the vault was loaded by a build that passed. A build that could not be
+    recorded does not count as passed.
     """
     ensure_table(client, layout(settings, "builds"))
     rows = query(
         client,
-        _NEWEST.format(builds=_builds(settings), vault_loads=table_name(settings, "vault_loads")),
+        _NEWEST_BUILDS.format(builds=_builds(settings), vault_loads=table_name(settings, "vault_loads")),
         {"prefix": settings.dataset_prefix},
         settings.query_timeout_s,
     )
@@ -104,14 +103,16 @@ def is_continued(client: Client, settings: Settings, project_hash: str) -> bool:
     return False
 
 
-def end(client: Client, settings: Settings, running: Build, build: Build, nodes: Sequence[Node]) -> None:
-    """Write the nodes of a build, and the build in the place of the one that was running."""
-    for start in range(0, len(nodes), NODES_A_STATEMENT):
+def record_end(
+    client: Client, settings: Settings, running: Build, build: Build, nodes: Sequence[Node]
+) -> None:
+    """Record the nodes of a build, and replace its "running" row by the final one."""
+    for start in range(0, len(nodes), NODES_PER_STATEMENT):
         rows = [
             {**asdict(node), "invocation_id": build.invocation_id, "finished_at": build.finished_at}
-            for node in nodes[start : start + NODES_A_STATEMENT]
+            for node in nodes[start : start + NODES_PER_STATEMENT]
         ]
-        _insert(client, settings, "build_nodes", rows)
+        _insert_rows(client, settings, "build_nodes", rows)
     failed = sum(node.status in {"error", "fail", "runtime error"} for node in nodes)
     counts = {
         "models": sum(node.kind == "model" and node.status == "success" for node in nodes),
@@ -119,9 +120,9 @@ def end(client: Client, settings: Settings, running: Build, build: Build, nodes:
         "failed": failed,
         "skipped": sum(node.status == "skipped" for node in nodes),
         "rows_affected": sum(node.rows_affected or 0 for node in nodes),
-        "bytes_billed": _total([node.bytes_billed for node in nodes]),
+        "bytes_billed": _sum_of_known([node.bytes_billed for node in nodes]),
     }
-    # last: a build that has ended is there whole
+    # last, so that a finished build always has its nodes
     script = [
         "begin transaction",
         f"delete from {_builds(settings)} where invocation_id = '{running.invocation_id}'",
@@ -135,17 +136,17 @@ def _builds(settings: Settings) -> str:
     return table_name(settings, "builds")
 
 
-def _insert(client: Client, settings: Settings, name: str, rows: Sequence[Row]) -> None:
+def _insert_rows(client: Client, settings: Settings, name: str, rows: Sequence[Row]) -> None:
     execute(client, insert(settings, name, rows), timeout_s=settings.query_timeout_s)
 
 
-def _total(values: Sequence[int | None]) -> int | None:
+def _sum_of_known(values: Sequence[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
-# more of them by hand, one after the other, and the next build takes everything
-_NEWEST = """
+# after more builds than this with a selection, the next build is a full one
+_NEWEST_BUILDS = """
 select
     status,
     scope,

@@ -1,8 +1,8 @@
-"""The ledger of erasures: who had which person's values taken out, when and why, and what raw holds since.
+"""The ledger of erasures: whose values were erased, by whom, when and why, and what raw contains since then.
 
-An erasure changes rows of completed batches, so it leaves a signed record: for each table and batch the
-content before and after. The hash of a record includes that of the record before, as in
-warehouse/ledger/hash_chain.py; the hashes of the batches stay as they were. No erased value is kept.
+An erasure changes rows of completed batches, so it leaves a signed record with the content checksum before
+and after for each table and batch. The hash of a record includes the hash of the previous record, as in
+warehouse/ledger/hash_chain.py; the batch hashes do not change. No erased value is stored.
 """
 
 import json
@@ -19,13 +19,13 @@ from warehouse.ledger.tables import insert, table_name
 from warehouse.queries import query
 
 TABLES = ("erasures", "erased_contents")
-# what stands for a text that may not be null; the source is asked to write the same
+# replaces a text that may not be null; the source should use the same
 ERASED = "[erased]"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One delivery that an erasure changed: its rows, the columns, and its content before and after."""
+    """The rows of one table and batch that an erasure changed: count, columns, content before and after."""
 
     table: str
     batch_id: int
@@ -37,7 +37,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasure as it was signed. `head`: hash of the newest batch then."""
+    """One signed erasure. `head`: hash of the newest batch at that time."""
 
     erasure_id: int
     entity: str
@@ -47,20 +47,20 @@ class Erasure:
     reason: str
     head: str | None
     changes: tuple[Change, ...]
-    previous_hash: str = hash_chain.START
+    previous_hash: str = hash_chain.GENESIS_HASH
     own_hash: str = ""
 
 
 def signature(each: Erasure) -> str:
-    """The hash of a record: over the record before, everything it says and every content."""
-    told = asdict(each) | {"erased_at": each.erased_at.astimezone(UTC).isoformat(timespec="microseconds")}
-    told["changes"] = sorted(told["changes"], key=lambda change: (change["table"], change["batch_id"]))
-    del told["own_hash"]
-    return hash_chain.digest(told)
+    """Return the hash of a record, which covers the previous hash, all its values and its changes."""
+    values = asdict(each) | {"erased_at": each.erased_at.astimezone(UTC).isoformat(timespec="microseconds")}
+    values["changes"] = sorted(values["changes"], key=lambda change: (change["table"], change["batch_id"]))
+    del values["own_hash"]
+    return hash_chain.json_sha256(values)
 
 
 def read(client: Client, settings: Settings) -> list[Erasure]:
-    """Return every erasure in its order; none where nothing was ever erased."""
+    """Return all erasures in order."""
     names = {name: table_name(settings, name) for name in TABLES}
     try:
         rows = query(
@@ -96,7 +96,7 @@ def read(client: Client, settings: Settings) -> list[Erasure]:
 
 
 def insert_statements(settings: Settings, each: Erasure) -> Sequence[str]:
-    """The statements that write a record, for the transaction that changes the rows."""
+    """Return the statements that insert a record, for the transaction that changes the rows."""
     lines = [
         {
             **asdict(change),

@@ -1,9 +1,8 @@
-"""The ledger of rebuilds: what was proven when, and whether a swap was left half done.
+"""The ledger of rebuilds: their results, and whether a swap was interrupted.
 
-A rebuild goes from 'building' to 'equal' or 'different', and from there to 'swapping' and 'swapped' when its
-tables take the place of the live ones; 'failed' is one that an error ended before. Only 'swapping' matters
-to others: until it is finished the live tables may be a mixture of old and new ones, on which no build may
-add anything.
+Status 'building' is followed by 'equal' or 'different', then by 'swapping' and 'swapped' when the rebuilt
+tables replace the live ones; 'failed': an error ended the rebuild before. While a rebuild is 'swapping', the
+live tables may be a mixture of old and new ones, so no build may run.
 """
 
 import logging
@@ -30,20 +29,20 @@ TABLES = ("rebuilds", "rebuilt_tables")
 
 @dataclass(frozen=True)
 class OpenSwap:
-    """A rebuild whose tables are being put in place, or that was interrupted at it."""
+    """A rebuild that is swapping its tables, or was interrupted while doing so."""
 
     rebuild_id: int
     started_at: datetime
 
 
 def ensure_tables(client: Client, settings: Settings) -> None:
-    """Make the tables of this ledger, or add the columns that they lack."""
+    """Create the tables of rebuilds, or add missing columns."""
     for name in TABLES:
         ensure_table(client, layout(settings, name))
 
 
-def begin(client: Client, settings: Settings) -> int:
-    """Record a rebuild that begins and return its number."""
+def record_start(client: Client, settings: Settings) -> int:
+    """Record that a rebuild has started and return its id."""
     table = table_name(settings, "rebuilds")
     found = query(
         client,
@@ -70,7 +69,7 @@ def record_proof(  # noqa: PLR0913 - a rebuild and what was found
     different: int,
     tables: Sequence[dict[str, Any]],
 ) -> None:
-    """Write the proof, a row for each table (see `rebuilt_tables`), and whether all of them are equal."""
+    """Record the comparison, one row per table in `rebuilt_tables`, and whether all tables are equal."""
     rows = [{"rebuild_id": rebuild_id, **table} for table in tables]
     execute(client, insert(settings, "rebuilt_tables", rows), timeout_s=settings.query_timeout_s)
     status = "different" if different else "equal"
@@ -79,23 +78,23 @@ def record_proof(  # noqa: PLR0913 - a rebuild and what was found
 
 
 def set_status(client: Client, settings: Settings, rebuild_id: int, status: Status) -> None:
-    """Move a rebuild on."""
+    """Set the status of a rebuild."""
     _update(client, settings, rebuild_id, f"status = '{status}'")
 
 
-def give_up(client: Client, settings: Settings, rebuild_id: int, reason: str) -> None:
-    """Mark a rebuild failed unless its swap has begun. The error matters more than this note of it."""
+def mark_failed(client: Client, settings: Settings, rebuild_id: int, reason: str) -> None:
+    """Mark a rebuild as failed unless its swap has started. Never raises: the caller has an error already."""
     text = string_literal(reason[:1000])
     try:
         _update(
             client, settings, rebuild_id, f"status = 'failed', error = {text}", "and status != 'swapping'"
         )
     except WwiError:
-        logger.warning("rebuild %s could not be marked failed", rebuild_id)
+        logger.warning("could not mark rebuild %s as failed", rebuild_id)
 
 
 def open_swap(client: Client, settings: Settings) -> OpenSwap | None:
-    """Return the newest rebuild whose swap was begun and not finished; None when there is none."""
+    """Return the newest rebuild with an unfinished swap; None when there is none."""
     try:
         rows = query(
             client,
@@ -108,19 +107,19 @@ def open_swap(client: Client, settings: Settings) -> OpenSwap | None:
     return OpenSwap(rows[0]["rebuild_id"], rows[0]["started_at"]) if rows else None
 
 
-def refuse_open_swap(client: Client, settings: Settings) -> None:
+def fail_on_open_swap(client: Client, settings: Settings) -> None:
     """Raise PermanentError while the live tables may be a mixture of two states."""
     found = open_swap(client, settings)
     if found is not None:
         raise PermanentError(
             f"rebuild {found.rebuild_id} of {found.started_at:%Y-%m-%d %H:%M} UTC was interrupted while it "
-            f"put its tables in place, so those of {settings.dataset('raw_vault')} may not fit together. "
-            "Run `wwi rebuild`: it finishes what was begun."
+            f"swapped its tables, so the tables of {settings.dataset('raw_vault')} may be inconsistent. "
+            "Run `wwi rebuild`: it finishes the swap."
         )
 
 
-def close_swaps(client: Client, settings: Settings) -> None:
-    """Mark every begun swap as done: the tables are whole again."""
+def mark_swaps_finished(client: Client, settings: Settings) -> None:
+    """Mark every started swap as finished."""
     table = table_name(settings, "rebuilds")
     execute(
         client,

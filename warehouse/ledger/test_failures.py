@@ -1,8 +1,8 @@
-"""The rows that failed a data test, kept in the ledger with key, column and value.
+"""The rows that failed a data test, stored in the ledger with key, column and value.
 
 A generic test of this project selects `row_key`, `column_name`, `value` and `expected`
-(vault/macros/failing_rows.sql). Of any other test the whole failing row is kept as JSON, as its key. Rows are
-copied within the warehouse: no statement holds a value, for BigQuery keeps the text of statements.
+(vault/macros/failing_rows.sql). For other tests the whole failing row is stored as JSON in `row_key`. Rows
+are copied inside the warehouse, so no statement contains a value: BigQuery keeps the text of statements.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ TEXT_LENGTH = 1000
 
 @dataclass(frozen=True)
 class FailedTest:
-    """A data test that found rows: its name, the table it judges, and the SELECT of the failing rows."""
+    """A data test that found rows: its name, the tested table, and the SELECT of the failing rows."""
 
     name: str
     table: str
@@ -32,10 +32,10 @@ class FailedTest:
 
 @dataclass(frozen=True)
 class FailingRow:
-    """A row that failed a test: its key, and the column with the value that was found and the one expected.
+    """A row that failed a test: its key, and the column with the found and the expected value.
 
-    `status`: "warn" or "fail". `rows`: how many rows failed for this column, of which the ledger keeps the
-    first. Of a test that is not the project's own, `key` is the row as JSON and the rest is None.
+    `status`: "warn" or "fail". `rows`: number of rows that failed for this column; the ledger stores the
+    first ones. For a test that is not from this project, `key` is the row as JSON and the rest is None.
     """
 
     test: str
@@ -48,14 +48,14 @@ class FailingRow:
     status: str
 
     def __str__(self) -> str:
-        """The row as one sentence; an absent value is a null."""
+        """Return the row as one sentence."""
         if self.column is None:
             return f"{self.table} {self.key}"
         value = "null" if self.value is None else self.value
         return f"{self.table} {self.key}, {self.column}: {value} (expected {self.expected})"
 
 
-def record(
+def copy_failures(
     client: Client, settings: Settings, invocation_id: str, finished_at: datetime, tests: Sequence[FailedTest]
 ) -> None:
     """Copy the first failing rows of each test into the ledger."""
@@ -76,11 +76,11 @@ def record(
         execute(client, statement, timeout_s=settings.load_timeout_s)
 
 
-def of_build(client: Client, settings: Settings, invocation_id: str) -> tuple[FailingRow, ...]:
-    """Return the failing rows that the ledger keeps of one build."""
+def read_failures(client: Client, settings: Settings, invocation_id: str) -> tuple[FailingRow, ...]:
+    """Return the failing rows of one build that are stored in the ledger."""
     rows = query(
         client,
-        _OF_BUILD.format(
+        _FAILURES_OF_BUILD.format(
             test_failures=table_name(settings, TABLE),
             build_nodes=table_name(settings, "build_nodes"),
         ),
@@ -90,7 +90,7 @@ def of_build(client: Client, settings: Settings, invocation_id: str) -> tuple[Fa
     return tuple(FailingRow(**row) for row in rows)
 
 
-# shorter keys first: then numbers are in their order
+# shorter keys first, so that numbers are in order
 _INSERT = """
 insert into {test_failures} (
     invocation_id, test_name, table_name, row_key, column_name, value, expected, failing_rows, finished_at
@@ -139,7 +139,7 @@ COLUMNS = """
     nodes.status"""
 ORDER = "failures.table_name, failures.column_name, length(failures.row_key), failures.row_key"
 
-_OF_BUILD = f"""
+_FAILURES_OF_BUILD = f"""
 select {COLUMNS}
 from {{test_failures}} as failures
 inner join {{build_nodes}} as nodes

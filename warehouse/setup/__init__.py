@@ -1,1 +1,1 @@
-"""Set up a Google Cloud project: plan what it should contain, compare, and fix the difference."""
+"""Set up a Google Cloud project: plan its resources, compare, and apply the differences."""

@@ -1,4 +1,4 @@
-"""`wwi bigquery setup`: compare what there should be with what there is, and mend the difference."""
+"""`wwi bigquery setup`: compare the planned resources with the project and apply the differences."""
 
 import logging
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Kind(NamedTuple):
-    """How one kind of resource is looked up, compared and made. Only `make` writes."""
+    """The functions to find, compare and make one kind of resource. Only `make` writes."""
 
     find: Any
     compare: Any
@@ -51,7 +51,7 @@ KINDS: dict[type[Resource], Kind] = {
 
 @dataclass(frozen=True)
 class SetupReport:
-    """What was done, or in a dry run would be, in order; and the policy tag, when there is one by now."""
+    """The steps that were done, or would be in a dry run, in order; and the policy tag if it exists."""
 
     dry_run: bool
     steps: tuple[Step, ...]
@@ -60,20 +60,20 @@ class SetupReport:
 
     @property
     def pending(self) -> tuple[Step, ...]:
-        """The steps that had or have anything to do."""
+        """Return the steps that create or change something."""
         return tuple(step for step in self.steps if step.action in ("create", "change"))
 
 
 def set_up(clients: Clients, settings: Settings, catalog: Catalog, *, dry_run: bool) -> SetupReport:
-    """Make the project what the plan says; run again, it does nothing. A dry run only reads.
+    """Apply the plan to the project; a second run changes nothing. A dry run only reads.
 
-    Raises PermanentError naming the missing right or API, TransientError when Google cannot be reached. What
-    was made until then stays, and the next run goes on from there.
+    Raises PermanentError with the missing right or API, TransientError when Google cannot be reached.
+    Resources that were already made are kept, and the next run continues.
     """
     steps = list(_steps(clients, plan.foundation(settings), dry_run=dry_run))
     tag = _tag(clients, settings, dry_run=dry_run)
     if tag is None and not dry_run:
-        raise PermanentError("the policy tag cannot be read back. Run again in a minute.")
+        raise PermanentError("the new policy tag cannot be read yet. Run again in a minute.")
     steps += _steps(clients, plan.protected(settings, catalog, tag or plan.NO_TAG_YET), dry_run=dry_run)
     return SetupReport(dry_run, tuple(steps), tag, tag is not None and settings.personal_policy_tag == tag)
 
@@ -90,7 +90,7 @@ def _steps(clients: Clients, wanted: tuple[Resource, ...], *, dry_run: bool) -> 
 
 
 def _find(clients: Clients, resource: Resource, *, dry_run: bool) -> Any:
-    """Return what there is. In a dry run of a fresh project an API may be off: then there is nothing yet."""
+    """Return the existing resource. In a dry run a disabled API means that it does not exist yet."""
     try:
         return KINDS[type(resource)].find(clients, resource)
     except ApiDisabledError:

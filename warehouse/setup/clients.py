@@ -1,4 +1,4 @@
-"""The clients of the Google APIs that the set-up talks to."""
+"""The clients of the Google APIs that the setup calls."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from google.cloud.resourcemanager_v3 import ProjectsClient
     from google.cloud.service_usage_v1 import ServiceUsageClient
 
-# Seconds until one call is given up.
-LIMIT_S = 60
+# Timeout of one API call, in seconds.
+CALL_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Clients:
 
 
 def connect(settings: Settings) -> Clients:
-    """Return clients with Application Default Credentials; nothing is sent yet.
+    """Return clients with Application Default Credentials; they send no request yet.
 
-    Never with those of an account to act as: the accounts are what is set up here. Raises PermanentError when
-    the target is not a project, or no credentials are found.
+    They never impersonate a service account, because the setup creates these accounts. Raises PermanentError
+    when the target is not a project, or no credentials are found.
     """
-    # ruff: noqa: PLC0415 - three seconds that only the set-up spends
+    # ruff: noqa: PLC0415 - these imports take three seconds, and only the setup needs them
     if settings.target != "bigquery":
         raise PermanentError(
             "there is no project to set up: WWI_TARGET is local. Set WWI_TARGET=bigquery, "
-            "WWI_BIGQUERY_PROJECT and, where it is not US, WWI_BIGQUERY_LOCATION."
+            "WWI_BIGQUERY_PROJECT and, if it is not US, WWI_BIGQUERY_LOCATION."
         )
     import google.auth
     from google.cloud.bigquery_datapolicies_v1 import DataPolicyServiceClient
@@ -56,7 +56,7 @@ def connect(settings: Settings) -> Clients:
 
     project = settings.project
     client = warehouse_client.connect(settings.model_copy(update={"impersonate_service_account": None}))
-    # a person's credentials belong to no project, and some of these APIs want one to count the call against
+    # user credentials have no project, and some of these APIs need one for quotas
     options = ClientOptions(quota_project_id=project)
     try:
         credentials, _ = google.auth.default(scopes=[CLOUD_SCOPE])

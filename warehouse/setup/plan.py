@@ -1,6 +1,6 @@
-"""What there should be in the project, from the settings and the metadata alone.
+"""Plan the resources of the project from the settings and the metadata.
 
-`foundation` needs nothing; `protected` needs the name that Google gave the policy tag.
+`foundation` comes first; `protected` needs the name that Google gave the policy tag.
 """
 
 from config.settings import Layer, Settings
@@ -30,25 +30,25 @@ APIS = (
     "datacatalog.googleapis.com",  # policy tags
     "bigquerydatapolicy.googleapis.com",  # masks
 )
-# Columns of every type are personal: texts, a photo. NULL is the one mask that fits all, and a hash of a
-# telephone number is found by hashing them all.
+# Personal columns have different types, and only NULL masks all of them. A hash would not protect: all
+# telephone numbers can be hashed and compared.
 MASK = "ALWAYS_NULL"
-# Stands for the policy tag before it is made, in a dry run: as long as a real name, and never one.
+# Placeholder of the policy tag in a dry run before it exists.
 NO_TAG_YET = "projects/-/locations/-/taxonomies/0/policyTags/0"
 
 _DESCRIPTIONS: dict[Layer, str] = {
-    "raw": "Every change of every source table, as it came.",
-    "staging": "What the raw vault has not loaded yet, with hash keys.",
-    "raw_vault": "Hubs, links and satellites: every state, never updated.",
-    "business_vault": "Points in time and bridges, computed from the raw vault.",
+    "raw": "Every change of every source table, unchanged.",
+    "staging": "Rows of pending batches, with hash keys.",
+    "raw_vault": "Hubs, links and satellites with the full history; rows are never updated.",
+    "business_vault": "Point-in-time tables and bridges, computed from the raw vault.",
     "marts": "The star schema for reports.",
-    "audit": "The ledger of the loads, and what they must add up to.",
+    "audit": tables.DESCRIPTION,
 }
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
 def foundation(settings: Settings) -> tuple[Resource, ...]:
-    """APIs, accounts and their roles, datasets and the policy tag, each after what it needs."""
+    """Return APIs, accounts, roles, datasets and the policy tag, each after what it depends on."""
     accounts = rights.accounts(settings)
     members = frozenset(account.member for account in accounts.values())
     return (
@@ -62,7 +62,7 @@ def foundation(settings: Settings) -> tuple[Resource, ...]:
 
 
 def policy_tag(settings: Settings) -> PolicyTag:
-    """The tag of personal columns; a taxonomy must lie where the datasets do."""
+    """Return the policy tag of personal columns; its taxonomy must be in the location of the datasets."""
     accounts = rights.accounts(settings)
     readers = {accounts["loader"].member, accounts["transformer"].member} | rights.personal_readers(settings)
     return PolicyTag(
@@ -70,14 +70,14 @@ def policy_tag(settings: Settings) -> PolicyTag:
         settings.bigquery_location.lower(),
         f"{settings.dataset_prefix}_personal",
         "personal",
-        "Tells something of a person.",
+        "Columns with personal data.",
         frozenset(Grant(rights.FINE_GRAINED_READER, member) for member in readers),
         frozenset(account.member for account in accounts.values()),
     )
 
 
 def protected(settings: Settings, catalog: Catalog, tag: str) -> tuple[Resource, ...]:
-    """The mask, the tables of ingestion with the tag on personal columns, and who sees personal rows."""
+    """Return the mask, the ingestion tables with tagged personal columns, and the row access policies."""
     tagged = settings.model_copy(update={"personal_policy_tag": tag})
     accounts = rights.accounts(settings)
     layouts = [raw_layout(tagged, table) for table in catalog.tables] + tables.layouts(tagged)
@@ -86,27 +86,27 @@ def protected(settings: Settings, catalog: Catalog, tag: str) -> tuple[Resource,
         f"{settings.dataset_prefix}_personal",
         tag,
         MASK,
-        # nobody is shown both: which of the two would win is no thing to rely on
+        # nobody gets both the mask and the plain value: it is not documented which one wins
         frozenset(
             Grant(rights.MASKED_READER, member)
             for member in {accounts["reader"].member} - rights.personal_readers(settings)
         ),
         frozenset(account.member for account in accounts.values()),
     )
-    seers = frozenset({accounts["transformer"].member}) | rights.personal_readers(settings)
+    row_readers = frozenset({accounts["transformer"].member}) | rights.personal_readers(settings)
     dataset = f"{settings.project}.{settings.dataset('raw_vault')}"
     return (
         mask,
         *(Table(layout) for layout in layouts),
         *(
-            RowPolicy(f"{dataset}.{name}", f"{settings.dataset_prefix}_personal", seers)
+            RowPolicy(f"{dataset}.{name}", f"{settings.dataset_prefix}_personal", row_readers)
             for name in personal_satellites(catalog)
         ),
     )
 
 
 def personal_satellites(catalog: Catalog) -> tuple[str, ...]:
-    """The satellites of the raw vault that hold personal data: tables that are only ever added to."""
+    """Return the satellites of the raw vault with personal data. They are appended to, never replaced."""
     return tuple(
         naming.satellite(table.vault.concept, satellite.topic)
         for table in catalog.tables
@@ -117,7 +117,7 @@ def personal_satellites(catalog: Catalog) -> tuple[str, ...]:
 
 
 def _dataset(settings: Settings, layer: Layer) -> Dataset:
-    shared = layer in rights.SHARED_WITH_MARTS
+    shared = layer in rights.READ_BY_MART_VIEWS
     expires = layer == "staging" and settings.staging_expiration_days > 0
     return Dataset(
         f"{settings.project}.{settings.dataset(layer)}",

@@ -1,4 +1,4 @@
-"""Merging what we want into an IAM policy that others write, too."""
+"""Merge the planned grants into an IAM policy that others also change."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,11 +6,11 @@ from google.iam.v1 import policy_pb2
 
 from warehouse.setup.resources import Grant
 
-IsOurs = Callable[[str], bool]
+IsGoverned = Callable[[str], bool]
 
 
-def held(policy: policy_pb2.Policy) -> frozenset[Grant]:
-    """What the policy grants without a condition."""
+def unconditional_grants(policy: policy_pb2.Policy) -> frozenset[Grant]:
+    """Return the grants of the policy that have no condition."""
     return frozenset(
         Grant(binding.role, member)
         for binding in policy.bindings
@@ -23,25 +23,27 @@ def changes(
     policy: policy_pb2.Policy,
     wanted: frozenset[Grant],
     ours: frozenset[str],
-    governs: IsOurs = lambda _: True,
+    governs: IsGoverned = lambda _: True,
 ) -> tuple[frozenset[Grant], frozenset[Grant]]:
-    """Return what to grant and what to take back.
+    """Return the grants to add and the grants to revoke.
 
-    Taken back is only what one of our accounts holds, and only roles that the plan `governs`.
+    Only grants of the managed accounts are revoked, and only roles that the plan `governs`.
     """
-    holds = held(policy)
+    holds = unconditional_grants(policy)
     excess = {grant for grant in holds - wanted if grant.member in ours and governs(grant.role)}
     return wanted - holds, frozenset(excess)
 
 
-def describe(more: Iterable[Grant], less: Iterable[Grant]) -> list[str]:
-    """The changes in words."""
-    given = [f"grant {grant.role} to {grant.member}" for grant in sorted(more)]
-    return given + [f"take {grant.role} from {grant.member}" for grant in sorted(less)]
+def describe(to_grant: Iterable[Grant], to_revoke: Iterable[Grant]) -> list[str]:
+    """Return the changes as text."""
+    given = [f"grant {grant.role} to {grant.member}" for grant in sorted(to_grant)]
+    return given + [f"revoke {grant.role} from {grant.member}" for grant in sorted(to_revoke)]
 
 
-def merged(policy: policy_pb2.Policy, more: frozenset[Grant], less: frozenset[Grant]) -> policy_pb2.Policy:
-    """Return the policy with the changes; its etag and bindings with a condition stay as they were."""
+def merged(
+    policy: policy_pb2.Policy, to_grant: frozenset[Grant], to_revoke: frozenset[Grant]
+) -> policy_pb2.Policy:
+    """Return the policy with the changes; its etag and conditional bindings are kept."""
     result = policy_pb2.Policy()
     result.CopyFrom(policy)
     del result.bindings[:]
@@ -51,10 +53,12 @@ def merged(policy: policy_pb2.Policy, more: frozenset[Grant], less: frozenset[Gr
             result.bindings.add().CopyFrom(binding)
             continue
         open_roles.add(binding.role)
-        members = set(binding.members) | {grant.member for grant in more if grant.role == binding.role}
-        members -= {grant.member for grant in less if grant.role == binding.role}
+        members = set(binding.members) | {grant.member for grant in to_grant if grant.role == binding.role}
+        members -= {grant.member for grant in to_revoke if grant.role == binding.role}
         if members:
             result.bindings.add(role=binding.role, members=sorted(members))
-    for role in sorted({grant.role for grant in more} - open_roles):
-        result.bindings.add(role=role, members=sorted(grant.member for grant in more if grant.role == role))
+    for role in sorted({grant.role for grant in to_grant} - open_roles):
+        result.bindings.add(
+            role=role, members=sorted(grant.member for grant in to_grant if grant.role == role)
+        )
     return result

@@ -1,4 +1,4 @@
-"""What a set-up project consists of, as plain values: nothing here talks to anybody."""
+"""The resources of a project, as plain values without any API call."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Action = Literal["create", "change", "fine", "later"]
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """A role, and who holds it: `serviceAccount:loader@...`, `group:...`; on a dataset an address alone."""
+    """A role and its member: `serviceAccount:loader@...`, `group:...`; for a dataset only the address."""
 
     role: str
     member: str
@@ -18,7 +18,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Api:
-    """A service that must be switched on: `bigquery.googleapis.com`."""
+    """An API that must be enabled: `bigquery.googleapis.com`."""
 
     project: str
     name: str
@@ -26,7 +26,7 @@ class Api:
 
 @dataclass(frozen=True)
 class ServiceAccount:
-    """An account for a program."""
+    """A service account."""
 
     project: str
     account_id: str
@@ -35,18 +35,18 @@ class ServiceAccount:
 
     @property
     def name(self) -> str:
-        """`wwi-loader@my-project.iam.gserviceaccount.com`."""
+        """Return the address: `wwi-loader@my-project.iam.gserviceaccount.com`."""
         return f"{self.account_id}@{self.project}.iam.gserviceaccount.com"
 
     @property
     def member(self) -> str:
-        """The account as policies name it."""
+        """Return the account as a member of IAM policies."""
         return f"serviceAccount:{self.name}"
 
 
 @dataclass(frozen=True)
 class CustomRole:
-    """A role of the project's own, for a right that no predefined role gives alone."""
+    """A custom role, for permissions that no predefined role has alone."""
 
     project: str
     role_id: str
@@ -56,13 +56,13 @@ class CustomRole:
 
     @property
     def name(self) -> str:
-        """`projects/my-project/roles/wwi_policy_tagger`."""
+        """Return the full name: `projects/my-project/roles/wwi_policy_tagger`."""
         return f"projects/{self.project}/roles/{self.role_id}"
 
 
 @dataclass(frozen=True)
 class ProjectAccess:
-    """Roles on the project. `ours` are the members whose BigQuery roles are exactly these."""
+    """Roles on the project. `ours`: the managed members, which get exactly these BigQuery roles."""
 
     name: str
     grants: frozenset[Grant]
@@ -71,9 +71,9 @@ class ProjectAccess:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset. `ours` are the addresses whose access is exactly `grants`; others keep what they have.
+    """One dataset. `ours`: the managed addresses, which get exactly `grants`; other access is kept.
 
-    Views in the datasets `authorised` may read here on behalf of whoever asks them.
+    Views in the datasets `authorised` may read this dataset on behalf of their users.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class PolicyTag:
-    """A policy tag in a taxonomy of its own, and who may read columns that carry it."""
+    """A policy tag in its own taxonomy, and who may read columns with the tag."""
 
     project: str
     location: str
@@ -100,13 +100,13 @@ class PolicyTag:
 
     @property
     def parent(self) -> str:
-        """Where the taxonomy lies: `projects/my-project/locations/us`."""
+        """Return the location of the taxonomy: `projects/my-project/locations/us`."""
         return f"projects/{self.project}/locations/{self.location}"
 
 
 @dataclass(frozen=True)
 class Mask:
-    """What those who may not read a tagged column see in its place, and who sees it at all."""
+    """A data mask: what its members see instead of the value of a tagged column."""
 
     parent: str
     policy_id: str
@@ -117,7 +117,7 @@ class Mask:
 
     @property
     def name(self) -> str:
-        """`projects/my-project/locations/us/dataPolicies/wwi_personal`."""
+        """Return the full name: `projects/my-project/locations/us/dataPolicies/wwi_personal`."""
         return f"{self.parent}/dataPolicies/{self.policy_id}"
 
 
@@ -129,13 +129,13 @@ class Table:
 
     @property
     def name(self) -> str:
-        """`my-project.wwi_raw.sales__customers`."""
+        """Return the full name: `my-project.wwi_raw.sales__customers`."""
         return self.layout.table_id
 
 
 @dataclass(frozen=True)
 class RowPolicy:
-    """Who sees the rows of a table; to everybody else it looks empty."""
+    """A row access policy: its members see the rows; for everybody else the table looks empty."""
 
     table_id: str
     policy_id: str
@@ -143,7 +143,7 @@ class RowPolicy:
 
     @property
     def name(self) -> str:
-        """`my-project.wwi_raw_vault.sat_person__personal`."""
+        """Return the full name of the table: `my-project.wwi_raw_vault.sat_person__personal`."""
         return self.table_id
 
 
@@ -152,7 +152,7 @@ Resource = Api | ServiceAccount | CustomRole | ProjectAccess | Dataset | PolicyT
 
 @dataclass(frozen=True)
 class Step:
-    """What is to be done about one resource; `detail` says what lacks or differs."""
+    """The action for one resource; `detail` lists what is missing or different."""
 
     action: Action
     kind: str
@@ -161,7 +161,7 @@ class Step:
 
 
 def step(kind: str, name: str, *, exists: bool, differences: list[str]) -> Step:
-    """Return the step that makes a resource what it should be."""
+    """Return the step for a resource."""
     if not exists:
         return Step("create", kind, name)
     return Step("change" if differences else "fine", kind, name, "; ".join(differences))

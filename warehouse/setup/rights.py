@@ -1,11 +1,11 @@
-"""Who may do what, and why: the least that each account's work needs.
+"""The rights of each service account: the least that its work needs.
 
-loader        runs `wwi ingest`: reads Postgres, appends to raw, keeps the ledger.
-transformer   runs `wwi build` and `wwi reconcile`: reads raw, writes what dbt makes, notes it in the ledger.
-reader        what Holistics asks with: the marts, nothing else.
+loader        runs `wwi ingest`: reads Postgres, appends to raw, writes the ledger.
+transformer   runs `wwi build` and `wwi reconcile`: reads raw, writes the dbt models and the ledger.
+reader        is used by Holistics: reads the marts, nothing else.
 
-Datasets are made by the set-up alone, so no account may make one: dbt lists the datasets it can see and
-makes only those that are missing. Changing or sharing a dataset is left to the set-up, too.
+Only the setup creates, changes and shares datasets, so no account may do that: dbt creates only datasets
+that are missing.
 """
 
 from config.errors import PermanentError
@@ -14,8 +14,8 @@ from warehouse.setup.resources import CustomRole, Grant, ServiceAccount
 
 LAYERS: tuple[Layer, ...] = ("marts", "raw", "staging", "raw_vault", "business_vault", "audit")
 
-# The names under which BigQuery gives dataViewer and dataEditor back, whichever were sent. Both include
-# reading the dataset and listing its tables, which INFORMATION_SCHEMA and `datasets.list` ask for.
+# BigQuery returns dataViewer and dataEditor under these names. Both include reading the dataset and listing
+# its tables, which INFORMATION_SCHEMA and `datasets.list` need.
 READ = "READER"
 EDIT = "WRITER"
 
@@ -27,15 +27,15 @@ DATASET_ROLES: dict[str, dict[Layer, str]] = {
         "raw_vault": EDIT,
         "business_vault": EDIT,
         "marts": EDIT,
-        # dbt notes which batches the vault holds, the lease who builds
+        # dbt records the batches that the vault has loaded; the lease is here, too
         "audit": EDIT,
     },
     "reader": {"marts": READ},
 }
 
-# To run a query or a load at all. It reads nothing by itself.
+# To run jobs. It gives no access to data.
 JOB_USER = "roles/bigquery.jobUser"
-# To read a column that carries the tag. Those who write personal data compare what they write.
+# To read tagged columns. Accounts that write personal data also compare it.
 FINE_GRAINED_READER = "roles/datacatalog.categoryFineGrainedReader"
 # To see the mask instead of an error.
 MASKED_READER = "roles/bigquerydatapolicy.maskedReader"
@@ -46,13 +46,13 @@ _DESCRIPTIONS = {
     "reader": "Reads the marts, for Holistics.",
 }
 
-# Views in the marts read these on behalf of the reader. The whole dataset is authorised, not each view: an
-# authorisation of a view ends when dbt replaces the view.
-SHARED_WITH_MARTS: tuple[Layer, ...] = ("raw_vault", "business_vault", "audit")
+# Views in the marts read these on behalf of the reader. The whole dataset is authorised, because the
+# authorisation of a single view ends when dbt replaces the view.
+READ_BY_MART_VIEWS: tuple[Layer, ...] = ("raw_vault", "business_vault", "audit")
 
 
 def accounts(settings: Settings) -> dict[str, ServiceAccount]:
-    """Return the accounts by what they do. Raises PermanentError when the prefix is too long for one."""
+    """Return the accounts by their work. Raises PermanentError when the prefix is too long for a name."""
     prefix = settings.dataset_prefix.replace("_", "-").rstrip("-")
     made = {
         work: ServiceAccount(
@@ -63,14 +63,14 @@ def accounts(settings: Settings) -> dict[str, ServiceAccount]:
     for account in made.values():
         if not 6 <= len(account.account_id) <= 30:  # Google's own limits
             raise PermanentError(
-                f"service account '{account.account_id}' has {len(account.account_id)} characters, Google "
-                "takes 6 to 30. Choose another WWI_DATASET_PREFIX."
+                f"service account '{account.account_id}' has {len(account.account_id)} characters, but "
+                "Google allows 6 to 30. Choose another WWI_DATASET_PREFIX."
             )
     return made
 
 
 def tagger(settings: Settings) -> CustomRole:
-    """To set the policy tag of a column. Predefined, only Data Owner may, who may also share the dataset."""
+    """Return the role to set policy tags. The predefined Data Owner could also share the dataset."""
     return CustomRole(
         settings.project,
         f"{settings.dataset_prefix}_policy_tagger",
@@ -81,7 +81,7 @@ def tagger(settings: Settings) -> CustomRole:
 
 
 def project_grants(settings: Settings) -> frozenset[Grant]:
-    """Roles on the project: to run jobs for all, to set tags for those who write."""
+    """Return the roles on the project: all accounts run jobs, writers also set policy tags."""
     by_work = accounts(settings)
     jobs = {Grant(JOB_USER, account.member) for account in by_work.values()}
     tags = {Grant(tagger(settings).name, by_work[work].member) for work in ("loader", "transformer")}
@@ -89,7 +89,7 @@ def project_grants(settings: Settings) -> frozenset[Grant]:
 
 
 def dataset_grants(settings: Settings, layer: Layer) -> frozenset[Grant]:
-    """Roles on the dataset of a layer, by the accounts' addresses."""
+    """Return the roles on the dataset of a layer, by address of the account."""
     by_work = accounts(settings)
     return frozenset(
         Grant(roles[layer], by_work[work].name) for work, roles in DATASET_ROLES.items() if layer in roles
@@ -97,5 +97,5 @@ def dataset_grants(settings: Settings, layer: Layer) -> frozenset[Grant]:
 
 
 def personal_readers(settings: Settings) -> frozenset[str]:
-    """The members of WWI_PERSONAL_READERS."""
+    """Return the members of WWI_PERSONAL_READERS."""
     return frozenset(filter(None, settings.personal_readers.split(",")))

@@ -1,4 +1,4 @@
-"""Facts and catalogue data that the simulator starts from: tables as CSV, words as plain text."""
+"""Reference data of the simulator: tables as CSV, words as plain text."""
 
 import csv
 from functools import cache
@@ -15,6 +15,6 @@ def read_table(name: str) -> dict[str, list[str]]:
 
 @cache
 def read_words(name: str) -> tuple[str, ...]:
-    """Return the words of `<name>.txt` in this folder; an underscore there is a blank here."""
+    """Return the words of `<name>.txt` in this folder; an underscore stands for a space."""
     text = (files(__name__) / f"{name}.txt").read_text(encoding="utf-8")
     return tuple(word.replace("_", " ") for word in text.split())

@@ -1,1 +1,1 @@
-"""What the business starts with, before its first day."""
+"""The data of the business before its first day."""

@@ -1,4 +1,4 @@
-"""Made-up addresses and phone numbers, for seed data, new customers and those who move."""
+"""Synthetic addresses and phone numbers, for seed data, new customers and address changes."""
 
 import numpy as np
 
@@ -14,10 +14,9 @@ _VILLES = read_words("villes")
 
 
 def addresses(rng: np.random.Generator, count: int, city_ids: Array) -> Values:
-    """Return the address columns that customers and suppliers share, delivery and post to the same city.
+    """Return the address columns of customers and suppliers; delivery and postal city are the same.
 
-    The second line is a unit number in most rows; otherwise it is null in some and empty in others, as
-    data typed by people are.
+    The second line is a unit number in most rows, null in some and empty in others, as in real data.
     """
     second = rng.choice(["line", "empty", "null"], count, p=[0.8, 0.1, 0.1]).tolist()
     units = [f"{kind} {number}" for kind, number in _pairs(rng, _UNITS, 1, 400, count)]
@@ -42,7 +41,7 @@ def addresses(rng: np.random.Generator, count: int, city_ids: Array) -> Values:
 
 
 def phones(rng: np.random.Generator, count: int) -> Values:
-    """Return phone and fax numbers in the block that is kept free for made-up ones."""
+    """Return phone and fax numbers from the range reserved for fictional numbers."""
     areas = rng.integers(200, 990, count).tolist()
     return {
         "phone_number": [f"({area}) 555-0100" for area in areas],

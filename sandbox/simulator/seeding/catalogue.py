@@ -1,7 +1,7 @@
-"""The articles: 219 from the first day, 8 chilled ones when they are added (business_rules.md, section 17).
+"""The stock items: 219 from the first day, 8 chilled ones added later (business_rules.md, section 17).
 
-Stock levels are those of the corrected bookkeeping: the reference's own levels only last because its receipts
-raise the stock of items that nobody bought.
+Stock levels fit the corrected receipts: the levels of the reference are sufficient only because its receipts
+raise the stock of items that were not ordered.
 """
 
 import math
@@ -50,7 +50,7 @@ class Catalogue:
 
 
 def stock_items(catalogue: Catalogue, editor: int) -> Values:
-    """Return the rows of warehouse.stock_items, still without custom fields and tags."""
+    """Return the rows of warehouse.stock_items without custom fields and tags."""
     price = catalogue.units("unit_price", 100)
     marketing = catalogue.texts("marketing_comments")
     labels = catalogue.texts("stock_item_name")

@@ -83,7 +83,7 @@ def suppliers(rng: np.random.Generator, cities: int) -> Values:
 
 @dataclass(frozen=True)
 class Registration:
-    """What new customers are made from: random numbers, the seed of names, how many cities, and the day."""
+    """The inputs for new customers: random numbers, seed of names, number of cities, and day."""
 
     rng: np.random.Generator
     seed: int
@@ -135,7 +135,7 @@ def _group(
 
 
 def individuals(registration: Registration, ids: Array, people: Array) -> Parties:
-    """Return customers who are persons, each its own contact and billed itself."""
+    """Return customers who are individuals; each is its own contact and is billed directly."""
     rng, count = registration.rng, len(ids)
     persons = contacts(rng, registration.seed, people, ["example.com"] * count)
     customers: Values = {

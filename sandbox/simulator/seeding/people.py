@@ -27,7 +27,7 @@ PREFERENCES = compact(
 
 
 def password_hash(rng: np.random.Generator) -> bytes:
-    """Return 32 random bytes: there is no password behind them."""
+    """Return 32 random bytes; no password exists for them."""
     return bytes(rng.bytes(32))
 
 

@@ -1,7 +1,7 @@
 """Countries, states and cities.
 
-Countries and states are public facts: the United Nations' members of 2013 but the three smallest, and the
-states of the United States with the sales territories of the reference data. Cities are made of word parts.
+Countries and states are public data: the members of the United Nations in 2013 except the three smallest, and
+the states of the United States with the sales territories of the reference data. City names are synthetic.
 """
 
 import numpy as np
@@ -91,7 +91,7 @@ def cities(rng: np.random.Generator, scale: float) -> Values:
 
 
 def _cities_per_state(total: int) -> Array:
-    """Share out `total` cities: one to the District of Columbia, the others the more the bigger the state."""
+    """Distribute `total` cities: one to the District of Columbia, the others by size of the state."""
     table = read_table("states")
     weights = np.array([int(count) for count in table["population_thousands"]]) ** 0.6
     weights[table["state_province_code"].index("DC")] = 0

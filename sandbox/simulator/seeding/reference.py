@@ -1,4 +1,4 @@
-"""The small code lists as they were before the renames of the first years, and the company's settings."""
+"""The code lists before the renames of the first years, and the company's settings."""
 
 import json
 
@@ -54,7 +54,7 @@ def names(table: str) -> list[str]:
 
 
 def code_list(table: Table) -> Values:
-    """Return the rows of a code list; its name column is called like its key."""
+    """Return the rows of a code list; the name of its name column follows from its key."""
     key = table.primary_key[0]
     listed = names(table.qualified)
     return {

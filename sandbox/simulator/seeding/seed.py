@@ -1,4 +1,4 @@
-"""Puts the seed data together, table by table."""
+"""Assemble the seed data, table by table."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ Values = dict[str, object]
 
 
 def seed_rows(catalog: Catalog, parameters: Parameters, first_day: date) -> dict[str, list[Columns]]:
-    """Return the rows that exist before the first day, as sets of all columns per table.
+    """Return the rows before the first day, as sets of all columns per table.
 
-    They are stamped noon of the day before.
+    Their timestamps are noon of the day before.
     """
     rows: dict[str, list[Columns]] = defaultdict(list)
     eve = np.datetime64(first_day - timedelta(days=1), "s") + np.timedelta64(12, "h")

@@ -1,1 +1,1 @@
-"""The steps of a business day, each a function of the world and the moment, each returning what it did."""
+"""The steps of a business day: functions of the world and the context that return event counts."""

@@ -11,30 +11,30 @@ from sandbox.simulator.columns import Array
 from sandbox.simulator.data import read_table
 from sandbox.simulator.documents import compact
 from sandbox.simulator.streams import keyed_uniform
-from sandbox.simulator.world import Moment, World
+from sandbox.simulator.world import StepContext, World
 
 FAILED_SHARE = 0.1
 USUAL_PAUSE_S, ROUND_S = 300, 10 * 3600
 """Five minutes between attempts; less when that many deliveries would not fit into ten hours."""
 
 
-def deliver(world: World, moment: Moment) -> dict[str, int]:
+def deliver(world: World, context: StepContext) -> dict[str, int]:
     """Try to deliver every open invoice dated before today, in the order of their ids."""
     invoices = world.invoices
     rows = np.flatnonzero(
-        (invoices["invoice_date"] < moment.today) & np.isnat(invoices["confirmed_delivery_time"])
+        (invoices["invoice_date"] < context.today) & np.isnat(invoices["confirmed_delivery_time"])
     )
     if not len(rows):
         return {}
     pause = min(USUAL_PAUSE_S, ROUND_S // len(rows))
-    times = moment.when + np.arange(1, len(rows) + 1) * np.timedelta64(pause, "s")
-    received = moment.rng.random(len(rows)) >= FAILED_SHARE
+    times = context.when + np.arange(1, len(rows) + 1) * np.timedelta64(pause, "s")
+    received = context.rng.random(len(rows)) >= FAILED_SHARE
     receivers = world.people["full_name"][world.people.rows(invoices["contact_person_id"][rows])]
     receivers[~received] = None
     invoices.set(
         rows,
-        returned_delivery_data=_documents(world, moment, rows, times, receivers),
-        **moment.stamp,
+        returned_delivery_data=_documents(world, context, rows, times, receivers),
+        **context.stamp,
     )
     done = rows[received]
     invoices.set(done, confirmed_delivery_time=times[received], confirmed_received_by=receivers[received])
@@ -54,8 +54,8 @@ def _con_note(invoice_id: int) -> str:
     return f"EAN-125-{invoice_id + 1050}"
 
 
-def _documents(world: World, moment: Moment, rows: Array, times: Array, receivers: Array) -> list[str]:
-    """Return the invoices' delivery documents with today's attempt; a receiver of None was not there."""
+def _documents(world: World, context: StepContext, rows: Array, times: Array, receivers: Array) -> list[str]:
+    """Return the invoices' delivery documents with today's attempt; receiver None: nobody was present."""
     invoices, customers = world.invoices, world.customers
     city_ids = customers["delivery_city_id"][customers.rows(invoices["customer_id"][rows])]
     places = _coordinates(world, city_ids)
@@ -70,7 +70,7 @@ def _documents(world: World, moment: Moment, rows: Array, times: Array, receiver
     ):
         content = json.loads(document)
         event = {"Event": "DeliveryAttempt", "EventTime": time, "ConNote": _con_note(number)}
-        event |= {"DriverID": moment.editor, "Latitude": latitude, "Longitude": longitude}
+        event |= {"DriverID": context.editor, "Latitude": latitude, "Longitude": longitude}
         content["Events"].append(event | _outcome(receiver))
         if receiver:
             content |= {"DeliveredWhen": time, "ReceivedBy": receiver}
@@ -83,7 +83,7 @@ def _outcome(receiver: str | None) -> dict[str, str]:
 
 
 def _coordinates(world: World, city_ids: Array) -> Array:
-    """Return latitude and longitude of cities: around the middle of their state, the same on every day."""
+    """Return latitude and longitude of cities: near the centre of their state, always the same."""
     table = read_table("states")
     middles = np.array([table["latitude"], table["longitude"]], dtype=float).T
     states = world.cities["state_province_id"][world.cities.rows(city_ids)] - 1

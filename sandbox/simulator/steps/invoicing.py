@@ -8,11 +8,11 @@ from sandbox.simulator.seeding.reference import CUSTOMER_INVOICE, STOCK_ISSUE
 from sandbox.simulator.steps.delivery import ready_document
 from sandbox.simulator.steps.ledger import Amounts, book_receivable
 from sandbox.simulator.steps.stock import move_stock
-from sandbox.simulator.world import Moment, World
+from sandbox.simulator.world import StepContext, World
 
 
-def invoice(world: World, moment: Moment) -> dict[str, int]:
-    """Invoice the orders with picked lines; what was not picked of them moves to a new order."""
+def invoice(world: World, context: StepContext) -> dict[str, int]:
+    """Invoice the orders with picked lines; their unpicked lines move to a new order."""
     orders, lines = world.orders, world.order_lines
     order_rows = orders.rows(lines["order_id"])
     picked = ~np.isnat(lines["picking_completed_when"])
@@ -23,18 +23,18 @@ def invoice(world: World, moment: Moment) -> dict[str, int]:
     ready = np.flatnonzero(with_picked & allowed & ~on_hold)
     if not len(ready):
         return {}
-    backorders = _split(world, moment, ready[with_waiting[ready]])
+    backorders = _split(world, context, ready[with_waiting[ready]])
     line_rows = np.flatnonzero(picked & np.isin(order_rows, ready))
     line_rows = line_rows[np.argsort(order_rows[line_rows], kind="stable")]
     document = np.searchsorted(ready, order_rows[line_rows])
-    _write(world, moment, ready, line_rows, document)
+    _write(world, context, ready, line_rows, document)
     orders.close(ready)
     lines.close(line_rows)
     return {"backorders": backorders, "invoices": len(ready), "invoice lines": len(line_rows)}
 
 
-def _split(world: World, moment: Moment, rows: Array) -> int:
-    """Move the waiting lines of these orders to new orders, to which the old ones point."""
+def _split(world: World, context: StepContext, rows: Array) -> int:
+    """Move the unpicked lines of these orders to new orders (backorders)."""
     if not len(rows):
         return 0
     orders, lines = world.orders, world.order_lines
@@ -45,39 +45,41 @@ def _split(world: World, moment: Moment, rows: Array) -> int:
         order_id=new_ids,
         **{name: orders[name][rows] for name in copied},
         is_undersupply_backordered=True,
-        **moment.stamp,
+        **context.stamp,
     )
     moving = np.flatnonzero(
         np.isnat(lines["picking_completed_when"]) & np.isin(lines["order_id"], orders["order_id"][rows])
     )
     old = np.searchsorted(orders["order_id"][rows], lines["order_id"][moving])
-    lines.set(moving, order_id=new_ids[old], **moment.stamp)
-    orders.set(rows, backorder_order_id=new_ids, picking_completed_when=moment.when, **moment.stamp)
+    lines.set(moving, order_id=new_ids[old], **context.stamp)
+    orders.set(rows, backorder_order_id=new_ids, picking_completed_when=context.when, **context.stamp)
     return len(rows)
 
 
-def _write(world: World, moment: Moment, order_rows: Array, line_rows: Array, document: Array) -> None:
-    """Write invoices, lines, stock issues and ledger entries; `document` is the place of a line's invoice."""
+def _write(world: World, context: StepContext, order_rows: Array, line_rows: Array, document: Array) -> None:
+    """Write invoices, lines, stock issues and ledger entries; `document` is the index of a line's invoice."""
     lines, items, count = world.order_lines, world.stock_items, len(order_rows)
     chiller = items["is_chiller_stock"][items.rows(lines["stock_item_id"][line_rows])]
     dry = np.bincount(document[~chiller], minlength=count)
     chilled = np.bincount(document[chiller], minlength=count)
-    invoice_ids = _write_headers(world, moment, order_rows, dry, chilled)
-    amounts = _write_lines(world, moment, line_rows, invoice_ids[document])
+    invoice_ids = _write_headers(world, context, order_rows, dry, chilled)
+    amounts = _write_lines(world, context, line_rows, invoice_ids[document])
     move_stock(
         world,
-        moment,
+        context,
         STOCK_ISSUE,
         lines["stock_item_id"][line_rows],
         -lines["quantity"][line_rows],
         customer_id=world.orders["customer_id"][order_rows][document],
         invoice_id=invoice_ids[document],
     )
-    book_receivable(world, moment, CUSTOMER_INVOICE, invoice_ids, amounts.per(document, count))
+    book_receivable(world, context, CUSTOMER_INVOICE, invoice_ids, amounts.per(document, count))
 
 
-def _write_headers(world: World, moment: Moment, order_rows: Array, dry: Array, chilled: Array) -> Array:
-    """Write one invoice per order, with its numbers of dry and chilled lines; returns their ids."""
+def _write_headers(
+    world: World, context: StepContext, order_rows: Array, dry: Array, chilled: Array
+) -> Array:
+    """Write one invoice per order, with its numbers of dry and chilled lines; return their ids."""
     orders, customers = world.orders, world.customers
     invoice_ids = world.take_ids("invoice", len(order_rows))
     places = customers.rows(orders["customer_id"][order_rows])
@@ -91,8 +93,8 @@ def _write_headers(world: World, moment: Moment, order_rows: Array, dry: Array, 
         contact_person_id=orders["contact_person_id"][order_rows],
         accounts_person_id=customers["primary_contact_person_id"][customers.rows(bill_to)],
         salesperson_person_id=orders["salesperson_person_id"][order_rows],
-        packed_by_person_id=int(moment.rng.choice(world.employees)),
-        invoice_date=moment.today,
+        packed_by_person_id=int(context.rng.choice(world.employees)),
+        invoice_date=context.today,
         customer_purchase_order_number=orders["customer_purchase_order_number"][order_rows],
         is_credit_note=False,
         delivery_instructions=[
@@ -107,14 +109,14 @@ def _write_headers(world: World, moment: Moment, order_rows: Array, dry: Array, 
         total_chiller_items=chilled,
         delivery_run=customers["delivery_run"][places],
         run_position=customers["run_position"][places],
-        returned_delivery_data=[ready_document(number, moment.when) for number in invoice_ids.tolist()],
-        **moment.stamp,
+        returned_delivery_data=[ready_document(number, context.when) for number in invoice_ids.tolist()],
+        **context.stamp,
     )
     return invoice_ids
 
 
-def _write_lines(world: World, moment: Moment, line_rows: Array, invoice_ids: Array) -> Amounts:
-    """Write an invoice line per order line; returns their amounts."""
+def _write_lines(world: World, context: StepContext, line_rows: Array, invoice_ids: Array) -> Amounts:
+    """Write an invoice line per order line; return their amounts."""
     lines, holdings = world.order_lines, world.stock_item_holdings
     quantity, price = lines["picked_quantity"][line_rows], lines["unit_price"][line_rows]
     cost = holdings["last_cost_price"][holdings.rows(lines["stock_item_id"][line_rows])]
@@ -129,6 +131,6 @@ def _write_lines(world: World, moment: Moment, line_rows: Array, invoice_ids: Ar
         tax_amount=taxes,
         line_profit=quantity * (price - cost),
         extended_price=net + taxes,
-        **moment.stamp,
+        **context.stamp,
     )
     return Amounts(net, taxes)

@@ -1,6 +1,6 @@
 """The master data changes of the original (business_rules.md, section 13), each on its date.
 
-A simulation that starts later finds all changes that were due before made on its first day.
+A simulation that starts later makes all earlier changes on its first day.
 """
 
 from collections.abc import Callable
@@ -12,42 +12,42 @@ from sandbox.simulator.documents import compact
 from sandbox.simulator.seeding import catalogue
 from sandbox.simulator.seeding.people import PREFERENCES
 from sandbox.simulator.sheet import Sheet
-from sandbox.simulator.world import Moment, World
+from sandbox.simulator.world import StepContext, World
 
-Change = Callable[[World, Moment], None]
+Change = Callable[[World, StepContext], None]
 
 
-def change_master_data(world: World, moment: Moment) -> dict[str, int]:
+def change_master_data(world: World, context: StepContext) -> dict[str, int]:
     """Make the changes that are due today."""
-    first = moment.day == world.first_day
-    due = [change for day, change in CHANGES if day == moment.day or (first and day < moment.day)]
+    first = context.day == world.first_day
+    due = [change for day, change in CHANGES if day == context.day or (first and day < context.day)]
     for change in due:
-        change(world, moment)
+        change(world, context)
     return {"master data changes": len(due)}
 
 
-def grow(world: World, moment: Moment) -> dict[str, int]:
-    """Every July 1: some populations grow by 4 percent, some credit limits by 5; one can be drawn twice."""
+def grow(world: World, context: StepContext) -> dict[str, int]:
+    """On July 1, raise some populations by 4 percent and some credit limits by 5; rows can repeat."""
     for sheet in (world.cities, world.state_provinces, world.countries):
-        _grow(sheet, "latest_recorded_population", 104, moment)
-    _grow(world.customers, "credit_limit", 105, moment)
+        _grow(sheet, "latest_recorded_population", 104, context)
+    _grow(world.customers, "credit_limit", 105, context)
     return {"yearly growth": 1}
 
 
-def _grow(sheet: Sheet, column: str, percent: int, moment: Moment) -> None:
+def _grow(sheet: Sheet, column: str, percent: int, context: StepContext) -> None:
     known = np.flatnonzero(sheet[column] > 0)
-    for _ in range(int(moment.rng.integers(1, 20, endpoint=True))):
-        row = moment.rng.choice(known, 1)
-        sheet.set(row, **{column: sheet[column][row] * percent // 100}, last_edited_by=moment.editor)
+    for _ in range(int(context.rng.integers(1, 20, endpoint=True))):
+        row = context.rng.choice(known, 1)
+        sheet.set(row, **{column: sheet[column][row] * percent // 100}, last_edited_by=context.editor)
 
 
 def _rename(table: str, key: int, name: str) -> Change:
-    def change(world: World, moment: Moment) -> None:
+    def change(world: World, context: StepContext) -> None:
         column = world.catalog.table(table).primary_key[0]
         values = {
             column: np.array([key]),
             f"{column.removesuffix('_id')}_name": np.array([name], dtype=object),
-            "last_edited_by": np.array([moment.editor]),
+            "last_edited_by": np.array([context.editor]),
         }
         world.patch(table, values)
 
@@ -57,27 +57,27 @@ def _rename(table: str, key: int, name: str) -> Change:
 def _add(table: str, key: int, name: str, editor: int | None = None) -> Change:
     """Add a code under its final name: the original renames it minutes later, within the same day."""
 
-    def change(world: World, moment: Moment) -> None:
+    def change(world: World, context: StepContext) -> None:
         column = world.catalog.table(table).primary_key[0]
         name_column = f"{column.removesuffix('_id')}_name"
         world.insert(
-            table, **{column: np.array([key]), name_column: name, "last_edited_by": editor or moment.editor}
+            table, **{column: np.array([key]), name_column: name, "last_edited_by": editor or context.editor}
         )
 
     return change
 
 
 def _add_and_delete(table: str, key: int, name: str) -> Change:
-    def change(world: World, moment: Moment) -> None:
-        _add(table, key, name)(world, moment)
+    def change(world: World, context: StepContext) -> None:
+        _add(table, key, name)(world, context)
         world.delete(table, np.array([key]))
 
     return change
 
 
-def _add_first_deals(world: World, moment: Moment) -> None:
+def _add_first_deals(world: World, context: StepContext) -> None:
     """Add the two deals of the original; buying groups and stock group by id."""
-    stamp = {**moment.stamp, "last_edited_by": 2}
+    stamp = {**context.stamp, "last_edited_by": 2}
     world.special_deals.append(
         special_deal_id=world.take_ids("special_deal", 2),
         buying_group_id=[2, 1],
@@ -91,25 +91,25 @@ def _add_first_deals(world: World, moment: Moment) -> None:
 
 
 def _add_chilled(first: int, last: int) -> Change:
-    def change(world: World, moment: Moment) -> None:
+    def change(world: World, context: StepContext) -> None:
         items = catalogue.Catalogue(first, last)
-        world.stock_items.append(**catalogue.stock_items(items, moment.editor))
-        holdings = catalogue.holdings(items, world.parameters.scale, moment.rng, moment.stamp)
+        world.stock_items.append(**catalogue.stock_items(items, context.editor))
+        holdings = catalogue.holdings(items, world.parameters.scale, context.rng, context.stamp)
         world.stock_item_holdings.append(**holdings)
         item_ids, groups = catalogue.memberships(items)
         world.stock_item_stock_groups.append(
             stock_item_stock_group_id=world.take_ids("membership", len(item_ids)),
             stock_item_id=item_ids,
             stock_group_id=groups,
-            **moment.stamp,
+            **context.stamp,
         )
 
     return change
 
 
-def _describe(world: World, moment: Moment) -> None:
+def _describe(world: World, context: StepContext) -> None:
     """Give items custom fields and tags, employees theirs, and those who can log on their preferences."""
-    items, people, rng = world.stock_items, world.people, moment.rng
+    items, people, rng = world.stock_items, world.people, context.rng
     fields = [
         catalogue.custom_fields(name, size, item)
         for name, size, item in zip(
@@ -127,7 +127,7 @@ def _describe(world: World, moment: Moment) -> None:
 
 
 def _profile(rng: np.random.Generator, territories: list[str], *, sells: bool) -> dict[str, object]:
-    """Return what the company knows of an employee."""
+    """Return the custom fields of an employee."""
     languages = ("Dutch", "Finnish", "Greek", "Polish", "Română", "Slovak", "Türkçe")
     spoken = rng.choice(languages, int(rng.integers(0, 3, endpoint=True)), replace=False).tolist()
     hired = np.datetime64("2013-01-01") - int(rng.integers(101, 2100, endpoint=True))

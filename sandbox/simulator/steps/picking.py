@@ -3,11 +3,11 @@
 import numpy as np
 
 from sandbox.simulator.columns import Array
-from sandbox.simulator.world import Moment, World
+from sandbox.simulator.world import StepContext, World
 
 
-def pick(world: World, moment: Moment) -> dict[str, int]:
-    """Pick every waiting line that the stock can serve; a later, smaller line may pass an earlier one."""
+def pick(world: World, context: StepContext) -> dict[str, int]:
+    """Pick every open line that is in stock; a later, smaller line can be picked before an earlier one."""
     lines, holdings = world.order_lines, world.stock_item_holdings
     picked = ~np.isnat(lines["picking_completed_when"])
     waiting = np.flatnonzero(~picked)
@@ -19,15 +19,15 @@ def pick(world: World, moment: Moment) -> dict[str, int]:
     lines.set(
         served,
         picked_quantity=lines["quantity"][served],
-        picking_completed_when=moment.when,
-        **moment.stamp,
+        picking_completed_when=context.when,
+        **context.stamp,
     )
-    _complete_orders(world, moment)
+    _complete_orders(world, context)
     return {"picked lines": len(served)}
 
 
 def _serve(places: Array, quantities: Array, available: Array) -> Array:
-    """Tell which lines can be served, in turn, from what is available at each place."""
+    """Return which lines can be served, in order, from the stock that is available of each item."""
     left = available.tolist()
     served = []
     for place, quantity in zip(places.tolist(), quantities.tolist(), strict=True):
@@ -38,15 +38,15 @@ def _serve(places: Array, quantities: Array, available: Array) -> Array:
     return np.array(served, dtype=bool)
 
 
-def _complete_orders(world: World, moment: Moment) -> None:
-    """Stamp the orders of which no line is waiting any more."""
+def _complete_orders(world: World, context: StepContext) -> None:
+    """Set the picking time of the orders without open lines."""
     orders, lines = world.orders, world.order_lines
     waiting = orders.rows(lines["order_id"][np.isnat(lines["picking_completed_when"])])
     complete = np.isnat(orders["picking_completed_when"])
     complete[waiting] = False
     orders.set(
         np.flatnonzero(complete),
-        picked_by_person_id=moment.editor,
-        picking_completed_when=moment.when,
-        **moment.stamp,
+        picked_by_person_id=context.editor,
+        picking_completed_when=context.when,
+        **context.stamp,
     )

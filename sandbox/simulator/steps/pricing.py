@@ -1,6 +1,6 @@
-"""What a customer pays for an item: the list price or the best special deal (business_rules.md, section 11).
+"""The price of an item for a customer: list price or best special deal (business_rules.md, section 11).
 
-A percentage deal charges the remainder of the price, which is the reference's correction 5.
+A percentage deal charges the remainder of the price (the reference's correction 5).
 """
 
 import numpy as np
@@ -9,14 +9,14 @@ from sandbox.simulator.columns import NULL, Array
 from sandbox.simulator.money import rounded
 from sandbox.simulator.world import World
 
-LEAST_PRICE = 1  # cent
+MIN_PRICE = 1  # cent
 
 
 def customer_prices(world: World, customer_rows: Array, item_rows: Array, today: np.datetime64) -> Array:
     """Return the price in cents for each pair of customer row and item row on that day.
 
-    It is the lowest of the list price, the lowest deal price, the list price less the highest amount, and
-    less the highest percentage; deals do not add up.
+    It is the lowest of the list price, the lowest deal price, the list price minus the highest amount, and
+    minus the highest percentage; deals are not combined.
     """
     deals = world.special_deals
     listed = world.stock_items["unit_price"][item_rows]
@@ -32,11 +32,11 @@ def customer_prices(world: World, customer_rows: Array, item_rows: Array, today:
                 best[applies] = better(best[applies], value)
     # percentages are in thousandths
     remainder = rounded(listed * (100_000 - percentage), 100_000)
-    return np.asarray(np.maximum(LEAST_PRICE, np.minimum(np.minimum(lowest, listed - amount), remainder)))
+    return np.asarray(np.maximum(MIN_PRICE, np.minimum(np.minimum(lowest, listed - amount), remainder)))
 
 
 def _applies(world: World, deal: int, customer_rows: Array, item_rows: Array) -> Array:
-    """Tell for which pairs each selector of the deal is null or matches."""
+    """Return for which pairs every selector of the deal is null or matches."""
     applies = np.ones(len(item_rows), dtype=bool)
     for column, values in (
         ("stock_item_id", world.stock_items["stock_item_id"][item_rows]),

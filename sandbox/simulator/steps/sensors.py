@@ -10,7 +10,7 @@ import numpy as np
 
 from sandbox.simulator.columns import END_OF_TIME, Array
 from sandbox.simulator.documents import compact
-from sandbox.simulator.world import Moment, World
+from sandbox.simulator.world import StepContext, World
 
 COLD_ROOM_SENSORS, VEHICLE_SENSORS = 4, 2
 REGISTRATION = "WWI-321-A"
@@ -19,11 +19,11 @@ LAST_COLD_ROOM_READING_S = 24 * 3600 - 30
 VEHICLE_FROM_S, VEHICLE_TO_S = 7 * 3600, 16 * 3600
 
 
-def read_cold_room(world: World, moment: Moment) -> dict[str, int]:
-    """Append the day's readings: all sensors at the same moments, each reading valid until the next."""
-    readings, rng = world.cold_room_temperatures, moment.rng
+def read_cold_room(world: World, context: StepContext) -> dict[str, int]:
+    """Append the day's readings: all sensors at the same times, each reading valid until the next."""
+    readings, rng = world.cold_room_temperatures, context.rng
     longest = world.parameters.extensions.cold_room_interval_s
-    times = moment.today.astype("datetime64[s]") + _seconds(rng, 0, LAST_COLD_ROOM_READING_S, longest)
+    times = context.today.astype("datetime64[s]") + _seconds(rng, 0, LAST_COLD_ROOM_READING_S, longest)
     if not len(times):
         return {}
     count = len(times) * COLD_ROOM_SENSORS
@@ -43,10 +43,10 @@ def read_cold_room(world: World, moment: Moment) -> dict[str, int]:
     return {"cold room readings": count}
 
 
-def read_vehicle(world: World, moment: Moment) -> dict[str, int]:
+def read_vehicle(world: World, context: StepContext) -> dict[str, int]:
     """Append the readings of the van's chiller, each with a document that is text or, rarely, gzip."""
-    rng, extensions = moment.rng, world.parameters.extensions
-    times = moment.today.astype("datetime64[s]") + _seconds(
+    rng, extensions = context.rng, world.parameters.extensions
+    times = context.today.astype("datetime64[s]") + _seconds(
         rng, VEHICLE_FROM_S, VEHICLE_TO_S, extensions.vehicle_interval_s
     )
     count = len(times) * VEHICLE_SENSORS
@@ -75,7 +75,7 @@ def read_vehicle(world: World, moment: Moment) -> dict[str, int]:
 
 
 def _seconds(rng: np.random.Generator, first: int, last: int, longest_pause: int) -> Array:
-    """Return the seconds of the day at which readings are taken, with pauses of 1 to `longest_pause`."""
+    """Return the times of the readings in seconds of the day, with pauses of 1 to `longest_pause`."""
     pauses = rng.integers(1, longest_pause, 2 * (last - first) // longest_pause * 2 + 60, endpoint=True)
     seconds = first + np.cumsum(pauses)
     return np.asarray(seconds[seconds <= last])

@@ -52,7 +52,7 @@ def test_a_database_that_holds_something_else_is_left_alone(
     with psycopg.connect(dsn, connect_timeout=10) as connection:
         create_schema(connection, catalog)
         connection.execute("insert into warehouse.colors (color_id, color_name) values (1, 'Mine')")
-    with pytest.raises(WwiError, match=r"warehouse\.colors holds rows that the simulator has not written"):
+    with pytest.raises(WwiError, match=r"warehouse\.colors contains rows that the simulator did not write"):
         simulate(dsn, start=START, days=1)
     with psycopg.connect(dsn, connect_timeout=10) as connection:
         assert connection.execute("select count(*) from application.people").fetchone() == (0,)

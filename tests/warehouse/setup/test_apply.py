@@ -216,22 +216,22 @@ def _show_some_rows(cloud: Cloud) -> None:
 DRIFTS: list[tuple[Callable[[Cloud], None], str, str]] = [
     (_relabel, RAW, "label layer is staging"),
     (_expire, RAW, "tables expire after 3600000 ms"),
-    (_open_raw_to_the_reader, RAW, "take READER for wwi-reader"),
-    (_promote_the_loader, RAW, "take OWNER for wwi-loader"),
+    (_open_raw_to_the_reader, RAW, "revoke READER for wwi-reader"),
+    (_promote_the_loader, RAW, "revoke OWNER for wwi-loader"),
     (_withdraw_the_views, f"{PROJECT}.wwi_raw_vault", "grant views of wwi_marts"),
-    (_make_the_reader_editor, RESOURCE, "take roles/editor from serviceAccount:wwi-reader"),
+    (_make_the_reader_editor, RESOURCE, "revoke roles/editor from serviceAccount:wwi-reader"),
     (_take_a_role, RESOURCE, "grant roles/bigquery.jobUser to serviceAccount:wwi-loader"),
-    (_widen_the_role, f"{RESOURCE}/roles/wwi_policy_tagger", "has bigquery.datasets.update"),
+    (_widen_the_role, f"{RESOURCE}/roles/wwi_policy_tagger", "unplanned bigquery.datasets.update"),
     (_delete_the_role, f"{RESOURCE}/roles/wwi_policy_tagger", "deleted"),
     (_rename_an_account, f"wwi-reader@{PROJECT}.iam.gserviceaccount.com", "display_name 'x'"),
     (_switch_off_an_api, "bigquerydatapolicy.googleapis.com", ""),
     (_stop_enforcing, "wwi_personal/personal", "not enforced"),
-    (_show_the_reader_all, "wwi_personal/personal", f"take {READER} from serviceAccount:wwi-reader"),
+    (_show_the_reader_all, "wwi_personal/personal", f"revoke {READER} from serviceAccount:wwi-reader"),
     (_weaken_the_mask, f"{RESOURCE}/locations/eu/dataPolicies/wwi_personal", "masks with SHA256"),
     (_hide_the_mask, f"{RESOURCE}/locations/eu/dataPolicies/wwi_personal", "grant roles/bigquerydatapolicy"),
     (_untag_a_column, PEOPLE, "policy tag of full_name"),
     (_drop_a_table, PEOPLE, ""),
-    (_show_rows_to_a_stranger, SATELLITE, "take from user:stranger@example.com"),
+    (_show_rows_to_a_stranger, SATELLITE, "revoke from user:stranger@example.com"),
     (_show_some_rows, SATELLITE, "filter person_hk is null"),
 ]
 
@@ -322,7 +322,7 @@ def test_rows_are_guarded_once_the_first_build_made_the_table(ready: Cloud) -> N
 
 
 def test_a_dataset_that_lies_elsewhere_is_left_alone_and_named(ready: Cloud) -> None:
-    with pytest.raises(PermanentError, match=r"wwi_marts lies in EU, not in US.*WWI_BIGQUERY_LOCATION=EU"):
+    with pytest.raises(PermanentError, match=r"wwi_marts is in EU, not in US.*WWI_BIGQUERY_LOCATION=EU"):
         ready.set_up(bigquery_location="US")
     assert ready.state.writes == []
 

@@ -59,7 +59,7 @@ def test_tables_are_made_and_get_the_columns_that_they_lack(clients: Clients, ow
 
     found = warehouse.find_table(clients, Table(whole))
     step = warehouse.compare_table(Table(whole), found)
-    assert (step.action, step.detail) == ("change", "lacks balance")
+    assert (step.action, step.detail) == ("change", "missing columns balance")
     ensure_table(clients.bigquery, whole)
     assert warehouse.compare_table(Table(whole), warehouse.find_table(clients, Table(whole))).action == "fine"
 
@@ -78,7 +78,7 @@ def test_a_row_policy_is_made_with_those_who_see_the_rows(clients: Clients, own_
 
         fewer = replace(wanted, members=frozenset({"group:a@example.com"}))
         found = warehouse.find_rows(clients, fewer)
-        assert warehouse.compare_rows(fewer, found).detail == "take from user:b@example.com"
+        assert warehouse.compare_rows(fewer, found).detail == "revoke from user:b@example.com"
     finally:
         # it would hide the rows from whoever uses the table next
         clients.bigquery.delete_table(table_id)

@@ -163,7 +163,7 @@ def test_an_underscore_of_the_prefix_becomes_a_dash_of_the_accounts() -> None:
 
 def test_a_prefix_too_long_for_an_account_is_refused() -> None:
     settings = SETTINGS.model_copy(update={"dataset_prefix": "a" * 19})
-    with pytest.raises(PermanentError, match="31 characters, Google takes 6 to 30"):
+    with pytest.raises(PermanentError, match="31 characters, but Google allows 6 to 30"):
         plan.foundation(settings)
 
 
