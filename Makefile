@@ -4,9 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-# each has a Postgres and an emulator of its own, about 2 GB; three, for on two cores one of two often waits
+# each worker has its own Postgres and emulator, about 2 GB; three keep two cores busy, because workers often wait
 WORKERS ?= 3
-# another project's modules and warnings; `wwi` drops them, too (wwi_command.py)
+# they would load another project's modules; `wwi` removes them, too (wwi_command.py)
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONDEVMODE PYTHONOPTIMIZE PYTHONINSPECT
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -14,7 +14,7 @@ INSTALLED := .venv/.installed
 help: ## Show every target and what it does
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: setup ## Set up and run the main job: Postgres to a tested, reconciled star
+demo: setup ## Set up and run the demo: simulate, load, build, test and reconcile
 	@$(BIN)/wwi demo
 
 test: setup lint ## Set up and run every check and test
@@ -32,7 +32,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-deps: $(INSTALLED) ## Install the dbt packages: from the hub, or the offline ones where it cannot be reached
+deps: $(INSTALLED) ## Install the dbt packages from the hub, or the offline stand-ins if it cannot be reached
 	@$(BIN)/python -m transform.packages
 
 generate: setup ## Write the staging and raw-vault models, the Holistics models, and the pages of docs/
@@ -40,7 +40,7 @@ generate: setup ## Write the staging and raw-vault models, the Holistics models,
 	@$(BIN)/python -m cli.reference.types
 	@$(BIN)/python -m cli.reference
 
-lint: setup ## Style, types, layering, SQL style, generated files current
+lint: setup ## Check style, types, layers, SQL style, and that generated files are current
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target .lint-types .lint-rest .lint-sql
@@ -55,7 +55,7 @@ lint: setup ## Style, types, layering, SQL style, generated files current
 .lint-sql:
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
 
-fix: setup ## Mend what the style checks can mend by themselves
+fix: setup ## Fix style problems automatically
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --force --disable-progress-bar vault/models/business_vault vault/models/marts vault/tests
@@ -67,14 +67,14 @@ start: setup ## Start the local source and the local warehouse, without Docker
 dashboard: setup ## Write the dashboard, one HTML page that needs no network, and print its path
 	@$(BIN)/wwi dashboard
 
-docs: setup ## Write dbt's documents of the vault, one HTML page that needs no network, and print its path
+docs: setup ## Write dbt's documentation of the vault, one HTML page that needs no network, and print its path
 	@$(BIN)/wwi docs
 
-stop: setup ## Stop them; their data stay
+stop: setup ## Stop the local source and warehouse; their data is kept
 	@$(BIN)/wwi source down
 	@$(BIN)/wwi warehouse down
 
-serve: setup ## Run the deployments of prefect.yaml by their schedules, without Docker, until Ctrl-C
+serve: setup ## Run the deployments of prefect.yaml on their schedules, without Docker, until Ctrl-C
 	@$(BIN)/wwi serve
 
 COMPOSE := docker compose --file docker/compose.yml --env-file docker/.env
@@ -86,29 +86,29 @@ up: compose docker/.env ## Docker: build and start Postgres, the emulator, Prefe
 	@$(COMPOSE) up --build --detach --wait
 	@echo "Prefect: http://127.0.0.1:4200. Business to load: $(COMPOSE) run --rm simulate --days 30"
 
-down: compose docker/.env ## Docker: stop them; their data stay in volumes
+down: compose docker/.env ## Docker: stop the services; their data is kept in volumes
 	@$(COMPOSE) down
 
 docker/.env: # passwords of the services, made once; the volumes know them
 	@umask 077; for name in ADMIN_PASSWORD READER_PASSWORD; do \
 		echo "$$name=$$(LC_ALL=C tr -dc a-zA-Z0-9 < /dev/urandom | head -c 32)"; done > $@
 
-build: setup ## dbt: staging to marts, with tests
+build: setup ## Build and test staging to marts with dbt
 	@$(BIN)/wwi build
 
-year: setup ## A year of business in twelve batches, proven row by row (7 minutes)
+year: setup ## Load a year of business in twelve batches and compare it row by row (7 minutes)
 	@$(BIN)/pytest tests/acceptance -m year
 
-tutorial: setup ## Run the tutorial as it stands, and compare what it prints (4 minutes)
+tutorial: setup ## Run the tutorial's commands and compare their output with the page (4 minutes)
 	@$(BIN)/pytest tests/docs -m tutorial
 
-history: setup ## What a vault must survive, and the page about it (WWI_DBT_PACKAGES=DIR: beside AutomateDV)
+history: setup ## Run the history suite and write its page (WWI_DBT_PACKAGES=DIR: compare with AutomateDV)
 	@WWI_HISTORY_PAGE=docs/history_suite.md WWI_HISTORY_ORDERS=$${WWI_HISTORY_ORDERS:-6} $(BIN)/pytest tests/history
 
-chaos: setup ## Fifty accidents: runs, source and warehouse killed while at work (half an hour)
+chaos: setup ## Inject 50 failures into runs, source and warehouse, and compare all tables (30 minutes)
 	@$(BIN)/pytest tests/chaos -m chaos -s
 
-bench: setup .venv-bench/.installed ## Measure: ways out of Postgres, memory, the main line (PARTS=readers: one part)
+bench: setup .venv-bench/.installed ## Measure readers of Postgres, memory and the daily load (PARTS=readers: one part)
 	@$(BIN)/python -m tests.bench $(PARTS)
 
 .venv-bench/.installed: requirements-bench.txt

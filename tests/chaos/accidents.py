@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.chaos.victim import Point
+from tests.chaos.target_process import Point
 
 Step = Literal["ingest", "build"]
 # "kill": of the run itself, by SIGKILL. "source", "warehouse": the server is killed and started again.

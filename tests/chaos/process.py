@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from config.settings import PROJECT_ROOT, Settings
 from tests.chaos.accidents import Step
-from tests.chaos.victim import Arrangement
+from tests.chaos.target_process import Arrangement
 
 TIMEOUT_S = 400
 POLL_S = 0.005
@@ -34,7 +34,7 @@ class Started:
         }
         self.step = step
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.victim", plan, step, *selected],
+            [sys.executable, "-m", "tests.chaos.target_process", plan, step, *selected],
             env={**foreign, "WWI_HOME": str(settings.home)},
             cwd=PROJECT_ROOT,
             stdout=subprocess.PIPE,

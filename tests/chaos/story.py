@@ -24,8 +24,8 @@ from metadata.reconciliation import load_reconciliation
 from sandbox import postgres, warehouse
 from sandbox.simulation import simulate
 from tests.chaos.accidents import Accident, Step, shuffled
-from tests.chaos.blows import Blow, strike
 from tests.chaos.content import Table, contents, differences
+from tests.chaos.fault_injection import Injection, inject
 from tests.chaos.process import finish
 
 FIRST_DAY = date(2016, 3, 1)
@@ -121,8 +121,8 @@ class _Teller:
     def _is_done_by_a_hit(self, step: Step) -> bool:
         """Hit the step; tell whether the run came to a good end all the same."""
         accident = self._coming[step].popleft()
-        blow = Blow(accident, self._choice.random() * min(self._seconds[step][-LAST_FEW:]))
-        struck = strike(self._storm, step, self._plot.select, blow, self._choice)
+        blow = Injection(accident, self._choice.random() * min(self._seconds[step][-LAST_FEW:]))
+        struck = inject(self._storm, step, self._plot.select, blow, self._choice)
         hit = Hit(self.lived.days, step, str(accident), struck.after_s, struck.exit_code)
         if struck.came_too_late:
             self.lived.too_late += 1

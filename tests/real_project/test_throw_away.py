@@ -1,4 +1,4 @@
-"""The way to a real project, walked on a pretended one: the tests run there and leave nothing behind."""
+"""The way to a real project, tested with a fake project: the tests run there and leave nothing behind."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from google.cloud.bigquery import Client, Dataset
 
 from config.settings import Settings
 from tests import throw_away
-from tests.pretended import IDENTITY, LOCATION, PROJECT, Pretended, pretended_project
+from tests.fake_project import IDENTITY, LOCATION, PROJECT, FakeProject, fake_project
 from warehouse.client import connect
 from warehouse.queries import execute
 
@@ -30,21 +30,21 @@ SOME_TESTS = (
 
 
 @pytest.fixture(scope="module")
-def project() -> Iterator[Pretended]:
-    """A pretended project of this module."""
-    with pretended_project() as made:
+def project() -> Iterator[FakeProject]:
+    """A fake project for this module."""
+    with fake_project() as made:
         yield made
 
 
 @pytest.fixture
-def client(project: Pretended, monkeypatch: pytest.MonkeyPatch) -> Client:
+def client(project: FakeProject, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A client with the project's credentials; the environment names the project."""
     for name, value in project.environment.items():
         monkeypatch.setenv(name, value)
     return connect(Settings(_env_file=None))
 
 
-def python(project: Pretended, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(project: FakeProject, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         env=os.environ | project.environment | environment,
@@ -59,7 +59,7 @@ def datasets(client: Client) -> set[str]:
     return {item.dataset_id for item in client.list_datasets(timeout=30)}
 
 
-def test_the_tests_run_in_datasets_that_are_gone_afterwards(project: Pretended, client: Client) -> None:
+def test_the_tests_run_in_datasets_that_are_gone_afterwards(project: FakeProject, client: Client) -> None:
     """Ingestion with uploads, resumed too, reconciliation and dbt; with workload identity and no key."""
     before = datasets(client)
     done = python(project, "pytest", "-q", "-p", "no:cacheprovider", *SOME_TESTS)
@@ -120,20 +120,20 @@ def left(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         client.delete_dataset(name, delete_contents=True, timeout=30)
 
 
-def test_what_crashed_runs_left_is_deleted_by_label_and_age(project: Pretended, left: Client) -> None:
+def test_what_crashed_runs_left_is_deleted_by_label_and_age(project: FakeProject, left: Client) -> None:
     done = python(project, "tests.cleanup")
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert done.stdout == "deleted ci_old_raw (7.0 h old, of run run_1)\n"
     assert datasets(left) == {"ci_young_raw", "ci_other_raw", "ci_old_marts", "wwi_raw"}
 
 
-def test_a_run_deletes_its_own_whatever_their_age(project: Pretended, left: Client) -> None:
+def test_a_run_deletes_its_own_whatever_their_age(project: FakeProject, left: Client) -> None:
     done = python(project, "tests.cleanup", "--run", "run_1")
     assert done.returncode == 0, done.stderr
     assert datasets(left) == {"ci_other_raw", "ci_old_marts", "wwi_raw"}
 
 
-def test_a_dry_run_deletes_nothing(project: Pretended, left: Client) -> None:
+def test_a_dry_run_deletes_nothing(project: FakeProject, left: Client) -> None:
     before = datasets(left)
     done = python(project, "tests.cleanup", "--hours", "0", "--dry-run")
     assert sorted(line.split()[2] for line in done.stdout.splitlines()) == [
@@ -142,7 +142,7 @@ def test_a_dry_run_deletes_nothing(project: Pretended, left: Client) -> None:
     assert datasets(left) == before
 
 
-def test_the_local_warehouse_is_not_cleaned_up(project: Pretended) -> None:
+def test_the_local_warehouse_is_not_cleaned_up(project: FakeProject) -> None:
     done = python(project, "tests.cleanup", WWI_TARGET="local")
     assert done.returncode == 1
     assert "Set WWI_TARGET=bigquery" in done.stderr

@@ -1,8 +1,7 @@
-"""Runs `wwi` as a process that can be hit at a point: `python -m tests.chaos.victim ARRANGEMENT COMMAND ...`.
+"""Run `wwi` as a process that stops at a point: `python -m tests.chaos.target_process PLAN COMMAND ...`.
 
-It stops itself (SIGSTOP) when everything is imported and the command is about to begin, and once more at the
-point that was arranged. Whoever started it does then what he likes, and lets it go on (SIGCONT) or not. No
-code of the platform knows of this.
+It stops itself (SIGSTOP) after all imports, before the command starts, and again at the planned point. The
+test then injects a failure and lets it continue (SIGCONT) or not. The platform's code does not know of this.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""`python -m tests.pretended PYTEST-ARGUMENTS`: the tests as on a real project, the emulator in disguise.
+"""`python -m tests.fake_project PYTEST-ARGUMENTS`: run tests against a fake BigQuery project.
 
 The settings say WWI_TARGET=bigquery and name an endpoint on loopback, so that everything goes the way to a
 real project: Application Default Credentials, here workload identity as a GitHub workflow has it, with a
@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 from config.settings import Settings
 from sandbox import warehouse
 
-PROJECT = "pretended-project"
+PROJECT = "fake-project"
 LOCATION = "EU"
 IDENTITY = "the identity token of a workflow"
 
@@ -35,7 +35,7 @@ IMPOSSIBLE = {
 
 
 @dataclass
-class Pretended:
+class FakeProject:
     """A project that is not real: the environment that names it, and what the token service was asked."""
 
     environment: dict[str, str]
@@ -43,11 +43,11 @@ class Pretended:
 
 
 @contextmanager
-def pretended_project() -> Iterator[Pretended]:
+def fake_project() -> Iterator[FakeProject]:
     """Run an emulator of its own and a token service while the block runs."""
-    with TemporaryDirectory(prefix="wwi-pretended-", ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix="wwi-fake-project-", ignore_cleanup_errors=True) as folder:
         local = Settings(home=Path(folder), target="local", _env_file=None)
-        made = Pretended({})
+        made = FakeProject({})
         tokens = _token_service(made)
         try:
             address = warehouse.up(local)
@@ -87,7 +87,7 @@ def _workload_identity(folder: Path, token_url: str) -> Path:
     return file
 
 
-def _token_service(made: Pretended) -> ThreadingHTTPServer:
+def _token_service(made: FakeProject) -> ThreadingHTTPServer:
     """Start a service that gives a token for the workflow's identity, and notes who asked."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -116,7 +116,7 @@ def _token_service(made: Pretended) -> ThreadingHTTPServer:
 
 def main() -> None:
     """Run pytest there and end with its exit code."""
-    with pretended_project() as made:
+    with fake_project() as made:
         environment = os.environ | made.environment
         left_out = [f"--deselect={test}" for test in IMPOSSIBLE.values()]
         command = [sys.executable, "-m", "pytest", *left_out, *sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""How an accident is brought about: a run is started, hit, and watched to its end."""
+"""Inject a failure: start a run, disturb it, and wait for its end."""
 
 import random
 import signal
@@ -12,32 +12,32 @@ from config.settings import Settings
 from sandbox import postgres, warehouse
 from tests.chaos.accidents import Accident, Step
 from tests.chaos.process import TIMEOUT_S, Started
-from tests.chaos.victim import Arrangement
+from tests.chaos.target_process import Arrangement
 
 MOST_ROOM = 12_000  # bytes of a file; the largest of a small day has more
 BACKWARDS_S = (5, 20 * 3600)
 
 
 @dataclass(frozen=True)
-class Blow:
-    """An accident, and how many seconds after the work began it happens where it has no point."""
+class Injection:
+    """A failure to inject, and after how many seconds, if it has no point."""
 
     accident: Accident
     after_s: float
 
 
 @dataclass(frozen=True)
-class Struck:
-    """How a run ended that was to be hit `after_s` seconds after its work had begun."""
+class InjectionResult:
+    """How a disturbed run ended; the failure came `after_s` seconds after its start."""
 
     after_s: float
     exit_code: int
     came_too_late: bool = False
 
 
-def strike(
-    settings: Settings, step: Step, select: Sequence[str], blow: Blow, choice: random.Random
-) -> Struck:
+def inject(
+    settings: Settings, step: Step, select: Sequence[str], blow: Injection, choice: random.Random
+) -> InjectionResult:
     """Start the step, have the accident happen, and wait for the end; the servers are up again then.
 
     AssertionError when the run hangs or ends as it should not: an accident that it can notice is one clear
@@ -53,7 +53,9 @@ def strike(
     if what in {"disk", "clock"}:
         exit_code, output = run.end()
         _check(blow, exit_code, output)
-        return Struck(time.monotonic() - began, exit_code, came_too_late=what == "disk" and exit_code == 0)
+        return InjectionResult(
+            time.monotonic() - began, exit_code, came_too_late=what == "disk" and exit_code == 0
+        )
     if blow.accident.point:
         is_in_time = run.has_stopped(TIMEOUT_S)
     else:
@@ -74,10 +76,10 @@ def strike(
     _check(blow, exit_code, output)
     postgres.up(settings)
     warehouse.up(settings)
-    return Struck(after_s, exit_code, not is_in_time)
+    return InjectionResult(after_s, exit_code, not is_in_time)
 
 
-def _check(blow: Blow, exit_code: int, output: str) -> None:
+def _check(blow: Injection, exit_code: int, output: str) -> None:
     what = blow.accident.what
     if what == "clock" and exit_code:
         # a build goes by the time at which a batch was completed; it may refuse, but not leave one out
