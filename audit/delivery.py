@@ -10,7 +10,7 @@ from datetime import datetime
 
 from config.settings import Settings
 from metadata import naming
-from metadata.mappings import EventMapping, HubMapping, ReferenceMapping
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping, ReferenceMapping
 from metadata.spec import Catalog, Table
 from warehouse.queries import timestamp_literal
 
@@ -39,7 +39,7 @@ def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less
             parts.start(mapping.parent, table.primary_key, wanted)
             if mapping.link and (whole or set(mapping.link.columns) & set(wanted)):
                 parts.relationship(mapping.link.name, mapping.link.columns, wanted)
-        case EventMapping() as mapping:
+        case NonHistorizedLinkMapping() as mapping:
             parts = _Parts(catalog, table, settings, mapping.concept, as_of)
             parts.start(mapping.parent, table.primary_key, wanted)
         case ReferenceMapping(reference=name):
@@ -93,7 +93,7 @@ class _Parts:
 
     def _end(self, column: str) -> None:
         """Take a reference from the hub that it points to; the zero key is in no hub and gives null."""
-        target = self._catalog.referred(self._table, column).vault
+        target = self._catalog.referenced_table(self._table, column).vault
         assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
         (key,) = self._catalog.hub(target.hub).business_key
         alias, hash_key = f"hub_of_{column}", naming.hash_key(naming.role(column))

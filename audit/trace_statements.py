@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from audit.layers import looked_up
 from config.settings import PROJECT_ROOT, Layer, Settings
 from metadata import naming
-from metadata.mappings import EventMapping, HubMapping
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping
 from metadata.reconciliation import Fact
 from metadata.spec import LOOKED_UP, Catalog, Table
 from warehouse.ledger.hash_chain import raw_table
@@ -60,12 +60,14 @@ def _last(settings: Settings, table: Table, columns: Sequence[str], condition: s
 def parts_statement(settings: Settings, catalog: Catalog, table: Table, source_keys: str) -> str:
     """Every row of the vault that these source rows rest on now: source_key, kind, name, row_json."""
     mapping = table.vault
-    assert isinstance(mapping, HubMapping | EventMapping), f"{table.qualified} is no fact's source"
+    assert isinstance(mapping, HubMapping | NonHistorizedLinkMapping), (
+        f"{table.qualified} is not the source of a fact"
+    )
     vault = _Vault(settings, naming.hash_key(mapping.concept))
     key = naming.quoted(*table.primary_key)
     names = [naming.satellite(mapping.concept, satellite.topic) for satellite in mapping.satellites]
     selects = [vault.newest("point in time", name, layer="business_vault") for name in points_in_time(names)]
-    if isinstance(mapping, EventMapping):
+    if isinstance(mapping, NonHistorizedLinkMapping):
         selects.append(vault.newest("event", mapping.parent))
     else:
         selects.append(vault.newest("hub", mapping.parent))
@@ -96,7 +98,7 @@ def points_in_time(satellites: Sequence[str]) -> list[str]:
 
 
 def _hub_of(catalog: Catalog, table: Table, column: str) -> str:
-    target = catalog.referred(table, column).vault
+    target = catalog.referenced_table(table, column).vault
     assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
     return target.hub
 

@@ -1,1 +1,1 @@
-"""The metadata of the warehouse: YAML of the source tables, and the typed classes that read it."""
+"""Metadata of the warehouse: YAML files about the source tables, and the typed classes that read them."""

@@ -4,22 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from metadata import naming
-from metadata.errors import Mistake, did_you_mean
-from metadata.mappings import EventMapping, HubMapping, ReferenceMapping, Satellite
+from metadata.errors import Issue, did_you_mean
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping, ReferenceMapping, Satellite
 from metadata.spec import Catalog, Column, Table
 
 HUBS_FILE = "hubs.yml"
 
 
 def table_file(table: Table) -> str:
-    """The file that describes the table, relative to the metadata folder."""
+    """Return the YAML file of the table, relative to the metadata folder."""
     return f"tables/{table.schema_name}/{table.name}.yml"
 
 
-def unknown_columns(table: Table, key: str, names: tuple[str, ...]) -> Iterator[Mistake]:
+def unknown_columns(table: Table, key: str, names: tuple[str, ...]) -> Iterator[Issue]:
     for name in names:
         if name not in table.column_names:
-            yield Mistake(
+            yield Issue(
                 table_file(table),
                 key,
                 f"{table.qualified} has no column '{name}'",
@@ -31,7 +31,7 @@ def known_columns(table: Table, names: tuple[str, ...]) -> list[Column]:
     return [table.column(name) for name in names if name in table.column_names]
 
 
-def check_mapping(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+def check_mapping(table: Table, catalog: Catalog, broken: frozenset[str]) -> Iterator[Issue]:
     match table.vault:
         case HubMapping() as mapping:
             yield from _hub(table, mapping, catalog, broken)
@@ -39,162 +39,164 @@ def check_mapping(table: Table, catalog: Catalog, broken: frozenset[str]) -> Ite
             for satellite in mapping.satellites:
                 yield from _satellite(table, satellite)
             related = mapping.link.columns if mapping.link else ()
-            yield from _homes(table, related, mapping.satellites)
-        case EventMapping() as mapping:
+            yield from _check_locations(table, related, mapping.satellites)
+        case NonHistorizedLinkMapping() as mapping:
             yield from _event(table, mapping, catalog, broken)
         case ReferenceMapping():
             yield from _no_personal(table, "vault.reference", table.columns, "Map the table to a hub")
 
 
-def _hub(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
-    yield from _key_of_hub(table, "vault.hub", mapping.hub, table.primary_key, catalog, broken)
+def _hub(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Issue]:
+    yield from _check_business_key(table, "vault.hub", mapping.hub, table.primary_key, catalog, broken)
 
 
-def _key_of_hub(  # noqa: PLR0913, PLR0917 - what is compared, and where to say so
+def _check_business_key(  # noqa: PLR0913, PLR0917 - what is compared, and where to report it
     table: Table, place: str, hub: str, key: tuple[str, ...], catalog: Catalog, broken: frozenset[str]
-) -> Iterator[Mistake]:
-    """The hub exists and the columns `key` of the table are its business key."""
+) -> Iterator[Issue]:
+    """Check that the hub exists and that the columns `key` of the table are its business key."""
     known = {hub.name for hub in catalog.hubs}
     if hub not in known:
         if hub not in broken:
-            mend = did_you_mean(hub, known)
-            yield Mistake(table_file(table), place, f"no hub named '{hub}' in {HUBS_FILE}", mend)
+            fix = did_you_mean(hub, known)
+            yield Issue(table_file(table), place, f"no hub named '{hub}' in {HUBS_FILE}", fix)
         return
     business_key = catalog.hub(hub).business_key
     if set(business_key) != set(key):
-        problem = f"hub {hub} is known by {', '.join(business_key)}, a row by {', '.join(key)}"
-        mend = f"Make business_key in {HUBS_FILE} and the key here the same columns."
-        yield Mistake(table_file(table), place, problem, mend)
+        problem = f"the key of hub {hub} is {', '.join(business_key)}, but the key here is {', '.join(key)}"
+        fix = f"Use the same columns in business_key ({HUBS_FILE}) and in the key here."
+        yield Issue(table_file(table), place, problem, fix)
 
 
-def key_kinds(catalog: Catalog) -> Iterator[Mistake]:
-    """All tables that bring keys of a hub give them one type: BigQuery puts no others together."""
+def check_key_types(catalog: Catalog) -> Iterator[Issue]:
+    """Check that all tables that load a hub give its key one type, since BigQuery does not mix types."""
     first: dict[tuple[str, str], tuple[Table, str]] = {}
     for table in catalog.tables:
-        for hub, name in _keys_brought(table):
+        for hub, name in _hub_key_columns(table):
             column = table.column(name)
             other, kind = first.setdefault((hub, name), (table, column.kind))
             if column.kind != kind:
                 problem = f"a {column.type}, but a {other.column(name).type} in {other.qualified}"
-                mend = f"Both are keys of hub {hub}: cast one in a view of the source."
-                yield Mistake(table_file(table), f"columns.{name}", problem, mend)
+                fix = f"Both are keys of hub {hub}. Cast one of them in a view of the source."
+                yield Issue(table_file(table), f"columns.{name}", problem, fix)
 
 
-def _keys_brought(table: Table) -> list[tuple[str, str]]:
-    """(hub, column of its business key) of every hub whose keys the table's rows bring."""
+def _hub_key_columns(table: Table) -> list[tuple[str, str]]:
+    """Return (hub, business key column) for every hub that is loaded from the table."""
     match table.vault:
         case HubMapping(hub=hub):
             pairs = [(hub, name) for name in table.primary_key]
-        case EventMapping(brings=brings):
-            pairs = [(hub, name) for name, hub in brings.items()]
+        case NonHistorizedLinkMapping(hub_keys=hub_keys):
+            pairs = [(hub, name) for name, hub in hub_keys.items()]
         case _:
             pairs = []
     return [(hub, name) for hub, name in pairs if name in table.column_names]
 
 
-def _link(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Mistake]:
+def _link(table: Table, mapping: HubMapping, catalog: Catalog, broken: frozenset[str]) -> Iterator[Issue]:
     if mapping.link:
         yield from _related(table, "vault.link.columns", mapping.link.columns, catalog, broken)
 
 
 def _related(
     table: Table, place: str, names: tuple[str, ...], catalog: Catalog, broken: frozenset[str]
-) -> Iterator[Mistake]:
-    """Each of these columns refers to the whole key of a table that has a hub."""
+) -> Iterator[Issue]:
+    """Check that each column refers to the whole key of a table that has a hub."""
     yield from unknown_columns(table, place, names)
     mapped = {other.qualified for other in catalog.tables if isinstance(other.vault, HubMapping)}
     for column in known_columns(table, names):
         target, _, key = (column.references or "").rpartition(".")
         if target not in mapped | broken:
             problem = f"'{column.name}' refers to {target or 'nothing'}, which has no hub"
-            mend = "Map that table to a hub, or keep the column in a satellite."
-            yield Mistake(table_file(table), place, problem, mend)
+            fix = "Map that table to a hub, or move the column to a satellite."
+            yield Issue(table_file(table), place, problem, fix)
         elif target in mapped and catalog.table(target).primary_key != (key,):
-            problem = f"'{column.name}' refers to {column.references}, which is not the whole key"
-            mend = f"Refer to the key of {target}, or keep the column in a satellite."
-            yield Mistake(table_file(table), place, problem, mend)
+            problem = f"'{column.name}' refers to {column.references}, which is not the whole primary key"
+            fix = f"Refer to the key of {target}, or move the column to a satellite."
+            yield Issue(table_file(table), place, problem, fix)
 
 
 def _event(
-    table: Table, mapping: EventMapping, catalog: Catalog, broken: frozenset[str]
-) -> Iterator[Mistake]:
+    table: Table, mapping: NonHistorizedLinkMapping, catalog: Catalog, broken: frozenset[str]
+) -> Iterator[Issue]:
     yield from unknown_columns(table, "vault.occurred", (mapping.occurred,))
-    yield from unknown_columns(table, "vault.brings", tuple(mapping.brings))
+    yield from unknown_columns(table, "vault.hub_keys", tuple(mapping.hub_keys))
     yield from _related(table, "vault.columns", mapping.columns, catalog, broken)
-    for name, hub in mapping.brings.items():
-        yield from _key_of_hub(table, f"vault.brings.{name}", hub, (name,), catalog, broken)
-    if not mapping.columns and not mapping.brings:
-        mend = "Name the columns that refer to hubs under `columns`, or the keys it has alone under `brings`."
-        yield Mistake(table_file(table), "vault", "the event refers to no hub", mend)
+    for name, hub in mapping.hub_keys.items():
+        yield from _check_business_key(table, f"vault.hub_keys.{name}", hub, (name,), catalog, broken)
+    if not mapping.columns and not mapping.hub_keys:
+        fix = "List foreign keys to hubs under `columns`, or keys of hubs without a table under `hub_keys`."
+        yield Issue(table_file(table), "vault", "the event refers to no hub", fix)
     for satellite in mapping.satellites:
         yield from _satellite(table, satellite)
     yield from _no_personal(
         table, "vault.occurred", tuple(known_columns(table, (mapping.occurred,))), "Name another column"
     )
-    # the link keeps what came first, so what can be corrected needs a satellite
-    yield from _homes(table, (), mapping.satellites)
+    # the link keeps the first version of a row, so columns that can be corrected need a satellite
+    yield from _check_locations(table, (), mapping.satellites)
 
 
-def _satellite(table: Table, satellite: Satellite) -> Iterator[Mistake]:
+def _satellite(table: Table, satellite: Satellite) -> Iterator[Issue]:
     key = f"vault.satellites.{satellite.topic}"
     yield from unknown_columns(table, f"{key}.columns", satellite.columns)
     columns = known_columns(table, satellite.columns)
     for column in columns:
         if column.sensitivity == "secret":
-            mend = "Secret columns never leave the source; take it out."
-            yield Mistake(table_file(table), f"{key}.columns", f"'{column.name}' is secret", mend)
+            fix = "Secret columns never leave the source. Remove it here."
+            yield Issue(table_file(table), f"{key}.columns", f"'{column.name}' is secret", fix)
     if satellite.topic == naming.STATUS:
-        mend = "Choose another topic; this one holds deletes."
-        yield Mistake(table_file(table), key, "the topic 'status' is reserved", mend)
+        fix = "Choose another topic; `status` records deletes."
+        yield Issue(table_file(table), key, "the topic 'status' is reserved", fix)
     if not satellite.personal:
         yield from _no_personal(table, f"{key}.columns", tuple(columns), "Move it to a personal satellite")
 
 
-def _no_personal(table: Table, key: str, columns: tuple[Column, ...], mend: str) -> Iterator[Mistake]:
+def _no_personal(table: Table, key: str, columns: tuple[Column, ...], fix: str) -> Iterator[Issue]:
     for column in columns:
         if column.is_personal:
-            yield Mistake(table_file(table), key, f"'{column.name}' is personal data", f"{mend}.")
+            yield Issue(table_file(table), key, f"'{column.name}' is personal data", f"{fix}.")
 
 
-def _homes(table: Table, related: tuple[str, ...], satellites: tuple[Satellite, ...]) -> Iterator[Mistake]:
-    """Each loaded column has one home: the key, the link, or one satellite."""
-    homes: defaultdict[str, list[str]] = defaultdict(list)
+def _check_locations(
+    table: Table, related: tuple[str, ...], satellites: tuple[Satellite, ...]
+) -> Iterator[Issue]:
+    """Check that each loaded column is stored exactly once: in the key, the link or one satellite."""
+    locations: defaultdict[str, list[str]] = defaultdict(list)
     for name in table.primary_key:
-        homes[name].append("primary_key")
+        locations[name].append("primary_key")
     for name in related:
-        homes[name].append("vault.link")
+        locations[name].append("vault.link")
     for satellite in satellites:
         for name in satellite.columns:
-            homes[name].append(f"vault.satellites.{satellite.topic}")
+            locations[name].append(f"vault.satellites.{satellite.topic}")
     for column in table.loaded_columns:
-        places = homes[column.name]
+        places = locations[column.name]
         if not places:
-            mend = "Add it to one satellite, or to vault.link if the table has a hub."
-            yield Mistake(table_file(table), "vault", f"column '{column.name}' has no home", mend)
+            fix = "Add it to one satellite, or to vault.link if the table has a hub."
+            yield Issue(table_file(table), "vault", f"column '{column.name}' is not stored in the vault", fix)
         elif len(places) > 1:
-            mend = "Keep it in one."
-            yield Mistake(table_file(table), places[-1], f"'{column.name}' is also in {places[0]}", mend)
+            fix = "Remove it from one of them."
+            yield Issue(table_file(table), places[-1], f"'{column.name}' is also in {places[0]}", fix)
 
 
-def unused_hubs(catalog: Catalog) -> Iterator[Mistake]:
+def check_unused_hubs(catalog: Catalog) -> Iterator[Issue]:
     used = {hub for table in catalog.tables if table.vault for hub in table.vault.hubs}
     for hub in catalog.hubs:
         if hub.name not in used:
-            mend = f"Set `vault: {{hub: {hub.name}}}` in the table that brings its keys, or remove the hub."
-            yield Mistake(HUBS_FILE, hub.name, "no table brings its keys", mend)
+            fix = f"Set `vault: {{hub: {hub.name}}}` in the table that has its keys, or remove the hub."
+            yield Issue(HUBS_FILE, hub.name, "no table loads this hub", fix)
 
 
-def doubled_names(catalog: Catalog) -> Iterator[Mistake]:
-    """No two tables may ask for the same model."""
-    askers: defaultdict[str, list[Table]] = defaultdict(list)
+def check_duplicate_models(catalog: Catalog) -> Iterator[Issue]:
+    """Check that no two tables generate the same model."""
+    owners: defaultdict[str, list[Table]] = defaultdict(list)
     for table in catalog.tables:
         for model in _models_of(table):
-            askers[model].append(table)
-    for model, tables in askers.items():
+            owners[model].append(table)
+    for model, tables in owners.items():
         for table in tables[1:]:
-            mend = "Rename one of the two."
-            problem = f"model {model} is already made by {table_file(tables[0])}"
-            yield Mistake(table_file(table), "vault", problem, mend)
+            fix = "Rename one of them."
+            problem = f"model {model} is already generated from {table_file(tables[0])}"
+            yield Issue(table_file(table), "vault", problem, fix)
 
 
 def _models_of(table: Table) -> Iterator[str]:
@@ -204,7 +206,7 @@ def _models_of(table: Table) -> Iterator[str]:
             yield mapping.status
             yield from (naming.satellite(mapping.concept, satellite.topic) for satellite in satellites)
             yield from (naming.link(link.name),) if link else ()
-        case EventMapping(satellites=satellites) as mapping:
+        case NonHistorizedLinkMapping(satellites=satellites) as mapping:
             yield table.stage_name
             yield mapping.parent
             yield mapping.status

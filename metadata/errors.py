@@ -1,11 +1,11 @@
-"""The errors that a user of the project can mend.
+"""Errors that a user can fix.
 
-    WwiError                 what is wrong, where, and what to do now
-    |-- MetadataError        all mistakes found in the YAML under metadata/
-    |-- PermanentError       ingestion: trying again cannot help
-    `-- TransientError       ingestion: worth another try
+    WwiError                 what failed, why, and what to do next
+    |-- MetadataError        every issue found in the YAML under metadata/
+    |-- PermanentError       ingestion: a retry cannot succeed
+    `-- TransientError       ingestion: a retry may succeed
 
-The command line prints a WwiError as one message and exits 1. Anything else keeps its traceback.
+The command line prints a WwiError as one message and exits 1; other exceptions keep their traceback.
 """
 
 from collections.abc import Iterable
@@ -14,35 +14,35 @@ from difflib import get_close_matches
 
 
 class WwiError(Exception):
-    """A problem the user can mend; the text says what, where, and what to do now."""
+    """An error that the user can fix; the text says what failed, why, and what to do next."""
 
 
 @dataclass(frozen=True, order=True)
-class Mistake:
-    """One thing wrong in the metadata: the file and the key it stands at, and how to mend it."""
+class Issue:
+    """One issue in the metadata: its file, its key, the problem and the fix."""
 
     file: str
     key: str
     problem: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{place}: {self.problem}. {self.mend}"
+        return f"{place}: {self.problem}. {self.fix}"
 
 
 class MetadataError(WwiError):
-    """Every mistake found in one reading of the metadata, sorted by file and key."""
+    """All issues found while reading the metadata, sorted by file and key."""
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(sorted(set(mistakes)))
-        count = len(self.mistakes)
-        head = "1 mistake in the metadata" if count == 1 else f"{count} mistakes in the metadata"
-        super().__init__("\n".join([head, *(f"  {mistake}" for mistake in self.mistakes)]))
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self.issues = tuple(sorted(set(issues)))
+        count = len(self.issues)
+        head = "1 issue in the metadata" if count == 1 else f"{count} issues in the metadata"
+        super().__init__("\n".join([head, *(f"  {issue}" for issue in self.issues)]))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the mend for an unknown word: the nearest known ones, or else all of them."""
+    """Suggest the most similar known word, or list all known words."""
     choices = sorted(known)
     near = get_close_matches(word, choices, n=1, cutoff=0.6)
     if near:

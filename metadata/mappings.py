@@ -1,4 +1,4 @@
-"""Where the columns of a source table go in the vault: hubs, links, satellites, reference tables."""
+"""Map the columns of a source table to the vault: hubs, links, satellites, reference tables."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from metadata import naming, postgres_types
 Sensitivity = Literal["none", "personal", "secret"]
 
 
-# Postgres keeps 63 bytes of a name; what the generator adds to it then fits into BigQuery's 300
+# Postgres keeps 63 bytes of a name; with the generator's prefixes it stays within BigQuery's 300
 SnakeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=63)]
 
 
@@ -29,13 +29,13 @@ PostgresType = Annotated[str, Field(pattern=postgres_types.PATTERN)]
 
 
 class Spec(BaseModel):
-    """Base of all metadata: values cannot change and keys must be known."""
+    """Base of all metadata classes: frozen, strict, unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Link(Spec):
-    """The relationships of one table's rows: from its own key to the hubs its `columns` refer to."""
+    """A link from the table's own hub to the hubs that its `columns` refer to."""
 
     name: SnakeName
     description: Sentence
@@ -43,7 +43,7 @@ class Link(Spec):
 
 
 class Satellite(Spec):
-    """Columns of one topic that change together. Only a `personal` satellite may hold personal columns."""
+    """A satellite: columns that change together. Personal columns need a `personal` satellite."""
 
     topic: SnakeName
     description: Sentence
@@ -52,9 +52,9 @@ class Satellite(Spec):
 
 
 class HubMapping(Spec):
-    """A table whose rows are instances of a hub's concept.
+    """A table that loads a hub, its satellites and, with `link`, one link.
 
-    A second table about the same concept names its `aspect`: its rows come and go by themselves.
+    A second table of the same hub sets `aspect`: its rows have a status satellite of their own.
     """
 
     hub: SnakeName
@@ -64,88 +64,88 @@ class HubMapping(Spec):
 
     @property
     def hubs(self) -> frozenset[str]:
-        """The hubs whose keys the rows bring."""
+        """Hubs that are loaded from the table."""
         return frozenset((self.hub,))
 
     @property
     def concept(self) -> str:
-        """What the hash key of a row is called after."""
+        """Name that the hash key is derived from."""
         return self.hub
 
     @property
     def parent(self) -> str:
-        """The model that holds the keys of the rows."""
+        """Hub or link that holds the keys of the rows."""
         return naming.hub(self.hub)
 
     @property
     def status(self) -> str:
-        """The satellite that tells whether a row exists."""
+        """Record tracking satellite: whether a row exists in the source."""
         return naming.satellite(self.hub, naming.status_topic(self.aspect))
 
 
-class EventMapping(Spec):
-    """A table whose rows say what happened once: a non-historized link with satellites.
+class NonHistorizedLinkMapping(Spec):
+    """A table of events: a non-historized link with satellites.
 
-    The link keeps which hubs an event referred to when it first came, and `occurred`, the time at which it
-    happened. `columns` refer to hubs by their source tables; `brings` are keys that only this table has,
-    {column: hub}. The satellites hold all columns but the key, so that a correction is one more state.
+    The link keeps the hubs that an event referred to when it was first loaded and `occurred`, the time of the
+    event. `columns` are foreign keys to tables with a hub. `hub_keys`, {column: hub}, are business keys of
+    hubs that only this table loads. The satellites hold all columns but the key, so a correction adds a row.
     """
 
     event: SnakeName
     description: Sentence
     occurred: SnakeName
     columns: Names = ()
-    brings: dict[SnakeName, SnakeName] = {}
+    hub_keys: dict[SnakeName, SnakeName] = {}
     satellites: Annotated[tuple[Satellite, ...], Field(strict=False)] = ()
 
     @property
     def hubs(self) -> frozenset[str]:
-        """The hubs whose keys the rows bring."""
-        return frozenset(self.brings.values())
+        """Hubs that are loaded from the table."""
+        return frozenset(self.hub_keys.values())
 
     @property
     def concept(self) -> str:
-        """What the hash key of a row is called after."""
+        """Name that the hash key is derived from."""
         return self.event
 
     @property
     def parent(self) -> str:
-        """The model that holds the keys of the rows."""
+        """Hub or link that holds the keys of the rows."""
         return naming.event_link(self.event)
 
     @property
     def status(self) -> str:
-        """The satellite that tells whether a row exists."""
+        """Record tracking satellite: whether a row exists in the source."""
         return naming.satellite(self.event, naming.STATUS)
 
 
 class ReferenceMapping(Spec):
-    """A code list: no hub, one table `ref_<reference>` with the history of every code."""
+    """A code list: one reference table `ref_<reference>` with the history of every code, no hub."""
 
     reference: SnakeName
 
     @property
     def hubs(self) -> frozenset[str]:
-        """The hubs whose keys the rows bring: none."""
+        """Empty: a code list loads no hub."""
         return frozenset()
 
 
 def _mapping_kind(raw: object) -> str:
-    kinds = {"reference": "ReferenceMapping", "event": "EventMapping"}
+    kinds = {"reference": "ReferenceMapping", "event": "NonHistorizedLinkMapping"}
     keys = raw if isinstance(raw, dict) else {}
     return next((kind for key, kind in kinds.items() if key in keys), "HubMapping")
 
 
 VaultMapping = Annotated[
     Annotated[HubMapping, Tag("HubMapping")]
-    | Annotated[EventMapping, Tag("EventMapping")]
+    | Annotated[NonHistorizedLinkMapping, Tag("NonHistorizedLinkMapping")]
     | Annotated[ReferenceMapping, Tag("ReferenceMapping")],
     Discriminator(_mapping_kind),
 ]
 
 
 class Hub(Spec):
-    """One concept of the business and the columns, as the source names them, that identify an instance."""
+    """A business concept and the source columns of its business key."""
 
     name: SnakeName
     description: Sentence

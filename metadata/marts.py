@@ -1,7 +1,4 @@
-"""The marts as dbt's own YAML describes them: read for the documents, never written.
-
-vault/models/marts/*.yml   contracts, descriptions, and `refers_to` tests, which tell what a key points to
-"""
+"""Read the marts from their dbt YAML: contracts, descriptions and `refers_to` tests."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +12,7 @@ MARTS_DIR = Path(__file__).parent.parent / "vault" / "models" / "marts"
 
 @dataclass(frozen=True)
 class MartColumn:
-    """A column of a mart. `refers_to`: the dimension that a `refers_to` test holds it to."""
+    """A column of a mart. `refers_to`: the dimension named in its `refers_to` test."""
 
     name: str
     type: str
@@ -26,7 +23,7 @@ class MartColumn:
 
 @dataclass(frozen=True)
 class Mart:
-    """A dimension or fact of the star, its columns in the order of the contract."""
+    """A dimension or fact, with its columns in the order of the contract."""
 
     name: str
     description: str
@@ -39,17 +36,17 @@ class Mart:
 
     @property
     def key(self) -> str:
-        """The column that tells its rows apart: each mart begins with it."""
+        """Primary key: always the first column."""
         return self.columns[0].name
 
     @property
     def is_fact(self) -> bool:
-        """Named `fct_`."""
+        """Whether the name starts with `fct_`."""
         return self.name.startswith("fct_")
 
 
 def load_marts(folder: Path = MARTS_DIR) -> tuple[Mart, ...]:
-    """Return the marts by name: facts, dimensions and whatever else is described there."""
+    """Return every model described in the folder, sorted by name."""
     models = [
         model
         for file in sorted(folder.glob("*.yml"))
@@ -79,7 +76,7 @@ def _column(column: dict[str, Any], refers_to: str | None) -> MartColumn:
 
 
 def _targets(tests: list[Any]) -> dict[str, str]:
-    """{column: dimension} of the model's `refers_to` tests."""
+    """Return {column: dimension} from the model's `refers_to` tests."""
     found = {}
     for test in tests:
         if isinstance(test, dict) and "refers_to" in test:

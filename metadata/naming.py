@@ -1,15 +1,15 @@
-"""Every name that the generator gives, and nowhere else.
+"""All names of generated objects.
 
-One pattern per kind of object, singular nouns, lower snake case. Two underscores part what a thing is
-from where it comes from or which topic it holds.
+One pattern per kind of object, singular nouns, lower snake case. Two underscores separate the object from its
+source system, schema or topic.
 """
 
-from metadata.words import WORDS_OF_SQL
+from metadata.words import RESERVED_WORDS
 
 SOURCE_SYSTEM = "wwi"
 RAW_SOURCE = "wwi_raw"
 AUDIT_SOURCE = "wwi_audit"
-# The environment variable by which dbt reads raw from the datasets of another prefix than it writes to.
+# Environment variable: prefix of the raw datasets, when dbt writes to datasets with another prefix.
 RAW_PREFIX = "WWI_RAW_PREFIX"
 
 LOAD_DTS = "load_dts"
@@ -20,7 +20,7 @@ HASHDIFF = "hashdiff"
 IS_DELETED = "is_deleted"
 STATUS = "status"
 
-# The hash of a NULL reference, so that a link row is whole: the text of NULL is `~,`.
+# The zero key: the hash key of a NULL reference in a link. The encoded text of NULL is `~,`.
 ZERO_KEY_SQL = "md5('~,')"
 
 RESERVED_COLUMNS = frozenset({BATCH_ID, LOAD_DTS, RECORD_SOURCE, CHANGE_TYPE, HASHDIFF, IS_DELETED})
@@ -32,7 +32,7 @@ def raw_table(schema: str, table: str) -> str:
 
 
 def record_source(schema: str, table: str) -> str:
-    """`wwi.sales.customers`, the value ingestion writes into record_source."""
+    """`wwi.sales.customers`, the value of record_source."""
     return f"{SOURCE_SYSTEM}.{schema}.{table}"
 
 
@@ -57,12 +57,12 @@ def link(relationship: str) -> str:
 
 
 def event_link(event: str) -> str:
-    """`nh_link_stock_movement`: a non-historised link."""
+    """`nh_link_stock_movement`: a non-historized link."""
     return f"nh_link_{event}"
 
 
 def effectivity(relationship: str) -> str:
-    """`eff_sat_customer_account`: which relationship of a key is in force."""
+    """`eff_sat_customer_account`: an effectivity satellite."""
     return f"eff_sat_{relationship}"
 
 
@@ -92,7 +92,7 @@ def role(foreign_key: str) -> str:
 
 
 def hash_key(concept: str) -> str:
-    """`customer_hk`, of a hub's concept, a code list or a role in a link."""
+    """`customer_hk`: the hash key of a hub, a code list or a role in a link."""
     return f"{concept}_hk"
 
 
@@ -102,20 +102,20 @@ def link_hash_key(relationship: str) -> str:
 
 
 def stage_hashdiff(model: str) -> str:
-    """`sat_customer__credit_hashdiff`: one stage feeds several satellites, so each has its own."""
+    """`sat_customer__credit_hashdiff`: one stage feeds several satellites, each with its own hashdiff."""
     return f"{model}_{HASHDIFF}"
 
 
 def encoded(hashed: str) -> str:
-    """`customer_hk_text`: the lossless text that a hash in the stage is made of."""
+    """`customer_hk_text`: the encoded text that a hash is computed from."""
     return f"{hashed}_text"
 
 
 def quoted_in_source(name: str) -> str:
-    """The name of a column, table or schema as Postgres's SQL writes it."""
-    return f'"{name}"' if name in WORDS_OF_SQL else name
+    """Quote a column, table or schema name for Postgres if it is a reserved word."""
+    return f'"{name}"' if name in RESERVED_WORDS else name
 
 
 def quoted(column: str) -> str:
-    """The column's name as the warehouse's SQL writes it: in backticks when it is a word of SQL."""
-    return f"`{column}`" if column in WORDS_OF_SQL else column
+    """Quote a column name for BigQuery if it is a reserved word."""
+    return f"`{column}`" if column in RESERVED_WORDS else column

@@ -1,8 +1,8 @@
-"""The Postgres types that metadata may name, and the kind of value that each becomes in the warehouse.
+"""Postgres types allowed in metadata, and the kind of warehouse value for each.
 
-A column has the type that `format_type()` shows, but for types that the source made itself: a domain is its
-base type, and an enum, a composite type or a range is called `enum`, `composite`, `range` or `multirange`.
-`<type> as text` loads what Postgres shows of a value.
+A column has the type that `format_type()` returns, except for user-defined types: use the base type of a
+domain, and `enum`, `composite`, `range` or `multirange` for the others. `<type> as text` loads the text
+output of any type.
 """
 
 import re
@@ -18,18 +18,18 @@ NUMERIC_SCALE = 9
 
 AS_TEXT = " as text"
 
-# Types whose values are text in the warehouse, in the very form that Postgres shows. Those with digits or
-# words in brackets (varchar(40), geometry(Point,4326)) are listed by their bare name.
+# Types that are loaded as text, in the output format of Postgres. Types with modifiers in brackets
+# (varchar(40), geometry(Point,4326)) are listed by their bare name.
 TEXT_TYPES = {
     "varchar": "",
     "char": "keeps its padding",
     "text": "",
     "name": "",
     '"char"': "one byte",
-    "citext": "upper and lower case as written",
+    "citext": "upper and lower case are kept",
     "uuid": "",
     "json": "the text as it was stored: spaces, order and repeated keys",
-    "jsonb": "numbers keep all digits, also those that no float has",
+    "jsonb": "numbers keep all digits, even beyond float precision",
     "xml": "",
     "enum": "the label",
     "interval": "ISO 8601: P1Y2M3DT4H5M6.7S",
@@ -91,7 +91,7 @@ PATTERN = "^(" + "|".join(_KINDS) + ")$"
 
 
 def kind_of(postgres_type: str) -> Kind:
-    """Return the kind of a type, as the vault's `encode` macros name it. ValueError for none that we know."""
+    """Return the kind of a type, as used by the vault's `encode` macros. Raises ValueError if unknown."""
     for pattern, kind in _KINDS.items():
         if re.fullmatch(pattern, postgres_type):
             digits = numeric_digits(postgres_type)
@@ -100,9 +100,9 @@ def kind_of(postgres_type: str) -> Kind:
 
 
 def numeric_digits(postgres_type: str) -> tuple[int, int] | None:
-    """Return digits in all and after the point of a numeric that declares them, as BigQuery counts them.
+    """Return BigQuery's precision and scale of a numeric type that declares them, else None.
 
-    numeric(5,-2) has 7 digits and none after the point, numeric(3,5) has 5 and 5.
+    numeric(5,-2) has precision 7 and scale 0, numeric(3,5) has 5 and 5.
     """
     found = _NUMERIC.match(postgres_type)
     if found is None:
@@ -112,5 +112,5 @@ def numeric_digits(postgres_type: str) -> tuple[int, int] | None:
 
 
 def fits_numeric(precision: int, scale: int) -> bool:
-    """Tell whether BigQuery's NUMERIC holds every value of so many digits."""
+    """Return whether every value of this precision and scale fits BigQuery's NUMERIC."""
     return scale <= NUMERIC_SCALE and precision - scale <= NUMERIC_INTEGER_DIGITS

@@ -1,4 +1,4 @@
-"""YAML files as plain values, and what pydantic finds wrong in them as mistakes with a mend."""
+"""Read YAML files as plain values, and convert pydantic errors to issues with a fix."""
 
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -8,29 +8,29 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from metadata.errors import Mistake, did_you_mean
-from metadata.mappings import EventMapping, HubMapping, Link, ReferenceMapping, Satellite, Spec
+from metadata.errors import Issue, did_you_mean
+from metadata.mappings import HubMapping, Link, NonHistorizedLinkMapping, ReferenceMapping, Satellite, Spec
 from metadata.spec import Column
 
-_MENDS = {
-    "primary_key": "Name the columns that identify a row, e.g. primary_key: [customer_id].",
+_HINTS = {
+    "primary_key": "List the columns that identify a row, e.g. primary_key: [customer_id].",
     "columns": "List the columns under `columns:`, each with its type and description.",
-    "description": "Describe it in one sentence that starts with a capital and ends with a full stop.",
-    "type": "Write the Postgres type as the source has it, e.g. integer, numeric(18,2) or varchar(100).",
+    "description": "Write one sentence that starts with a capital letter and ends with a full stop.",
+    "type": "Use the Postgres type of the source column, e.g. integer, numeric(18,2) or varchar(100).",
     "references": "Write schema.table.column, e.g. sales.customers.customer_id.",
     "sensitivity": "Choose none, personal or secret.",
 }
 _STYLES = {
     "string_pattern_mismatch": "Use lower snake case, e.g. stock_item.",
-    "string_too_long": "Use 63 characters at most, as Postgres does.",
-    "string_type": "Write it as a text, in quotes where YAML takes it for something else: 'null', 'on'.",
+    "string_too_long": "Use at most 63 characters, the limit of Postgres.",
+    "string_type": "Use a string; quote words that YAML reads as another type, such as 'null' or 'on'.",
 }
 _PARTS: dict[str, type[Spec]] = {
     "columns": Column,
     "satellites": Satellite,
     "link": Link,
     "HubMapping": HubMapping,
-    "EventMapping": EventMapping,
+    "NonHistorizedLinkMapping": NonHistorizedLinkMapping,
     "ReferenceMapping": ReferenceMapping,
 }
 
@@ -38,23 +38,23 @@ _PARTS: dict[str, type[Spec]] = {
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-# libyaml is some ten times faster than plain Python, and every command reads the metadata
+# libyaml is about ten times faster than pure Python, and every command reads the metadata
 class _UniqueKeyLoader(yaml.CSafeLoader):
-    """A safe loader that remembers keys written twice; plain YAML lets the last one win silently.
+    """A safe YAML loader that records duplicate keys and reads every key as a string.
 
-    A key is always a text: `on` and `null` are names of columns here, not a boolean and nothing.
+    By default YAML keeps the last duplicate, and reads the column names `on` and `null` as other types.
     """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self.doubled: list[tuple[str, int]] = []
+        self.duplicates: list[tuple[str, int]] = []
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value]
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 key.tag = _TEXT
-        self.doubled += [
+        self.duplicates += [
             (key.value, key.start_mark.line + 1)
             for index, (key, _) in enumerate(node.value)
             if key.value in keys[:index]
@@ -62,11 +62,11 @@ class _UniqueKeyLoader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(folder: Path, file: str, mistakes: list[Mistake]) -> dict[str, Any] | None:
-    """Return the mapping in the file and note what is wrong with it; None when it cannot be read at all."""
+def read_yaml(folder: Path, file: str, issues: list[Issue]) -> dict[str, Any] | None:
+    """Return the mapping in the file and append its issues; None if the file cannot be read."""
     path = folder / file
     if not path.is_file():
-        mistakes.append(Mistake(file, "", "there is no such file", f"Create {file} in the metadata folder."))
+        issues.append(Issue(file, "", "the file does not exist", f"Create {file} in the metadata folder."))
         return None
     loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
     try:
@@ -75,31 +75,31 @@ def read_yaml(folder: Path, file: str, mistakes: list[Mistake]) -> dict[str, Any
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
-        mistakes.append(
-            Mistake(file, line, f"not readable as YAML ({problem})", "Mend the YAML of that line.")
-        )
+        issues.append(Issue(file, line, f"not readable as YAML ({problem})", "Fix the YAML in this line."))
         return None
-    mistakes += [
-        Mistake(file, key, f"written twice, again in line {line}", "Keep one of the two.")
-        for key, line in loader.doubled
+    issues += [
+        Issue(file, key, f"duplicate key, again in line {line}", "Remove one of the two.")
+        for key, line in loader.duplicates
     ]
     if raw is None or isinstance(raw, dict):
         return raw or {}
-    mistakes.append(Mistake(file, "", "a list or a single value", "Write it as `key: value` lines."))
+    issues.append(
+        Issue(file, "", "a list or a single value instead of a mapping", "Write `key: value` lines.")
+    )
     return None
 
 
 def explain(
     error: ValidationError, spec: type[Spec], raw: dict[str, Any], file: str, under: str
-) -> Iterator[Mistake]:
-    """Say in words of the YAML what pydantic found wrong in `raw`; `under` is the key it stands at."""
+) -> Iterator[Issue]:
+    """Convert pydantic's errors about `raw` to issues; `under` is the key of `raw` in the file."""
     for detail in error.errors():
         key = ".".join(filter(None, [under, *_path(detail["loc"], raw)]))
-        yield Mistake(file, key, _problem(detail), _mend(detail, spec))
+        yield Issue(file, key, _problem(detail), _fix(detail, spec))
 
 
 def _path(loc: tuple[int | str, ...], raw: Any) -> Iterator[str]:
-    """Walk pydantic's location through the raw value, with names in place of list positions."""
+    """Convert pydantic's location to a path of keys, with names instead of list indexes."""
     for part in loc:
         if isinstance(part, int) and isinstance(raw, list):
             raw = raw[part]
@@ -115,7 +115,7 @@ def _problem(detail: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"unknown key '{detail['loc'][-1]}'"
         case "missing" | "too_short":
-            return f"no {detail['loc'][-1]}".replace("_", " ")
+            return f"{detail['loc'][-1]} is missing".replace("_", " ")
         case "string_pattern_mismatch":
             return f"'{detail['input']}' is not a valid {_field(detail).replace('_', ' ')}"
         case _:
@@ -123,12 +123,12 @@ def _problem(detail: ErrorDetails) -> str:
             return f"{message[0].lower()}{message[1:]} (here: {detail['input']!r})"
 
 
-def _mend(detail: ErrorDetails, spec: type[Spec]) -> str:
+def _fix(detail: ErrorDetails, spec: type[Spec]) -> str:
     field = _field(detail)
     if detail["type"] == "extra_forbidden":
         return did_you_mean(str(detail["loc"][-1]), _known_keys(detail["loc"], spec))
     style = _STYLES.get(detail["type"], "")
-    return _MENDS.get(field) or style or "See the classes in metadata/spec.py for what belongs here."
+    return _HINTS.get(field) or style or "See docs/reference/metadata.md for valid keys and values."
 
 
 def _field(detail: ErrorDetails) -> str:

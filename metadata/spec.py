@@ -1,7 +1,7 @@
-"""What a source table is and where each of its columns goes in the vault.
+"""Source tables and their columns, as described in the metadata.
 
-Frozen and strict: an unknown key, a wrong type or a name in another style is a mistake, never ignored.
-Whether the parts fit together is checked in `metadata/check.py`.
+The classes are frozen and strict: unknown keys, wrong types and badly styled names are errors. Rules that
+involve several entries are in `metadata/check.py`.
 """
 
 import re
@@ -27,28 +27,28 @@ from metadata.mappings import (
 )
 from metadata.postgres_types import Kind
 
-# `order_id.order_date` in a control: the foreign key, and the column of the row that it refers to
+# `order_id.order_date` in a control: a foreign key, and a column of the row that it refers to
 _PATH = re.compile(r"\b([a-z]\w*)\.([a-z]\w*)\b")
 
 
 LOOKED_UP = "__"
 
 
-# a name in double quotes, as a control has it; to BigQuery that would be a text
+# a quoted name in a control; BigQuery would read it as a string
 _QUOTED = re.compile(r'"([a-z]\w*)"')
 
 
-def in_warehouse_quotes(expression: str) -> str:
-    """Write an expression over columns of the source in the warehouse's SQL: `"order"` as in backticks."""
+def quote_for_warehouse(expression: str) -> str:
+    """Convert quoted names of a control expression to BigQuery's backticks."""
     return _QUOTED.sub(lambda found: naming.quoted(found[1]), expression)
 
 
 class Column(Spec):
     """One column of a source table.
 
-    `type` is the Postgres type, see docs/types.md. `nullable` is what the business means: the Postgres port
-    declares no NOT NULL at all. A `measure` is a number whose sum over the table means something.
-    `references` is schema.table.column, `default` the SQL of the column's default in the source.
+    `type`: Postgres type, see docs/types.md. `nullable`: by business meaning, since the Postgres port
+    declares no NOT NULL. `measure`: a number with a meaningful sum. `references`: schema.table.column.
+    `default`: SQL of the column's default in the source.
     """
 
     name: SnakeName
@@ -62,23 +62,22 @@ class Column(Spec):
 
     @property
     def kind(self) -> Kind:
-        """The kind of value in the warehouse, as the vault's `encode` macros name it."""
+        """Kind of warehouse value, as used by the vault's `encode` macros."""
         return postgres_types.kind_of(self.type)
 
     @property
     def is_personal(self) -> bool:
-        """Tells something of a person, so it belongs in a personal satellite."""
+        """Whether the column is personal data, so it needs a personal satellite."""
         return self.sensitivity == "personal"
 
 
 class Table(Spec):
-    """One source table: what it holds, how its rows are known, and where they go in the vault.
+    """One source table: its columns, its keys and its mapping to the vault.
 
-    Its control totals are the sums of its measures and of `computed_controls`, {name: SQL}; `control_day` is
-    the business date by which they are compared. Both name columns of the table's own or, as
-    `order_id.order_date`, one of the row that a foreign key refers to. A column whose name is a word of SQL
-    stands in double quotes in the SQL of a control. Load the table once with `wwi ingest --full` after
-    changing either.
+    Control totals are the sums of its measures and of `computed_controls`, {name: SQL}. `control_day` is the
+    business date for daily totals. Both use columns of the table or, as `order_id.order_date`, of the row
+    that a foreign key refers to. Put names that are reserved words of SQL in double quotes. After a change of
+    either, load the table once with `wwi ingest --full`.
     """
 
     schema_name: SnakeName
@@ -100,12 +99,12 @@ class Table(Spec):
 
     @property
     def in_source(self) -> str:
-        """`sales.customers` as Postgres's SQL writes it, in statements for people."""
+        """`sales.customers`, quoted for Postgres where needed."""
         return f"{naming.quoted_in_source(self.schema_name)}.{naming.quoted_in_source(self.name)}"
 
     @property
     def raw_name(self) -> str:
-        """`sales__customers`, the table's name in the raw dataset."""
+        """`sales__customers`, the name in the raw dataset."""
         return naming.raw_table(self.schema_name, self.name)
 
     @property
@@ -118,22 +117,22 @@ class Table(Spec):
         return {column.name: column for column in self.columns}
 
     def column(self, name: str) -> Column:
-        """Return the column of that name; KeyError when the table has none."""
+        """Return a column by name. Raises KeyError if unknown."""
         return self._by_name[name]
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """All columns in the order of the source."""
+        """Names of all columns, in source order."""
         return tuple(self._by_name)
 
     @property
     def loaded_columns(self) -> tuple[Column, ...]:
-        """The columns that may leave the source, in its order: all but the secret ones."""
+        """Columns that are loaded, in source order: all but the secret ones."""
         return tuple(column for column in self.columns if column.sensitivity != "secret")
 
     @property
     def foreign_keys(self) -> dict[str, str]:
-        """Column -> schema.table.column it refers to, also where the source forgot to declare it."""
+        """Column -> schema.table.column it refers to, including foreign keys not declared in the source."""
         return {column.name: column.references for column in self.columns if column.references}
 
     @property
@@ -143,10 +142,9 @@ class Table(Spec):
 
     @property
     def controls(self) -> dict[str, str]:
-        """Name -> SQL for Postgres, whose sum over the whole table must be the same in every layer.
+        """Control total -> Postgres SQL; its sum over the table must be the same in every layer.
 
-        Every measure, then the computed controls. A column that is looked up in another table has the name
-        that `Lookup` gives it.
+        Measures come first, then computed controls. Columns of other tables have the name from `Lookup`.
         """
         measures = {each.name: naming.quoted_in_source(each.name) for each in self.columns if each.measure}
         computed = {
@@ -156,27 +154,27 @@ class Table(Spec):
 
     @property
     def warehouse_controls(self) -> dict[str, str]:
-        """The controls in the warehouse's SQL, which differs in the quotes around names of columns."""
-        return {name: in_warehouse_quotes(text) for name, text in self.controls.items()}
+        """The controls as BigQuery SQL, which quotes column names with backticks."""
+        return {name: quote_for_warehouse(text) for name, text in self.controls.items()}
 
     @property
     def day(self) -> str | None:
-        """The column with the day of a row, by the name that `Lookup` gives it when it is looked up."""
+        """Column with the control day; of another table, its name from `Lookup`."""
         return self.control_day.replace(".", LOOKED_UP) if self.control_day else None
 
     @property
     def control_paths(self) -> tuple[tuple[str, str], ...]:
-        """The columns to look up for controls and day: (foreign key, column of the row it refers to)."""
+        """Columns to look up for controls and day: (foreign key, column of the referenced row)."""
         return tuple(dict.fromkeys(_PATH.findall(" ".join(self._control_texts))))
 
     @property
     def looked_up_controls(self) -> tuple[str, ...]:
-        """The controls that need rows of other tables."""
+        """Controls that need rows of other tables."""
         return tuple(name for name, text in self.computed_controls.items() if _PATH.search(text))
 
     @property
     def control_columns(self) -> frozenset[str]:
-        """The columns of its own that controls and day need, foreign keys to look up by among them."""
+        """Columns of the table that controls and day need, including foreign keys for lookups."""
         measures = {column.name for column in self.columns if column.measure}
         words = set(re.findall(r"\w+", _PATH.sub(r"\1", " ".join(self._control_texts))))
         return frozenset(measures | (words & self._by_name.keys()))
@@ -188,19 +186,19 @@ class Table(Spec):
 
 @dataclass(frozen=True)
 class Lookup:
-    """What a table's totals need of the rows that its foreign key `through` refers to, in `table`."""
+    """Columns of `table` that control totals need, found through the foreign key `through`."""
 
     through: str
     table: Table
     columns: tuple[str, ...]
 
     def name(self, column: str) -> str:
-        """What the column is called among those of the table itself: `order_id__order_date`."""
+        """Return the name of a looked-up column: `order_id__order_date`."""
         return f"{self.through}{LOOKED_UP}{column}"
 
 
 class Catalog(Spec):
-    """All source tables, ordered by qualified name, and all hubs, ordered by name, however they are given."""
+    """All source tables and hubs, always sorted by name."""
 
     tables: tuple[Table, ...]
     hubs: tuple[Hub, ...]
@@ -224,22 +222,23 @@ class Catalog(Spec):
         return {hub.name: hub for hub in self.hubs}
 
     def table(self, qualified: str) -> Table:
-        """Return the table named `schema.table`; KeyError when there is none."""
+        """Return the table `schema.table`. Raises KeyError if unknown."""
         return self._tables[qualified]
 
     def hub(self, name: str) -> Hub:
-        """Return the hub of that concept; KeyError when there is none."""
+        """Return a hub by name. Raises KeyError if unknown."""
         return self._hubs[name]
 
-    def referred(self, table: Table, column: str) -> Table:
-        """Return the table that a column refers to; KeyError when it refers to none."""
+    def referenced_table(self, table: Table, column: str) -> Table:
+        """Return the table that a column refers to. Raises KeyError if it refers to none."""
         return self._tables[table.foreign_keys[column].rpartition(".")[0]]
 
     def lookups(self, table: Table) -> tuple[Lookup, ...]:
-        """What the table's control totals need of other tables, one entry for each foreign key."""
+        """Return the lookups for the table's control totals, one per foreign key."""
         columns: dict[str, list[str]] = {}
         for through, column in table.control_paths:
             columns.setdefault(through, []).append(column)
         return tuple(
-            Lookup(through, self.referred(table, through), tuple(names)) for through, names in columns.items()
+            Lookup(through, self.referenced_table(table, through), tuple(names))
+            for through, names in columns.items()
         )

@@ -1,12 +1,12 @@
-"""Words that SQL does not take for the name of a column unless they stand in quotes."""
+"""Reserved words of SQL: as column names they need quotes."""
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# what GoogleSQL reserves, then what Postgres and the local engine reserve besides
-WORDS_OF_SQL = _words("""
+# reserved in GoogleSQL; then also reserved in Postgres or the local engine
+RESERVED_WORDS = _words("""
     all and any array as asc at between by case cast collate collation contains create cross cube current
     default define desc distinct else end enum escape except exclude exists extract false fetch following for
     from full group grouping groups hash having if ignore in inner intersect interval into is join lateral
@@ -21,14 +21,14 @@ WORDS_OF_SQL = _words("""
     unpivot user values variadic verbose
 """)
 
-# AutomateDV's stage can be made to quote words of letters only (vault/macros/stage.sql), so not these
+# vault/macros/stage.sql makes AutomateDV quote words of letters only, so these cannot be quoted
 UNQUOTABLE = _words("""
     assert_rows_modified current_catalog current_date current_datetime current_role current_schema
     current_time current_timestamp current_user graph_table match_recognize session_user system_user try_cast
 """)
 
-# what the SQL of a control may say without meaning a column of that name
-WORDS_OF_EXPRESSIONS = _words("""
+# valid in the SQL of a control without being a column name
+EXPRESSION_KEYWORDS = _words("""
     all and any as between by case cast distinct else end exists extract false for from if in interval is like
     not null of or over partition similar then to true when
 """)

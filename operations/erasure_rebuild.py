@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.settings import Layer, Settings
 from metadata import naming
-from metadata.mappings import EventMapping, HubMapping, ReferenceMapping
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping, ReferenceMapping
 from metadata.spec import Table
 from operations import shadow_datasets, swap
 from operations.erasure_task import Task
@@ -66,7 +66,7 @@ def _models(table: Table, columns: Collection[str]) -> list[str]:
     mapping = table.vault
     if isinstance(mapping, ReferenceMapping):
         return [naming.reference(mapping.reference)]
-    if isinstance(mapping, HubMapping | EventMapping):
+    if isinstance(mapping, HubMapping | NonHistorizedLinkMapping):
         return [
             naming.satellite(mapping.concept, satellite.topic)
             for satellite in mapping.satellites

@@ -156,7 +156,7 @@ def _ends(catalog: Catalog, part: Part, settings: Settings) -> tuple[list[str], 
     ]
     listed = []
     for column in part.columns:
-        target = catalog.referred(part.table, column).vault
+        target = catalog.referenced_table(part.table, column).vault
         assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
         (key,) = catalog.hub(target.hub).business_key
         role, alias = naming.hash_key(naming.role(column)), f"hub_of_{column}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from cli.reference import markdown
-from metadata.mappings import EventMapping, Hub, HubMapping, Link, ReferenceMapping, Satellite, Spec
+from metadata.mappings import NonHistorizedLinkMapping, Hub, HubMapping, Link, ReferenceMapping, Satellite, Spec
 from metadata.reconciliation import Fact
 from metadata.spec import Column, Table
 
@@ -16,7 +16,7 @@ PARTS: tuple[tuple[type[Spec], str, tuple[str, ...]], ...] = (
     (Table, "a table: `metadata/tables/<schema>/<table>.yml`", ("schema_name", "name")),
     (Column, "a column: `columns.<name>` of a table", ("name",)),
     (HubMapping, "rows of a hub: `vault` of a table, with the key `hub`", ()),
-    (EventMapping, "a non-historized link: `vault` of a table, with the key `event`", ()),
+    (NonHistorizedLinkMapping, "a non-historized link: `vault` of a table, with the key `event`", ()),
     (ReferenceMapping, "a reference table: `vault` of a table, with the key `reference`", ()),
     (Link, "a link: `vault.link` of a table", ()),
     (Satellite, "a satellite: `vault.satellites.<topic>` of a table", ("topic",)),

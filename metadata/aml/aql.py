@@ -1,4 +1,4 @@
-"""The formula of a metric, as far as it can be judged from outside: what it names, and the types of that."""
+"""Parse the AQL formula of a metric: the names it uses and their types."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,24 +26,24 @@ Kind = Literal["text", "number", "word", "sign"]
 
 @dataclass(frozen=True)
 class Formula:
-    """The tokens of an AQL expression: kind and text of each."""
+    """An AQL expression as (kind, text) tokens."""
 
     tokens: tuple[tuple[str, str], ...]
 
     @property
     def fields(self) -> frozenset[str]:
-        """Every `model.field`."""
+        """Every `model.field` in the formula."""
         return frozenset(text for kind, text in self.tokens if kind == "word" and "." in text)
 
     def words(self) -> Iterator[tuple[str, bool]]:
-        """Every word without a dot, and whether it is called as a function."""
+        """Yield every word without a dot, and whether it is called as a function."""
         for place, (kind, text) in enumerate(self.tokens):
             if kind == "word" and "." not in text:
                 yield text, self.tokens[place + 1 : place + 2] == (("sign", "("),)
 
 
 def read_aql(text: str) -> Formula:
-    """Return the formula. Raises ValueError when a sign is unknown or parentheses do not match."""
+    """Parse a formula. Raises ValueError for unknown characters or unbalanced parentheses."""
     tokens, place = [], 0
     while place < len(text):
         match = _TOKEN.match(text, place)
@@ -58,14 +58,14 @@ def read_aql(text: str) -> Formula:
         if depth < 0:
             break
     if depth:
-        raise ValueError("its parentheses do not match")
+        raise ValueError("parentheses are not balanced")
     if not tokens:
-        raise ValueError("it is empty")
+        raise ValueError("the formula is empty")
     return Formula(tuple(tokens))
 
 
-def type_mistakes(formula: Formula, types: Mapping[str, str]) -> Iterator[str]:
-    """What is summed without being a number, or compared with a value of another type."""
+def type_issues(formula: Formula, types: Mapping[str, str]) -> Iterator[str]:
+    """Yield sums of fields that are not numbers, and comparisons of different types."""
     tokens = formula.tokens
     for place, (_, text) in enumerate(tokens):
         if text in SUMMING and place + 2 < len(tokens):

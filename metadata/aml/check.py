@@ -1,7 +1,8 @@
-"""Does the AML hold together, and is everything that it names in the marts? What Holistics' own compiler
-would say more, it must say itself: `holistics aml validate`.
+"""Check the AML files: syntax, names, and that everything they refer to exists in the marts.
 
-python -m metadata.aml.check    exit 1 and name every mistake
+python -m metadata.aml.check    print every issue; exit 1 if there is one
+
+It does not replace Holistics' own compiler: `holistics aml validate`.
 """
 
 import sys
@@ -9,52 +10,54 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from metadata.aml.dashboards import dashboard_mistakes
-from metadata.aml.datasets import dataset_mistakes
+from metadata.aml.dashboards import dashboard_issues
+from metadata.aml.datasets import dataset_issues
 from metadata.aml.presentation import shown_marts
 from metadata.aml.project import Project, Source, aml_texts, fits, mart_name, read_project, walk
 from metadata.aml.reader import Block
-from metadata.aml.shapes import OPEN, SHAPES, Shape, is_kind, kind_text
-from metadata.errors import MetadataError, Mistake, did_you_mean
+from metadata.aml.shapes import SHAPES, UNCHECKED, Shape, is_kind, kind_text
+from metadata.errors import Issue, MetadataError, did_you_mean
 from metadata.load import METADATA_DIR
 from metadata.marts import Mart, load_marts
 
 FOLDER = METADATA_DIR / "holistics"
 
 
-def find_aml_mistakes(texts: Mapping[str, str], marts: Sequence[Mart]) -> list[Mistake]:
-    """Return every mistake in the AML, {path below its root: text}, sorted by file."""
-    project, mistakes = read_project(texts, marts)
+def find_aml_issues(texts: Mapping[str, str], marts: Sequence[Mart]) -> list[Issue]:
+    """Return every issue in the AML files, {path below the root: text}, sorted by file."""
+    project, issues = read_project(texts, marts)
     for source in project.sources:
-        mistakes += _shape_mistakes(source)
-    mistakes += _doubled(project)
-    mistakes += _data_sources(project)
+        issues += _shape_issues(source)
+    issues += _duplicate_names(project)
+    issues += _data_sources(project)
     for source in project.of_kind("Model"):
-        mistakes += _model_mistakes(source, project)
-    mistakes += _missing_models(project)
+        issues += _model_issues(source, project)
+    issues += _missing_models(project)
     for source in project.of_kind("Dataset"):
-        mistakes += dataset_mistakes(source, project)
+        issues += dataset_issues(source, project)
     for source in project.of_kind("Dashboard"):
-        mistakes += dashboard_mistakes(source, project)
-    return sorted(set(mistakes))
+        issues += dashboard_issues(source, project)
+    return sorted(set(issues))
 
 
-def _shape_mistakes(source: Source) -> Iterator[Mistake]:
-    """Every block has the properties that its kind needs, and no other."""
+def _shape_issues(source: Source) -> Iterator[Issue]:
+    """Check that every block has the required properties, and only known ones."""
     placed = {id(block) for layout in walk(source.block) if _is_layout(layout) for block in layout.blocks}
     for block in walk(source.block):
         kind = block.type or block.kind
         if id(block) in placed and kind == "block":
             kind = "placed block"
-        if kind in OPEN or (source.block.kind == "Dataset" and block is not source.block and not block.parts):
+        if kind in UNCHECKED or (
+            source.block.kind == "Dataset" and block is not source.block and not block.parts
+        ):
             continue
         shape = SHAPES.get(kind)
         if shape is None:
-            yield source.mistake(block.line, f"no block is of kind '{kind}'", did_you_mean(kind, SHAPES))
+            yield source.issue(block.line, f"unknown block kind '{kind}'", did_you_mean(kind, SHAPES))
         elif block.base or _is_extended(source, block):
-            yield from _property_mistakes(source, block, kind, shape)
+            yield from _property_issues(source, block, kind, shape)
         else:
-            yield from _property_mistakes(source, block, kind, shape)
+            yield from _property_issues(source, block, kind, shape)
             yield from _missing(source, block, kind, shape)
 
 
@@ -66,129 +69,129 @@ def _is_extended(source: Source, block: Block) -> bool:
     return source.block.base is not None and block.kind == "dimension"
 
 
-def _property_mistakes(source: Source, block: Block, kind: str, shape: Shape) -> Iterator[Mistake]:
-    known = {**shape.needs, **shape.may}
+def _property_issues(source: Source, block: Block, kind: str, shape: Shape) -> Iterator[Issue]:
+    known = {**shape.required, **shape.optional}
     for part in block.properties:
         if part.name not in known:
-            mend = did_you_mean(part.name, known)
-            yield source.mistake(part.line, f"{kind} has no property '{part.name}'", mend)
+            fix = did_you_mean(part.name, known)
+            yield source.issue(part.line, f"{kind} has no property '{part.name}'", fix)
         elif not is_kind(part.value, known[part.name]):
-            mend = f"It is {kind_text(known[part.name])}."
-            yield source.mistake(part.line, f"'{part.name}' of {kind} has a wrong value", mend)
+            fix = f"Expected {kind_text(known[part.name])}."
+            yield source.issue(part.line, f"'{part.name}' of {kind} has an invalid value", fix)
     for name, count in Counter(part.name for part in block.properties).items():
         if count > 1:
-            yield source.mistake(block.line, f"'{name}' is written {count} times", "Keep one.")
+            yield source.issue(block.line, f"'{name}' is set {count} times", "Keep one.")
     for inner in block.blocks:
-        if inner.kind not in shape.holds:
-            mend = did_you_mean(inner.kind, shape.holds)
-            yield source.mistake(inner.line, f"{kind} holds no '{inner.kind}'", mend)
+        if inner.kind not in shape.allowed_blocks:
+            fix = did_you_mean(inner.kind, shape.allowed_blocks)
+            yield source.issue(inner.line, f"{kind} cannot contain a '{inner.kind}'", fix)
 
 
-def _missing(source: Source, block: Block, kind: str, shape: Shape) -> Iterator[Mistake]:
-    for name in shape.needs:
+def _missing(source: Source, block: Block, kind: str, shape: Shape) -> Iterator[Issue]:
+    for name in shape.required:
         if block.get(name) is None:
-            yield source.mistake(block.line, f"{kind} {block.name or ''} lacks '{name}'", f"Add `{name}:`.")
-    for name in shape.must_hold - {inner.kind for inner in block.blocks}:
-        yield source.mistake(
-            block.line, f"{kind} {block.name or ''} lacks '{name}'", f"Add `{name} {{ .. }}`."
-        )
+            yield source.issue(block.line, f"{kind} {block.name or ''} lacks '{name}'", f"Add `{name}:`.")
+    for name in shape.required_blocks - {inner.kind for inner in block.blocks}:
+        yield source.issue(block.line, f"{kind} {block.name or ''} lacks '{name}'", f"Add `{name} {{ .. }}`.")
 
 
-def _doubled(project: Project) -> Iterator[Mistake]:
-    """Models and datasets share one namespace; dashboards, fields, metrics and blocks have their own."""
+def _duplicate_names(project: Project) -> Iterator[Issue]:
+    """Find duplicate names; models and datasets share one namespace, other kinds have their own."""
     first: dict[tuple[str, str], str] = {}
     for source in project.sources:
         block = source.block
         space = "model or dataset" if block.kind in {"Model", "Dataset"} else block.kind
         other = first.setdefault((space, block.name or ""), source.file)
         if other != source.file:
-            yield source.mistake(block.line, f"a {space} '{block.name}' is also in {other}", "Rename one.")
+            yield source.issue(block.line, f"a {space} '{block.name}' is also in {other}", "Rename one.")
         stem = Path(source.file).name.partition(".")[0]
         if block.name != stem:
-            yield source.mistake(block.line, f"'{block.name}' stands in a file called {stem}", "Rename one.")
+            yield source.issue(block.line, f"'{block.name}' is in a file called {stem}", "Rename one.")
         inner = Counter((each.kind, each.name) for each in block.blocks if each.name)
         for (kind, name), count in inner.items():
             if count > 1:
-                yield source.mistake(block.line, f"{kind} '{name}' is there {count} times", "Rename one.")
+                yield source.issue(block.line, f"{kind} '{name}' is defined {count} times", "Rename one.")
 
 
-def _data_sources(project: Project) -> Iterator[Mistake]:
-    """Holistics joins nothing over two connections."""
+def _data_sources(project: Project) -> Iterator[Issue]:
+    """Check that all blocks use one data source, since Holistics does not join across connections."""
     named = [(source, source.block.text("data_source_name")) for source in project.sources]
-    told = Counter(name for _, name in named if name)
-    usual = told.most_common(1)[0][0] if told else None
+    counts = Counter(name for _, name in named if name)
+    usual = counts.most_common(1)[0][0] if counts else None
     for source, name in named:
         if name and name != usual:
-            problem = f"'{source.block.name}' reads the data source '{name}', others '{usual}'"
-            yield source.mistake(source.block.line, problem, "Name the one of metadata/holistics.yml.")
+            problem = f"'{source.block.name}' uses the data source '{name}', the others '{usual}'"
+            yield source.issue(source.block.line, problem, "Use the data_source of metadata/holistics.yml.")
 
 
-def _model_mistakes(source: Source, project: Project) -> Iterator[Mistake]:
+def _model_issues(source: Source, project: Project) -> Iterator[Issue]:
     block = source.block
     if block.base:
         model = project.models.get(block.base)
         if model is None:
-            yield source.mistake(
+            yield source.issue(
                 block.line, f"no model '{block.base}'", did_you_mean(block.base, project.models)
             )
             return
         for dimension in block.of_kind("dimension"):
             if dimension.name not in model.fields:
-                mend = did_you_mean(dimension.name or "", model.fields)
-                yield source.mistake(dimension.line, f"{block.base} has no field '{dimension.name}'", mend)
+                fix = did_you_mean(dimension.name or "", model.fields)
+                yield source.issue(dimension.line, f"{block.base} has no field '{dimension.name}'", fix)
         return
     table = mart_name(block)
     if table not in project.marts:
-        yield source.mistake(block.line, f"no mart '{table}'", did_you_mean(table, project.marts))
+        yield source.issue(block.line, f"no mart '{table}'", did_you_mean(table, project.marts))
         return
-    yield from _field_mistakes(source, project.marts[table])
+    yield from _field_issues(source, project.marts[table])
 
 
-def _field_mistakes(source: Source, mart: Mart) -> Iterator[Mistake]:
+def _field_issues(source: Source, mart: Mart) -> Iterator[Issue]:
     columns = {column.name: column for column in mart.columns}
     keys = [each.name for each in source.block.of_kind("dimension") if each.get("primary_key") is True]
     if keys != [mart.columns[0].name]:
-        mend = f"Give `primary_key: true` to {mart.columns[0].name} alone."
-        yield source.mistake(source.block.line, f"the key of {mart.name} is {keys}", mend)
+        fix = f"Set `primary_key: true` on {mart.columns[0].name} only."
+        yield source.issue(source.block.line, f"the primary key of {mart.name} is {keys}", fix)
     for dimension in source.block.of_kind("dimension"):
         definition = dimension.text("definition") or ""
         for text in _interpolations(definition):
             name = text.removeprefix("#SOURCE.")
             if name not in columns:
-                mend = did_you_mean(name, columns)
-                yield source.mistake(dimension.line, f"{mart.name} has no column '{text}'", mend)
+                fix = did_you_mean(name, columns)
+                yield source.issue(dimension.line, f"{mart.name} has no column '{text}'", fix)
         if not _interpolations(definition):
-            mend = "Write {{ #SOURCE.column }}."
-            yield source.mistake(dimension.line, f"'{dimension.name}' names no column", mend)
+            fix = "Write {{ #SOURCE.column }}."
+            yield source.issue(dimension.line, f"'{dimension.name}' refers to no column", fix)
         shown = columns.get(definition.strip("{ }").removeprefix("#SOURCE."))
         if shown and not fits(dimension.text("type") or "", shown.type):
-            problem = f"'{dimension.name}' is {dimension.text('type')}, the column a {shown.type}"
-            yield source.mistake(dimension.line, problem, "Give it the type that fits.")
+            problem = f"'{dimension.name}' is {dimension.text('type')}, but the column is {shown.type}"
+            yield source.issue(dimension.line, problem, "Use the matching Holistics type.")
         refers = shown is not None and (shown.refers_to or shown.name.endswith("_key"))
         if refers and dimension.get("hidden") is not True:
-            yield source.mistake(dimension.line, f"the key '{dimension.name}' is not hidden", "Hide it.")
+            yield source.issue(
+                dimension.line, f"the key '{dimension.name}' is not hidden", "Add `hidden: true`."
+            )
 
 
 def _interpolations(definition: str) -> list[str]:
     return [part.partition("}}")[0].strip() for part in definition.split("{{")[1:]]
 
 
-def _missing_models(project: Project) -> Iterator[Mistake]:
-    """Every mart that may be seen is a model, and no other."""
+def _missing_models(project: Project) -> Iterator[Issue]:
+    """Check that exactly the marts without unmasked personal data are models."""
     shown = {mart.name for mart in shown_marts(tuple(project.marts.values()))}
     modelled = {mart_name(source.block) for source in project.of_kind("Model") if not source.block.base}
     for name in sorted(shown - modelled):
-        yield Mistake("models", name, "no model shows this mart", "Run `make generate`.")
+        yield Issue("models", name, "the mart has no model", "Run `make generate`.")
     for name in sorted((modelled - shown) & project.marts.keys()):
-        yield Mistake("models", name, "a model shows unmasked personal data", "Show the masked view instead.")
+        yield Issue("models", name, "a model exposes unmasked personal data", "Use the masked view.")
 
 
 def main() -> int:
-    """Check our own AML; return the exit code."""
-    mistakes = find_aml_mistakes(aml_texts(FOLDER), load_marts())
-    if mistakes:
-        print(MetadataError(mistakes), file=sys.stderr)
-    return 1 if mistakes else 0
+    """Check the AML of this project; return the exit code."""
+    issues = find_aml_issues(aml_texts(FOLDER), load_marts())
+    if issues:
+        print(MetadataError(issues), file=sys.stderr)
+    return 1 if issues else 0
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Dashboards: every figure asks its dataset for what that has, and every block has one place of its own."""
+"""Check dashboards: every chart uses fields of its dataset, and every block has one position."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from metadata.aml.project import Project, Source, names_in, reference, walk
 from metadata.aml.reader import Block, Call, Name, Text
-from metadata.errors import Mistake, did_you_mean
+from metadata.errors import Issue, did_you_mean
 
 FORMAT_TYPES = {
     "number": "number",
@@ -17,23 +17,23 @@ FORMAT_TYPES = {
 TIMES = frozenset({"date", "datetime"})
 
 
-def dashboard_mistakes(source: Source, project: Project) -> Iterator[Mistake]:
-    """Everything wrong in one dashboard."""
+def dashboard_issues(source: Source, project: Project) -> Iterator[Issue]:
+    """Yield every issue of one dashboard."""
     blocks = {block.name or "": block for block in source.block.of_kind("block")}
-    asked = {name: _dataset(block) for name, block in blocks.items()}
+    datasets = {name: _dataset(block) for name, block in blocks.items()}
     for name, block in blocks.items():
-        dataset = asked[name]
+        dataset = datasets[name]
         if dataset is not None and dataset not in project.datasets:
-            problem = f"block '{name}' asks no dataset '{dataset}'"
-            yield source.mistake(block.line, problem, did_you_mean(dataset, project.datasets))
+            problem = f"block '{name}' uses an unknown dataset '{dataset}'"
+            yield source.issue(block.line, problem, did_you_mean(dataset, project.datasets))
         elif dataset is not None:
             yield from _fields(source, block, dataset, project)
     yield from _places(source, blocks)
-    yield from _interactions(source, blocks, asked, project)
+    yield from _interactions(source, blocks, datasets, project)
 
 
 def _dataset(block: Block) -> str | None:
-    """The dataset that a block asks; None for one that asks none."""
+    """Return the dataset that a block uses, or None."""
     for inner in walk(block):
         found = inner.get("dataset")
         if isinstance(found, Name):
@@ -41,13 +41,13 @@ def _dataset(block: Block) -> str | None:
     return None
 
 
-def _fields(source: Source, block: Block, dataset: str, project: Project) -> Iterator[Mistake]:
+def _fields(source: Source, block: Block, dataset: str, project: Project) -> Iterator[Issue]:
     metrics = {metric.name or "": metric for metric in project.datasets[dataset].block.of_kind("metric")}
     for inner in walk(block):
         ref = inner.get("ref")
         if isinstance(ref, Text) and ref.value not in metrics:
             problem = f"{dataset} has no metric '{ref.value}'"
-            yield source.mistake(inner.line, problem, did_you_mean(ref.value, metrics))
+            yield source.issue(inner.line, problem, did_you_mean(ref.value, metrics))
         for value in (ref, inner.get("field")):
             if isinstance(value, Call):
                 yield from _field(source, inner, value, dataset, project)
@@ -55,33 +55,33 @@ def _fields(source: Source, block: Block, dataset: str, project: Project) -> Ite
             yield from _format(source, inner, ref.value, metrics[ref.value].text("type") or "")
 
 
-def _field(source: Source, holder: Block, value: Call, dataset: str, project: Project) -> Iterator[Mistake]:
+def _field(source: Source, holder: Block, value: Call, dataset: str, project: Project) -> Iterator[Issue]:
     path = reference(value) or ""
     model, _, name = path.partition(".")
     listed = names_in(project.datasets[dataset].block.get("models"))
     if model not in listed or model not in project.models:
-        yield source.mistake(holder.line, f"{dataset} has no model '{model}'", did_you_mean(model, listed))
+        yield source.issue(holder.line, f"{dataset} has no model '{model}'", did_you_mean(model, listed))
         return
     fields = project.models[model].fields
     if name not in fields:
-        yield source.mistake(holder.line, f"{model} has no field '{name}'", did_you_mean(name, fields))
+        yield source.issue(holder.line, f"{model} has no field '{name}'", did_you_mean(name, fields))
         return
     field = fields[name]
     if field.hidden:
-        yield source.mistake(holder.line, f"{path} is hidden", "Use a field that people see.")
+        yield source.issue(holder.line, f"{path} is hidden", "Use a visible field.")
     if holder.get("transformation") and field.type not in TIMES:
-        yield source.mistake(holder.line, f"{path} is no date to truncate", "Use a date.")
+        yield source.issue(holder.line, f"{path} is not a date and cannot be truncated", "Use a date field.")
     yield from _format(source, holder, path, field.type)
 
 
-def _format(source: Source, holder: Block, name: str, type_: str) -> Iterator[Mistake]:
+def _format(source: Source, holder: Block, name: str, type_: str) -> Iterator[Issue]:
     for block in holder.of_kind("format"):
         wanted = FORMAT_TYPES.get(type_, "auto")
         if block.text("type") not in {wanted, "auto"}:
-            yield source.mistake(block.line, f"{name} is {type_}", f"Format it as {wanted}.")
+            yield source.issue(block.line, f"{name} is {type_}", f"Use the format type {wanted}.")
 
 
-def _places(source: Source, blocks: dict[str, Block]) -> Iterator[Mistake]:
+def _places(source: Source, blocks: dict[str, Block]) -> Iterator[Issue]:
     view = source.block.get("view")
     placed: list[str] = []
     for layout in walk(view) if isinstance(view, Block) else ():
@@ -91,17 +91,19 @@ def _places(source: Source, blocks: dict[str, Block]) -> Iterator[Mistake]:
         if kind == "CanvasLayout":
             yield from _overlaps(source, layout)
     for name in sorted(set(placed) - blocks.keys()):
-        yield source.mistake(
-            source.block.line, f"the view places no block '{name}'", did_you_mean(name, blocks)
+        yield source.issue(
+            source.block.line,
+            f"the view has a position for an unknown block '{name}'",
+            did_you_mean(name, blocks),
         )
     for name in sorted(blocks.keys() - set(placed)):
-        yield source.mistake(blocks[name].line, f"block '{name}' has no place", "Place it in `view`.")
+        yield source.issue(blocks[name].line, f"block '{name}' has no position", "Add it to `view`.")
     for name, count in Counter(placed).items():
         if count > 1:
-            yield source.mistake(source.block.line, f"block '{name}' is placed {count} times", "Keep one.")
+            yield source.issue(source.block.line, f"block '{name}' has {count} positions", "Keep one.")
 
 
-def _overlaps(source: Source, layout: Block) -> Iterator[Mistake]:
+def _overlaps(source: Source, layout: Block) -> Iterator[Issue]:
     width, height, grid = (layout.get(name) for name in ("width", "height", "grid_size"))
     boxes: dict[str, tuple[int, int, int, int]] = {}
     for block in layout.of_kind("block"):
@@ -111,23 +113,23 @@ def _overlaps(source: Source, layout: Block) -> Iterator[Mistake]:
             case (int() as x, int() as y, int() as w, int() as h):
                 pass
             case _:
-                yield source.mistake(block.line, f"'{block.name}' has no position", "Write pos(x, y, w, h).")
+                yield source.issue(block.line, f"'{block.name}' has no position", "Write pos(x, y, w, h).")
                 continue
         if isinstance(grid, int) and any(number % grid for number in (x, y, w, h)):
-            yield source.mistake(block.line, f"'{block.name}' is off the grid of {grid}", "Move it.")
+            yield source.issue(block.line, f"'{block.name}' is not aligned to the grid of {grid}", "Move it.")
         if isinstance(width, int) and isinstance(height, int) and (x + w > width or y + h > height):
-            yield source.mistake(
-                block.line, f"'{block.name}' leaves the canvas", "Move it, or make it wider."
+            yield source.issue(
+                block.line, f"'{block.name}' is outside the canvas", "Move it, or enlarge the canvas."
             )
         for other, (ox, oy, ow, oh) in boxes.items():
             if x < ox + ow and ox < x + w and y < oy + oh and oy < y + h:
-                yield source.mistake(block.line, f"'{block.name}' lies on '{other}'", "Move one.")
+                yield source.issue(block.line, f"'{block.name}' overlaps '{other}'", "Move one.")
         boxes[block.name or ""] = (x, y, w, h)
 
 
 def _interactions(
-    source: Source, blocks: dict[str, Block], asked: dict[str, str | None], project: Project
-) -> Iterator[Mistake]:
+    source: Source, blocks: dict[str, Block], datasets: dict[str, str | None], project: Project
+) -> Iterator[Issue]:
     value = source.block.get("interactions")
     for interaction in value if isinstance(value, tuple) else ():
         if not isinstance(interaction, Block):
@@ -139,11 +141,11 @@ def _interactions(
         named = [interaction.text("from") or "", *(n for t in targets for n in names_in(t.get("block")))]
         for name in named:
             if name not in blocks:
-                problem = f"an interaction names no block '{name}'"
-                yield source.mistake(interaction.line, problem, did_you_mean(name, blocks))
+                problem = f"an interaction refers to an unknown block '{name}'"
+                yield source.issue(interaction.line, problem, did_you_mean(name, blocks))
         for target in targets:
             field = target.get("field")
             for name in names_in(target.get("block")):
-                dataset = asked.get(name)
+                dataset = datasets.get(name)
                 if isinstance(field, Call) and dataset in project.datasets and dataset:
                     yield from _field(source, target, field, dataset, project)

@@ -1,36 +1,35 @@
-"""Datasets: their models exist and are joined on keys that the marts hold to each other, their metrics can be
-computed, and no number of a fact is out of reach."""
+"""Check datasets: models exist, joins follow the marts' foreign keys, metrics are valid and complete."""
 
 import re
 from collections.abc import Iterator
 
-from metadata.aml.aql import FUNCTIONS, UNITS, WORDS, Formula, read_aql, type_mistakes
-from metadata.aml.project import FieldOf, ModelOf, Project, Source, names_in, reference
+from metadata.aml.aql import FUNCTIONS, UNITS, WORDS, Formula, read_aql, type_issues
+from metadata.aml.project import AmlField, AmlModel, Project, Source, names_in, reference
 from metadata.aml.reader import Block, Call, Join, Text
-from metadata.errors import Mistake, did_you_mean
+from metadata.errors import Issue, did_you_mean
 
 DIRECTIONS = ("one_way", "two_way")
 TYPED_FORMATS = re.compile(r"#,###")
 
 
-def dataset_mistakes(source: Source, project: Project) -> Iterator[Mistake]:
-    """Everything wrong in one dataset."""
+def dataset_issues(source: Source, project: Project) -> Iterator[Issue]:
+    """Yield every issue of one dataset."""
     block = source.block
     listed = names_in(block.get("models"))
     models = {name: project.models[name] for name in listed if name in project.models}
     for name in listed:
         if name not in project.models:
-            yield source.mistake(block.line, f"no model '{name}'", did_you_mean(name, project.models))
+            yield source.issue(block.line, f"no model '{name}'", did_you_mean(name, project.models))
     yield from _relationships(source, project, models)
     yield from _metrics(source, models)
     for permission in block.of_kind("permission"):
         if wrong := _unknown(reference(permission.get("field")) or "", models):
-            yield source.mistake(permission.line, *wrong)
+            yield source.issue(permission.line, *wrong)
     yield from _view(source, models)
-    yield from _unreachable(source, models)
+    yield from _unused_numbers(source, models)
 
 
-def _relationships(source: Source, project: Project, models: dict[str, ModelOf]) -> Iterator[Mistake]:
+def _relationships(source: Source, project: Project, models: dict[str, AmlModel]) -> Iterator[Issue]:
     block = source.block
     value = block.get("relationships")
     joined: set[str] = set()
@@ -43,43 +42,43 @@ def _relationships(source: Source, project: Project, models: dict[str, ModelOf])
                 pair = (left.partition(".")[0], right.partition(".")[0])
                 joined |= set(pair)
                 if is_active and pair in active:
-                    problem = f"{pair[0]} and {pair[1]} are joined twice"
-                    yield source.mistake(block.line, problem, "Make one of them inactive, or give it a role.")
+                    problem = f"{pair[0]} and {pair[1]} have two active relationships"
+                    yield source.issue(block.line, problem, "Make one of them inactive, or use a role.")
                 active |= {pair} if is_active else set()
             case _:
-                mend = "Write relationship(fact.key > dimension.key, true, 'one_way')."
-                yield source.mistake(block.line, "a relationship cannot be read", mend)
+                fix = "Write relationship(fact.key > dimension.key, true, 'one_way')."
+                yield source.issue(block.line, "a relationship is not valid", fix)
     for name in sorted(models.keys() - joined):
-        yield source.mistake(block.line, f"'{name}' is joined to nothing", "Add a relationship.")
+        yield source.issue(block.line, f"'{name}' has no relationship", "Add a relationship.")
 
 
 def _join(
-    source: Source, project: Project, models: dict[str, ModelOf], left: str, right: str
-) -> Iterator[Mistake]:
+    source: Source, project: Project, models: dict[str, AmlModel], left: str, right: str
+) -> Iterator[Issue]:
     line = source.block.line
     for path in (left, right):
         if wrong := _unknown(path, models):
-            yield source.mistake(line, *wrong)
+            yield source.issue(line, *wrong)
             return
     many, one = _field(left, models), _field(right, models)
     target = models[right.partition(".")[0]]
     if not one.primary_key:
-        yield source.mistake(line, f"{right} is not the key of its model", "Join on the key.")
+        yield source.issue(line, f"{right} is not the primary key of its model", "Join on the primary key.")
     if many.data_type != one.data_type:
         problem = f"{left} is {many.data_type} and {right} is {one.data_type}"
-        yield source.mistake(line, problem, "Join columns of one type.")
+        yield source.issue(line, problem, "Join columns of the same type.")
     if many.refers_to != target.mart:
-        problem = f"{left} refers to {many.refers_to or 'nothing'} and not to {target.mart}"
-        yield source.mistake(line, problem, "Join what a `refers_to` test of the marts holds together.")
+        problem = f"{left} refers to {many.refers_to or 'nothing'} , not to {target.mart}"
+        yield source.issue(line, problem, "Join columns that a `refers_to` test of the marts connects.")
 
 
-def _field(path: str, models: dict[str, ModelOf]) -> FieldOf:
+def _field(path: str, models: dict[str, AmlModel]) -> AmlField:
     model, _, name = path.partition(".")
     return models[model].fields[name]
 
 
-def _unknown(path: str, models: dict[str, ModelOf]) -> tuple[str, str] | None:
-    """What is wrong with `model.field`, and the mend; None when it is there."""
+def _unknown(path: str, models: dict[str, AmlModel]) -> tuple[str, str] | None:
+    """Return problem and fix if `model.field` does not exist, else None."""
     model, _, name = path.partition(".")
     if model not in models:
         return f"'{model}' is not in the dataset", did_you_mean(model, models)
@@ -88,7 +87,7 @@ def _unknown(path: str, models: dict[str, ModelOf]) -> tuple[str, str] | None:
     return None
 
 
-def _metrics(source: Source, models: dict[str, ModelOf]) -> Iterator[Mistake]:
+def _metrics(source: Source, models: dict[str, AmlModel]) -> Iterator[Issue]:
     metrics = {metric.name or "": metric for metric in source.block.of_kind("metric")}
     types = {
         f"{model}.{name}": field.type for model, each in models.items() for name, field in each.fields.items()
@@ -96,64 +95,68 @@ def _metrics(source: Source, models: dict[str, ModelOf]) -> Iterator[Mistake]:
     uses: dict[str, set[str]] = {}
     for name, metric in metrics.items():
         if metric.text("type") == "number" and not TYPED_FORMATS.search(metric.text("format") or ""):
-            yield source.mistake(metric.line, f"metric '{name}' has no number format", "Add `format:`.")
+            yield source.issue(metric.line, f"metric '{name}' has no number format", "Add `format:`.")
         try:
             formula = read_aql(metric.text("definition") or "")
         except ValueError as error:
-            yield source.mistake(metric.line, f"the AQL of '{name}': {error}", "Mend the formula.")
+            yield source.issue(metric.line, f"the AQL of '{name}' is not valid: {error}", "Fix the formula.")
             continue
         uses[name] = {word for word, called in formula.words() if not called and word in metrics}
         yield from _formula(source, metric, formula, models, metrics)
-        for problem in type_mistakes(formula, types):
-            yield source.mistake(metric.line, f"the AQL of '{name}': {problem}", "Use a field that fits.")
+        for problem in type_issues(formula, types):
+            yield source.issue(
+                metric.line, f"the AQL of '{name}': {problem}", "Use a field of the right type."
+            )
     for name in uses:
-        if name in _reached(name, uses):
-            yield source.mistake(
-                metrics[name].line, f"metric '{name}' is made of itself", "Break the circle."
+        if name in _dependencies(name, uses):
+            yield source.issue(
+                metrics[name].line, f"metric '{name}' depends on itself", "Remove the circular reference."
             )
 
 
 def _formula(
-    source: Source, metric: Block, formula: Formula, models: dict[str, ModelOf], metrics: dict[str, Block]
-) -> Iterator[Mistake]:
+    source: Source, metric: Block, formula: Formula, models: dict[str, AmlModel], metrics: dict[str, Block]
+) -> Iterator[Issue]:
     for path in sorted(formula.fields):
         if wrong := _unknown(path, models):
-            yield source.mistake(metric.line, *wrong)
+            yield source.issue(metric.line, *wrong)
     for word, called in formula.words():
         known = FUNCTIONS if called else WORDS | UNITS | metrics.keys() | models.keys()
         if word not in known:
             what = "function" if called else "metric or model"
-            problem = f"the AQL of '{metric.name}' names no {what} '{word}'"
-            yield source.mistake(metric.line, problem, did_you_mean(word, known))
+            problem = f"the AQL of '{metric.name}' uses an unknown {what} '{word}'"
+            yield source.issue(metric.line, problem, did_you_mean(word, known))
 
 
-def _reached(name: str, uses: dict[str, set[str]]) -> set[str]:
+def _dependencies(name: str, uses: dict[str, set[str]]) -> set[str]:
     found: set[str] = set()
-    waiting = set(uses[name])
-    while waiting:
-        each = waiting.pop()
+    pending = set(uses[name])
+    while pending:
+        each = pending.pop()
         if each not in found:
             found.add(each)
-            waiting |= uses.get(each, set())
+            pending |= uses.get(each, set())
     return found
 
 
-def _view(source: Source, models: dict[str, ModelOf]) -> Iterator[Mistake]:
-    """Every metric is in a group of the view once, and every model is listed."""
+def _view(source: Source, models: dict[str, AmlModel]) -> Iterator[Issue]:
+    """Check that the view has every metric exactly once, and every model."""
     metrics = [metric.name for metric in source.block.of_kind("metric")]
     for view in source.block.of_kind("view"):
         grouped = [each.name for group in view.of_kind("group") for each in group.of_kind("metric")]
         if sorted(map(str, grouped)) != sorted(map(str, metrics)):
-            odd = sorted(set(map(str, grouped)) ^ set(map(str, metrics))) or ["one twice"]
-            yield source.mistake(
-                view.line, f"the view and the metrics differ: {', '.join(odd)}", "Align them."
+            odd = sorted(set(map(str, grouped)) ^ set(map(str, metrics))) or ["a metric is listed twice"]
+            yield source.issue(
+                view.line,
+                f"the view and the metrics differ: {', '.join(odd)}",
+                "List every metric once in the view.",
             )
         if {each.name for each in view.of_kind("model")} != models.keys():
-            yield source.mistake(view.line, "the view and `models` differ", "List every model in both.")
+            yield source.issue(view.line, "the view and `models` differ", "List every model in both.")
 
 
-def _unreachable(source: Source, models: dict[str, ModelOf]) -> Iterator[Mistake]:
-    """A number that the model hides is in a metric."""
+def _unused_numbers(source: Source, models: dict[str, AmlModel]) -> Iterator[Issue]:
+    """Find numbers of facts that are hidden and in no metric."""
     texts = " ".join(metric.text("definition") or "" for metric in source.block.of_kind("metric"))
     for name, model in models.items():
         if not model.mart.startswith("fct_"):
@@ -162,6 +165,6 @@ def _unreachable(source: Source, models: dict[str, ModelOf]) -> Iterator[Mistake
             is_key = field.name.endswith("_key") or field.refers_to is not None
             is_measure = field.hidden and field.type == "number" and not is_key
             if is_measure and not re.search(rf"\b{name}\.{field.name}\b", texts):
-                mend = "Make a metric of it, or list it under `numbers` in metadata/holistics.yml."
+                fix = "Add a metric, or list the column under `numbers` in metadata/holistics.yml."
                 problem = f"{name}.{field.name} is hidden and in no metric"
-                yield source.mistake(source.block.line, problem, mend)
+                yield source.issue(source.block.line, problem, fix)

@@ -1,7 +1,7 @@
-"""The marts as Holistics models: a label, a type and a format for every column, all from their contracts.
+"""Generate the Holistics models: label, type and format of every column, from the contracts of the marts.
 
-A label that two models would share is told apart by the model's own: "Supplier Category". Hidden are keys,
-the bounds of versions, and the numbers of facts, for which there are metrics.
+A label that two models share gets the model's label as prefix: "Supplier Category". Hidden are keys,
+valid_from and valid_to, and the numbers of facts, which have metrics.
 """
 
 from collections import Counter
@@ -27,8 +27,8 @@ TYPES = {
     "timestamp": "datetime",
     "json": "json",
 }
-# Holistics has no type for these, and no figure is made of them
-UNSEEN = ("bytes", "geography")
+# Holistics has no type for these
+UNSUPPORTED = ("bytes", "geography")
 MONEY, COUNT, DATE = "[$$]#,###0.00", "#,###0", "LLL dd, yyyy"
 VERSION = ("valid_from", "valid_to")
 WORDS = {"id": "ID", "iso": "ISO", "to": "to", "of": "of"}
@@ -36,7 +36,7 @@ WORDS = {"id": "ID", "iso": "ISO", "to": "to", "of": "of"}
 
 @dataclass(frozen=True)
 class Dimension:
-    """A field of a model. `sql`: what it is computed of, with `{{ #SOURCE.column }}` for the columns."""
+    """A field of a model. `sql`: its definition, with `{{ #SOURCE.column }}` for columns."""
 
     name: str
     label: str
@@ -50,7 +50,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Model:
-    """A mart as Holistics sees it."""
+    """A Holistics model of a mart."""
 
     name: str
     label: str
@@ -61,7 +61,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Role:
-    """A dimension under another name: every visible field has a label of its own."""
+    """A dimension under another name; every visible field gets a unique label."""
 
     name: str
     of: str
@@ -70,9 +70,9 @@ class Role:
 
 
 def aml_type(data_type: str) -> str | None:
-    """The Holistics type of a BigQuery type; None for what Holistics cannot show. KeyError if unknown."""
+    """Return the Holistics type of a BigQuery type, or None if unsupported. Raises KeyError if unknown."""
     base = data_type.partition("(")[0]
-    return None if base in UNSEEN else TYPES[base]
+    return None if base in UNSUPPORTED else TYPES[base]
 
 
 def holistics_files(marts: Sequence[Mart], presentation: Presentation) -> dict[str, str]:
@@ -89,63 +89,67 @@ def holistics_files(marts: Sequence[Mart], presentation: Presentation) -> dict[s
 
 
 def holistics_models(marts: Sequence[Mart], presentation: Presentation) -> tuple[Model, ...]:
-    """The marts that are shown, in the order of their names."""
+    """Return the models of all exposed marts, sorted by name."""
     shown = [(mart, presentation.models[mart.name]) for mart in shown_marts(marts)]
-    counted = Counter(_plain_label(column, told) for mart, told in shown for column in _columns(mart, told))
+    counted = Counter(
+        _plain_label(column, config) for mart, config in shown for column in _columns(mart, config)
+    )
     return tuple(
-        Model(mart.name, told.label, mart.description, mart.is_fact, tuple(_dimensions(mart, told, counted)))
-        for mart, told in shown
+        Model(
+            mart.name, config.label, mart.description, mart.is_fact, tuple(_dimensions(mart, config, counted))
+        )
+        for mart, config in shown
     )
 
 
-def _columns(mart: Mart, told: ModelPresentation) -> list[MartColumn]:
-    """The columns of the contract that are exposed, then the computed ones."""
+def _columns(mart: Mart, config: ModelPresentation) -> list[MartColumn]:
+    """Return the exposed columns of the contract, then the computed ones."""
     kept = [
         column
         for column in mart.columns
-        if aml_type(column.type) and (not told.only or column.name in told.only)
+        if aml_type(column.type) and (not config.only or column.name in config.only)
     ]
     computed = (
         MartColumn(name, column.data_type, column.description, False, None)
-        for name, column in told.computed.items()
+        for name, column in config.computed.items()
     )
     return [*kept, *computed]
 
 
-def _dimensions(mart: Mart, told: ModelPresentation, counted: Mapping[str, int]) -> Iterator[Dimension]:
-    for column in _columns(mart, told):
+def _dimensions(mart: Mart, config: ModelPresentation, counted: Mapping[str, int]) -> Iterator[Dimension]:
+    for column in _columns(mart, config):
         is_key = column.name == mart.columns[0].name
-        computed = told.computed.get(column.name)
+        computed = config.computed.get(column.name)
         sql = computed.sql if computed else f"{{{column.name}}}"
         yield Dimension(
             column.name,
-            _label(column, told, counted),
+            _label(column, config, counted),
             aml_type(column.type) or "unknown",
             column.description,
             _format(column),
-            _is_hidden(mart, column, told),
+            _is_hidden(mart, column, config),
             is_key,
             sql.replace("{", "{{ #SOURCE.").replace("}", " }}"),
         )
 
 
-def _plain_label(column: MartColumn, told: ModelPresentation) -> str:
+def _plain_label(column: MartColumn, config: ModelPresentation) -> str:
     words = column.name.removeprefix("wwi_").split("_")
-    return told.labels.get(column.name) or " ".join(WORDS.get(word, word.capitalize()) for word in words)
+    return config.labels.get(column.name) or " ".join(WORDS.get(word, word.capitalize()) for word in words)
 
 
-def _label(column: MartColumn, told: ModelPresentation, counted: Mapping[str, int]) -> str:
-    label = _plain_label(column, told)
-    is_shared = counted[label] > 1 and not label.startswith(told.label)
-    return f"{told.label} {label}" if is_shared else label
+def _label(column: MartColumn, config: ModelPresentation, counted: Mapping[str, int]) -> str:
+    label = _plain_label(column, config)
+    is_shared = counted[label] > 1 and not label.startswith(config.label)
+    return f"{config.label} {label}" if is_shared else label
 
 
 def _format(column: MartColumn) -> str | None:
-    """A format by unit and scale; a number that only names something has none, 1,234 would mislead."""
+    """Return the format by unit and scale; identifiers have none, since 1,234 would mislead."""
     base, _, scale = column.type.partition("(")
     if base == "date":
         return DATE
-    if aml_type(column.type) != "number" or _is_name(column):
+    if aml_type(column.type) != "number" or _is_identifier(column):
         return None
     if "US dollars" in column.description:
         return MONEY
@@ -153,38 +157,38 @@ def _format(column: MartColumn) -> str | None:
     return f"{COUNT}.{'0' * digits}" if digits else COUNT
 
 
-def _is_name(column: MartColumn) -> bool:
-    """A key, or a number by which something is known."""
+def _is_identifier(column: MartColumn) -> bool:
+    """Whether the column is a key or another identifier."""
     return column.refers_to is not None or column.name.endswith(("_key", "_id", "_sensor_number"))
 
 
-def _is_hidden(mart: Mart, column: MartColumn, told: ModelPresentation) -> bool:
+def _is_hidden(mart: Mart, column: MartColumn, config: ModelPresentation) -> bool:
     if column.refers_to or column.name.endswith("_key") or column.name in VERSION:
         return True
-    is_measure = mart.is_fact and aml_type(column.type) == "number" and not _is_name(column)
-    return is_measure and column.name not in told.numbers
+    is_measure = mart.is_fact and aml_type(column.type) == "number" and not _is_identifier(column)
+    return is_measure and column.name not in config.numbers
 
 
 def _roles(models: Mapping[str, Model], presentation: Presentation) -> Iterator[Role]:
-    for name, told in presentation.roles.items():
-        base = models[told.of]
+    for name, config in presentation.roles.items():
+        base = models[config.of]
         labels = (
-            (field.name, _role_label(field.label, base.label, told.label))
+            (field.name, _role_label(field.label, base.label, config.label))
             for field in base.dimensions
             if not field.hidden
         )
-        yield Role(name, told.of, told.label, tuple(labels))
+        yield Role(name, config.of, config.label, tuple(labels))
 
 
 def _role_label(label: str, base: str, role: str) -> str:
-    """`Customer Category` of a bill-to customer and `Fiscal Year` of a delivery date, by the role's name."""
+    """Return the label in a role: `Bill-to Customer Category`, `Delivery Fiscal Year`."""
     if label.startswith(base):
         return f"{role}{label.removeprefix(base)}"
     return f"{role.removesuffix(f' {base}')} {label}"
 
 
 def quoted(text: str) -> str:
-    """The text as an AML string, on one line."""
+    """Return the text as an AML string on one line."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${").replace("\n", " ")
     return f"'{escaped}'"
 

@@ -1,4 +1,4 @@
-"""What the marts are called in Holistics: metadata/holistics.yml, read and compared with their contracts."""
+"""Read metadata/holistics.yml, the labels of marts in Holistics, and check it against the contracts."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from metadata.errors import MetadataError, Mistake, did_you_mean
+from metadata.errors import Issue, MetadataError, did_you_mean
 from metadata.load import METADATA_DIR
 from metadata.mappings import Names, Sentence, SnakeName, Spec
 from metadata.marts import Mart
@@ -17,7 +17,7 @@ UNMASKED = "_unmasked"
 
 
 class ComputedColumn(Spec):
-    """A column that Holistics computes: BigQuery SQL that names the columns of the mart in braces."""
+    """A column computed in Holistics: BigQuery SQL with the columns of the mart in braces."""
 
     data_type: str
     description: Sentence
@@ -25,12 +25,12 @@ class ComputedColumn(Spec):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that the SQL names."""
+        """Columns used in the SQL."""
         return tuple(re.findall(r"\{(\w+)\}", self.sql))
 
 
 class ModelPresentation(Spec):
-    """One mart: its label, and what its contract does not tell."""
+    """Presentation of one mart, as far as it does not follow from its contract."""
 
     label: str
     labels: dict[SnakeName, str] = Field(default_factory=dict)
@@ -40,7 +40,7 @@ class ModelPresentation(Spec):
 
     @property
     def named(self) -> frozenset[str]:
-        """Every column of the mart that is named."""
+        """All columns of the mart that the entry refers to."""
         used = (name for column in self.computed.values() for name in column.columns)
         return frozenset((*self.labels, *self.only, *self.numbers, *used))
 
@@ -53,7 +53,7 @@ class RolePresentation(Spec):
 
 
 class Presentation(Spec):
-    """The whole file."""
+    """Content of metadata/holistics.yml."""
 
     data_source: str
     dataset: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -63,39 +63,39 @@ class Presentation(Spec):
 
 
 def shown_marts(marts: Sequence[Mart]) -> tuple[Mart, ...]:
-    """The marts that Holistics sees: those with unmasked personal values stay out."""
+    """Return the marts that Holistics can use: all without unmasked personal data."""
     return tuple(mart for mart in marts if not mart.name.endswith(UNMASKED))
 
 
 def load_presentation(marts: Sequence[Mart], folder: Path = METADATA_DIR) -> Presentation:
-    """Read the file. Raises MetadataError with every mistake: unknown keys, marts and columns."""
-    mistakes: list[Mistake] = []
-    raw = read_yaml(folder, FILE, mistakes)
-    if mistakes or raw is None:
-        raise MetadataError(mistakes)
+    """Read the file. Raises MetadataError with every issue, such as unknown keys, marts and columns."""
+    issues: list[Issue] = []
+    raw = read_yaml(folder, FILE, issues)
+    if issues or raw is None:
+        raise MetadataError(issues)
     try:
         found = Presentation.model_validate(raw)
     except ValidationError as error:
         raise MetadataError(explain(error, Presentation, raw, FILE, "")) from error
-    mistakes = list(_mistakes(found, {mart.name: mart for mart in shown_marts(marts)}))
-    if mistakes:
-        raise MetadataError(mistakes)
+    issues = list(_issues(found, {mart.name: mart for mart in shown_marts(marts)}))
+    if issues:
+        raise MetadataError(issues)
     return found
 
 
-def _mistakes(found: Presentation, marts: dict[str, Mart]) -> Iterator[Mistake]:
+def _issues(found: Presentation, marts: dict[str, Mart]) -> Iterator[Issue]:
     for name in marts.keys() - found.models.keys():
-        yield Mistake(FILE, "models", f"'{name}' is missing", "Give every mart a label.")
+        yield Issue(FILE, "models", f"'{name}' is missing", "Add it with a label.")
     for name, model in found.models.items():
         if name not in marts:
-            yield Mistake(FILE, f"models.{name}", "no such mart", did_you_mean(name, marts))
+            yield Issue(FILE, f"models.{name}", "the mart does not exist", did_you_mean(name, marts))
             continue
         columns = [column.name for column in marts[name].columns]
         for column in sorted(model.named - {*columns, *model.computed}):
             place = f"models.{name}.{column}"
-            yield Mistake(FILE, place, f"{name} has no column '{column}'", did_you_mean(column, columns))
+            yield Issue(FILE, place, f"{name} has no column '{column}'", did_you_mean(column, columns))
     for name, role in found.roles.items():
         if role.of not in marts:
-            yield Mistake(FILE, f"roles.{name}.of", f"no mart '{role.of}'", did_you_mean(role.of, marts))
+            yield Issue(FILE, f"roles.{name}.of", f"no mart '{role.of}'", did_you_mean(role.of, marts))
         if name in marts:
-            yield Mistake(FILE, f"roles.{name}", "a mart has that name", "Choose another one.")
+            yield Issue(FILE, f"roles.{name}", "a mart has the same name", "Choose another name.")

@@ -1,4 +1,4 @@
-"""All AML of a folder, by name, with the fields that every model has in the end."""
+"""Read the AML files of a folder and resolve the fields of every model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from pathlib import Path
 
 from metadata.aml.models import aml_type
 from metadata.aml.reader import AmlSyntaxError, Block, Call, Name, Text, Value, read_aml
-from metadata.errors import Mistake
+from metadata.errors import Issue
 from metadata.marts import Mart
 
 
 @dataclass(frozen=True)
 class Source:
-    """A block at the top of a file."""
+    """A top-level block and its file."""
 
     file: str
     block: Block
 
-    def mistake(self, line: int, problem: str, mend: str) -> Mistake:
-        """A mistake at a line of the file."""
-        return Mistake(self.file, f"line {line}", problem, mend)
+    def issue(self, line: int, problem: str, fix: str) -> Issue:
+        """Return an issue at a line of the file."""
+        return Issue(self.file, f"line {line}", problem, fix)
 
 
 @dataclass(frozen=True)
-class FieldOf:
-    """A field of a model. `column`: the mart's column it shows as it is, None when it is computed."""
+class AmlField:
+    """A field of a model; `data_type` and `refers_to` of its mart column, None for a computed field."""
 
     name: str
     type: str
@@ -35,62 +35,62 @@ class FieldOf:
 
 
 @dataclass(frozen=True)
-class ModelOf:
-    """A model, with the fields that it takes from the one it extends; `mart` is what lies below both."""
+class AmlModel:
+    """A model with its mart and all its fields, including those of the model that it extends."""
 
     name: str
     mart: str
-    fields: dict[str, FieldOf]
+    fields: dict[str, AmlField]
 
 
 @dataclass(frozen=True)
 class Project:
-    """What the files hold. `models` has only those that could be told."""
+    """Content of all files. `models` holds only models with a known mart."""
 
     sources: tuple[Source, ...]
-    models: dict[str, ModelOf]
+    models: dict[str, AmlModel]
     marts: dict[str, Mart]
 
     def of_kind(self, kind: str) -> tuple[Source, ...]:
-        """The blocks of a kind."""
+        """Return all top-level blocks of a kind."""
         return tuple(source for source in self.sources if source.block.kind == kind)
 
     @property
     def datasets(self) -> dict[str, Source]:
-        """The datasets by name."""
+        """Datasets by name."""
         return {source.block.name or "": source for source in self.of_kind("Dataset")}
 
 
 def aml_texts(folder: Path) -> dict[str, str]:
-    """Return path below the folder -> text of every *.aml there."""
+    """Return {path below the folder: text} of every *.aml file."""
     return {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*.aml"))
     }
 
 
-def read_project(texts: Mapping[str, str], marts: Sequence[Mart]) -> tuple[Project, list[Mistake]]:
-    """Read the AML, {path: text}; what cannot be read is a mistake and left out."""
+def read_project(texts: Mapping[str, str], marts: Sequence[Mart]) -> tuple[Project, list[Issue]]:
+    """Parse the AML files, {path: text}; files with syntax errors become issues."""
     sources: list[Source] = []
-    mistakes: list[Mistake] = []
+    issues: list[Issue] = []
     for file, text in texts.items():
         try:
             sources += [Source(file, block) for block in read_aml(text)]
         except AmlSyntaxError as error:
-            mend = "Mend the AML there, or just before it."
-            mistakes.append(Mistake(file, f"line {error.line}", str(error), mend))
+            fix = "Fix the AML in this line or just before it."
+            issues.append(Issue(file, f"line {error.line}", str(error), fix))
     by_name = {mart.name: mart for mart in marts}
     blocks = {source.block.name or "": source.block for source in sources if source.block.kind == "Model"}
     models = {name: model for name in blocks if (model := _model(name, blocks, by_name))}
-    return Project(tuple(sources), models, by_name), mistakes
+    return Project(tuple(sources), models, by_name), issues
 
 
 def mart_name(block: Block) -> str:
-    """The table of a model: `` `wwi_marts`.`dim_city` `` is dim_city."""
+    """Return the table of a model: dim_city for `` `wwi_marts`.`dim_city` ``."""
     return (block.text("table_name") or "").rpartition(".")[2].strip("`")
 
 
-def _model(name: str, blocks: dict[str, Block], marts: dict[str, Mart]) -> ModelOf | None:
+def _model(name: str, blocks: dict[str, Block], marts: dict[str, Mart]) -> AmlModel | None:
     block = blocks[name]
     base = blocks.get(block.base) if block.base else block
     if base is None or base.base or mart_name(base) not in marts:
@@ -100,7 +100,7 @@ def _model(name: str, blocks: dict[str, Block], marts: dict[str, Mart]) -> Model
     fields = {}
     for dimension in base.of_kind("dimension"):
         column = columns.get(dimension.name or "")
-        fields[dimension.name or ""] = FieldOf(
+        fields[dimension.name or ""] = AmlField(
             dimension.name or "",
             dimension.text("type") or "",
             dimension.get("hidden") is True,
@@ -108,11 +108,11 @@ def _model(name: str, blocks: dict[str, Block], marts: dict[str, Mart]) -> Model
             column.type if column else None,
             column.refers_to if column else None,
         )
-    return ModelOf(name, mart.name, fields)
+    return AmlModel(name, mart.name, fields)
 
 
 def fits(field_type: str, data_type: str) -> bool:
-    """Whether Holistics reads a BigQuery type as this type."""
+    """Return whether a BigQuery type has this Holistics type."""
     try:
         return aml_type(data_type) == field_type
     except KeyError:
@@ -120,7 +120,7 @@ def fits(field_type: str, data_type: str) -> bool:
 
 
 def reference(value: Value | None) -> str | None:
-    """The path in `r(model.field)`; None for anything else."""
+    """Return the path of `r(model.field)`, or None."""
     if isinstance(value, Call) and value.function == "r" and len(value.arguments) == 1:
         (argument,) = value.arguments
         return argument.value if isinstance(argument, Name) else None
@@ -128,13 +128,13 @@ def reference(value: Value | None) -> str | None:
 
 
 def names_in(value: Value | None) -> tuple[str, ...]:
-    """The words of a list, or the texts of one."""
+    """Return the names or texts of a value or list."""
     listed = value if isinstance(value, tuple) else (value,)
     return tuple(each.value for each in listed if isinstance(each, Name | Text))
 
 
 def walk(block: Block) -> Iterator[Block]:
-    """The block and every block in it, also those that are values."""
+    """Yield the block and all nested blocks, including property values."""
     yield block
     for part in block.parts:
         values = [part] if isinstance(part, Block) else _blocks_of(part.value)

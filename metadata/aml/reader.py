@@ -1,4 +1,4 @@
-"""Reads AML: the declarative part that this project uses, as blocks, properties and values.
+"""Parse AML, as far as this project uses it, into blocks, properties and values.
 
     Model dim_city { label: 'City'  dimension city { .. } }      a block with a name
     Model picker = dim_employee.extend({ .. })                   a block that extends another
@@ -6,8 +6,7 @@
     settings { .. }                                              a block without a name
     format: 'yyyy'                                               a property
 
-What it does not know it refuses, with the line. Whether names and types mean something is checked in
-`metadata/aml/check.py`.
+Anything else is a syntax error with a line number. Names and types are checked in `metadata/aml/check.py`.
 """
 
 import re
@@ -17,7 +16,7 @@ from typing import TypeAlias
 
 
 class AmlSyntaxError(Exception):
-    """The text is not AML; `line` is where it shows."""
+    """A syntax error at a `line` of an AML file."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -34,7 +33,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Name:
-    """A word or a path of words: `dim_city.city`."""
+    """A name or a path of names: `dim_city.city`."""
 
     value: str
 
@@ -67,7 +66,7 @@ class Property:
 
 @dataclass(frozen=True)
 class Block:
-    """`kind name: type { .. }`; `base` is what it extends. `parts` are what stands between the braces."""
+    """`kind name: type { .. }`. `base`: the block it extends. `parts`: its content."""
 
     kind: str
     line: int
@@ -78,25 +77,25 @@ class Block:
 
     @property
     def blocks(self) -> tuple["Block", ...]:
-        """The blocks in it."""
+        """Nested blocks."""
         return tuple(part for part in self.parts if isinstance(part, Block))
 
     @property
     def properties(self) -> tuple[Property, ...]:
-        """The properties in it."""
+        """Properties of the block."""
         return tuple(part for part in self.parts if isinstance(part, Property))
 
     def get(self, name: str) -> "Value | None":
-        """The value of a property; None when there is none."""
+        """Return the value of a property, or None."""
         return next((part.value for part in self.properties if part.name == name), None)
 
     def text(self, name: str) -> str | None:
-        """The text of a property that is a string or a heredoc."""
+        """Return the text of a string or heredoc property, or None."""
         found = self.get(name)
         return found.value if isinstance(found, Text) else None
 
     def of_kind(self, kind: str) -> tuple["Block", ...]:
-        """The blocks of a kind."""
+        """Return the nested blocks of a kind."""
         return tuple(block for block in self.blocks if block.kind == kind)
 
 
@@ -125,7 +124,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# a line of AML inside SQL, AQL or Markdown: the sign of a `;;` that is missing further up
+# a line of AML inside SQL, AQL or Markdown means that a `;;` is missing above it
 _SWALLOWED = re.compile(
     r"^\s*(?:(?:dimension|measure|metric|block|view|tab)\b[\w\s:]*\{|(?:label|type|format|definition|hidden)\s*:)",
     re.MULTILINE,
@@ -133,13 +132,13 @@ _SWALLOWED = re.compile(
 
 
 def read_aml(text: str) -> tuple[Block, ...]:
-    """Return the blocks of a file. Raises AmlSyntaxError at the first place that cannot be read."""
+    """Return the blocks of a file. Raises AmlSyntaxError at the first error."""
     reader = _Reader(list(_tokens(text)))
     blocks = []
     while reader.more:
         part = reader.part()
         if isinstance(part, Property):
-            raise AmlSyntaxError(part.line, f"'{part.name}' stands in no block")
+            raise AmlSyntaxError(part.line, f"'{part.name}' is outside of a block")
         blocks.append(part)
     return tuple(blocks)
 
@@ -155,7 +154,7 @@ def _tokens(text: str) -> Iterator[Token]:
         after += match[0].count("\n")
         if match["heredoc"] is not None:
             if _SWALLOWED.search(match["heredoc"]):
-                raise AmlSyntaxError(line, f"the @{match['language']} goes on over AML: `;;` is missing")
+                raise AmlSyntaxError(line, f"the @{match['language']} is not closed: `;;` is missing")
             yield Token("heredoc", match["heredoc"].strip(), line, match["language"])
         elif match["single"] is not None or match["double"] is not None:
             quoted = match["single"] if match["single"] is not None else match["double"]
@@ -167,7 +166,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 class _Reader:
-    """Goes through the tokens once, from the first to the last."""
+    """A recursive descent parser over the tokens."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
@@ -194,16 +193,16 @@ class _Reader:
     def _expect(self, sign: str) -> None:
         token = self._next()
         if token.kind != "sign" or token.value != sign:
-            raise AmlSyntaxError(token.line, f"expected {sign} and found {token.value!r}")
+            raise AmlSyntaxError(token.line, f"expected {sign} but found {token.value!r}")
 
     def _word(self) -> Token:
         token = self._next()
         if token.kind != "word":
-            raise AmlSyntaxError(token.line, f"expected a name and found {token.value!r}")
+            raise AmlSyntaxError(token.line, f"expected a name but found {token.value!r}")
         return token
 
     def part(self) -> Property | Block:
-        """A property or a block, and the comma that may follow."""
+        """Parse a property or block and an optional comma."""
         found = self._part()
         if self._at(","):
             self._next()
@@ -229,7 +228,7 @@ class _Reader:
     def _extension(self, kind: Token, name: str) -> Block:
         base, _, method = self._word().value.rpartition(".")
         if method != "extend":
-            raise AmlSyntaxError(kind.line, f"'{name}' is made by {method!r}: only extend is known here")
+            raise AmlSyntaxError(kind.line, f"'{name}' uses {method!r}, but only `extend` is supported")
         self._expect("(")
         parts = self._body()
         self._expect(")")
@@ -241,7 +240,7 @@ class _Reader:
         parts = []
         while not self._at("}"):
             if not self.more:
-                raise AmlSyntaxError(start.line, "the block is never closed: `}` is missing")
+                raise AmlSyntaxError(start.line, "the block is not closed: `}` is missing")
             parts.append(self.part())
         self._next()
         return tuple(parts)
@@ -256,7 +255,7 @@ class _Reader:
         return tuple(values)
 
     def value(self) -> Value:
-        """What stands behind a colon, in a list or between parentheses."""
+        """Parse a value: after a colon, in a list or in parentheses."""
         token = self._next()
         match token.kind:
             case "text" | "heredoc":
@@ -267,7 +266,7 @@ class _Reader:
                 return self._named(token)
             case "sign" if token.value == "[":
                 return self._list("]")
-        raise AmlSyntaxError(token.line, f"expected a value and found {token.value!r}")
+        raise AmlSyntaxError(token.line, f"expected a value but found {token.value!r}")
 
     def _named(self, token: Token) -> Value:
         if token.value in {"true", "false"}:

@@ -1,4 +1,4 @@
-"""Which properties and blocks every kind of AML block takes, as far as this project uses them."""
+"""Properties and nested blocks of each kind of AML block, as far as this project uses them."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from metadata.aml.reader import Block, Call, Name, Text
 
-# A kind of value is the class it is read as, the language of a heredoc, a set of texts, or a pattern of one.
+# A kind of value: a class of metadata.aml.reader, a heredoc language, a set of texts, or a pattern.
 Kind = type | str | frozenset[str] | re.Pattern[str] | tuple["Kind", ...]
 
 FORMAT = re.compile(
@@ -18,16 +18,23 @@ TRANSFORMATION = re.compile(r"datetrunc (day|week|month|quarter|year)")
 
 @dataclass(frozen=True)
 class Shape:
-    """What a block needs, what it may have, and which blocks it may hold."""
+    """Required and optional properties of a block, and the blocks that it can contain."""
 
-    needs: dict[str, Any] = field(default_factory=dict)
-    may: dict[str, Any] = field(default_factory=dict)
-    holds: frozenset[str] = frozenset()
-    must_hold: frozenset[str] = frozenset()
+    required: dict[str, Any] = field(default_factory=dict)
+    optional: dict[str, Any] = field(default_factory=dict)
+    allowed_blocks: frozenset[str] = frozenset()
+    required_blocks: frozenset[str] = frozenset()
 
 
-def _viz(needs: dict[str, Any], may: dict[str, Any], must_hold: frozenset[str] = frozenset()) -> Shape:
-    return Shape({"dataset": Name} | needs, may, frozenset({"settings", "filter"}) | must_hold, must_hold)
+def _viz(
+    required: dict[str, Any], optional: dict[str, Any], required_blocks: frozenset[str] = frozenset()
+) -> Shape:
+    return Shape(
+        {"dataset": Name} | required,
+        optional,
+        frozenset({"settings", "filter"}) | required_blocks,
+        required_blocks,
+    )
 
 
 _AXES = _viz({}, {"x_axis": Block, "legend": Block}, frozenset({"y_axis"}))
@@ -95,12 +102,12 @@ SHAPES: dict[str, Shape] = {
     "placed block": Shape({}, {"position": Call, "layer": int}),
     "mobile": Shape({"mode": frozenset({"auto", "manual"})}),
 }
-# blocks whose content is free: enough of them differ from chart to chart
-OPEN = frozenset({"settings", "default", "value", "view", "group"})
+# blocks with unchecked content, since it differs from chart to chart
+UNCHECKED = frozenset({"settings", "default", "value", "view", "group"})
 
 
 def is_kind(value: object, kind: Any) -> bool:
-    """Whether a value is what a property takes."""
+    """Return whether a value is valid for a property of this kind."""
     match kind:
         case str():
             return isinstance(value, Text) and value.language == kind
@@ -116,7 +123,7 @@ def is_kind(value: object, kind: Any) -> bool:
 
 
 def kind_text(kind: Any) -> str:
-    """How a message names what a property takes."""
+    """Return the text for a kind in messages."""
     match kind:
         case str():
             return f"@{kind} .. ;;"

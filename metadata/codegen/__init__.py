@@ -1,1 +1,1 @@
-"""Write dbt models, dbt YAML and docs pages from the metadata."""
+"""Generate dbt models, dbt YAML, docs pages and Holistics models from the metadata."""

@@ -1,4 +1,4 @@
-"""Where each column of the source lives in the raw vault, or why it has no place there."""
+"""Find the raw vault column that stores a source column."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from metadata.spec import Column, Table
 
 
 @dataclass(frozen=True)
-class Home:
-    """The model and column that hold a source column; without them, `reason` tells why."""
+class Location:
+    """Model and column that store a source column, or the reason why there are none."""
 
     model: str | None
     column: str | None
@@ -19,24 +19,26 @@ class Home:
         return f"{self.model}.{self.column}" if self.model else self.reason
 
 
-SECRET = Home(None, None, "none: secret, it never leaves the source")
-UNMAPPED = Home(None, None, "none: the table has no place in the vault, raw keeps it")
+SECRET = Location(None, None, "not stored: secret, never leaves the source")
+UNMAPPED = Location(None, None, "not stored: the table is not mapped to the vault, only raw has it")
 
 
-def home(table: Table, column: Column) -> Home:
-    """Return where the vault holds a column: a key, the hash of a link, a satellite or a code list."""
+def location_of(table: Table, column: Column) -> Location:
+    """Return where the vault stores a column: a hub, a link, a satellite or a code list."""
     if column.sensitivity == "secret":
         return SECRET
     mapping = table.vault
     if isinstance(mapping, ReferenceMapping):
-        return Home(naming.reference(mapping.reference), column.name)
+        return Location(naming.reference(mapping.reference), column.name)
     if mapping is None:
         return UNMAPPED
-    homes = {name: Home(mapping.parent, name) for name in table.primary_key}
+    locations = {name: Location(mapping.parent, name) for name in table.primary_key}
     if isinstance(mapping, HubMapping) and mapping.link:
         link = naming.link(mapping.link.name)
-        homes |= {name: Home(link, naming.hash_key(naming.role(name))) for name in mapping.link.columns}
+        locations |= {
+            name: Location(link, naming.hash_key(naming.role(name))) for name in mapping.link.columns
+        }
     for satellite in mapping.satellites:
         model = naming.satellite(mapping.concept, satellite.topic)
-        homes |= {name: Home(model, name) for name in satellite.columns}
-    return homes[column.name]
+        locations |= {name: Location(model, name) for name in satellite.columns}
+    return locations[column.name]

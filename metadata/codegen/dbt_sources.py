@@ -1,4 +1,4 @@
-"""The dbt sources: raw tables and the ledger tables that models read."""
+"""Generate the dbt sources: raw tables and the ledger tables that models read."""
 
 from collections.abc import Iterable
 
@@ -10,23 +10,26 @@ from metadata.codegen.yaml_text import Entry, column_entries
 from metadata.ledger import AUDIT_TABLES
 from metadata.spec import Table
 
-SOURCE = Field(naming.RECORD_SOURCE, "System, schema and table the row came from.")
+SOURCE = Field(naming.RECORD_SOURCE, "Record source: system, schema and table of the row.")
 
 
-_RAW_PLUMBING = (
-    Field(naming.BATCH_ID, "Batch that brought the row."),
-    Field(naming.LOAD_DTS, "Time of that batch (UTC), the same for all its tables."),
-    Field(naming.RECORD_SOURCE, "System, schema and table the row came from."),
-    Field(naming.CHANGE_TYPE, "upsert, or delete when the row is gone and only its key is filled."),
+_RAW_SYSTEM_COLUMNS = (
+    Field(naming.BATCH_ID, "Batch that loaded the row."),
+    Field(naming.LOAD_DTS, "Load time of that batch (UTC), the same for all its tables."),
+    Field(naming.RECORD_SOURCE, "Record source: system, schema and table of the row."),
+    Field(
+        naming.CHANGE_TYPE,
+        "upsert, or delete when the row was deleted in the source; then only its key is filled.",
+    ),
 )
 
 
 def raw_source(tables: Iterable[Table]) -> Entry:
     return {
         "name": naming.RAW_SOURCE,
-        "description": "Rows as ingestion brought them, append-only; the complete record of the source.",
+        "description": "Rows as loaded by ingestion, append-only; the complete history of the source.",
         "database": "{{ target.database }}",
-        # a rebuild writes under a prefix of its own and reads the raw of another: operations/rebuild.py
+        # a rebuild reads the raw datasets but writes to shadow datasets: operations/rebuild.py
         "schema": f"{{{{ env_var('{naming.RAW_PREFIX}', target.schema) }}}}_raw",
         "tables": [
             {
@@ -37,7 +40,7 @@ def raw_source(tables: Iterable[Table]) -> Entry:
                         Field(column.name, column.description, column.is_personal)
                         for column in table.loaded_columns
                     ),
-                    *column_entries(_RAW_PLUMBING),
+                    *column_entries(_RAW_SYSTEM_COLUMNS),
                 ],
             }
             for table in tables
@@ -48,7 +51,7 @@ def raw_source(tables: Iterable[Table]) -> Entry:
 def audit_source() -> Entry:
     return {
         "name": naming.AUDIT_SOURCE,
-        "description": "The ledger: what was loaded when, and from where.",
+        "description": "The ledger: what was loaded, when and from where.",
         "database": "{{ target.database }}",
         "schema": "{{ target.schema }}_audit",
         "tables": [

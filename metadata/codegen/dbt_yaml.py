@@ -1,13 +1,12 @@
-"""Models and sources as dbt's YAML: descriptions of every column and the structural tests.
+"""Generate dbt YAML: sources, models with descriptions of every column, and structural tests.
 
-Kinds of test, as few queries as can say which rule broke, since every query costs on every load:
-    hub, link        integrity: hash key unique and not null; it holds every key of its satellites, and they
-                     have one row per key and load
-    link             each hub key it points to is in that hub, the zero key left out: a warning, since the
-                     source may lack the other row; an error where the hub is loaded from the same rows. The
-                     test of its own hub covers its own key, which comes from the same rows
-    code list        one row per key and load, also in its status
-A row of ours that breaks one stops the run; whatever the source may lawfully hold only warns.
+There are few tests, since each runs a query on every load:
+    hub, link        `integrity`: the hash key is unique and not null, it contains every key of its
+                     satellites, and satellites have one row per key and load
+    link             `known_parents`, a warning: each hub key except the zero key is in its hub; the source
+                     may lack the row. `refers_to`, an error: the same for hubs loaded from the same stage
+    code list        `one_row_per_load`: one row per key and load, also in its status
+Errors of the platform stop the run; data that the source may contain only causes warnings.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from metadata import naming
 from metadata.codegen.dbt_sources import SOURCE, audit_source, raw_source
 from metadata.codegen.models import (
-    EventLinkModel,
     Field,
     HubModel,
     LinkModel,
+    NonHistorizedLinkModel,
     Plan,
     Role,
     SatelliteModel,
@@ -33,14 +32,14 @@ Children = dict[str, list[SatelliteModel]]
 Reference = tuple[str, str, str]  # a column, the hub that must hold its values, and the key of the hub
 
 
-_LOAD = Field(naming.LOAD_DTS, "Load (UTC) that first brought the row.")
+_LOAD = Field(naming.LOAD_DTS, "Load time (UTC) of the batch that first had the row.")
 
 
-_HASHDIFF = Field(naming.HASHDIFF, "Hash of the columns tracked; a row is added when it changes.")
+_HASHDIFF = Field(naming.HASHDIFF, "Hash of the tracked columns; a row is added when it changes.")
 
 
 def yaml_files(plan: Plan) -> dict[str, str]:
-    """Return path below vault/models -> YAML: the sources, and one file per folder of models."""
+    """Return {path below vault/models: YAML}: the sources, and one file per folder of models."""
     children: Children = {}
     for satellite in plan.satellites:
         if satellite.parent:
@@ -66,49 +65,49 @@ def yaml_files(plan: Plan) -> dict[str, str]:
     return {path: yaml_of(content) for path, content in files.items()}
 
 
-def _ranged(number: Field) -> Field:
-    """The number that a table is partitioned by, where it is there for nothing else."""
+def _partition_field(number: Field) -> Field:
+    """Describe the partition column of a table that does not have it otherwise."""
     return Field(number.name, f"{number.description} The table is partitioned by it.", number.personal)
 
 
 def _integrity(model: str, satellites: Iterable[SatelliteModel]) -> list[Entry]:
-    """The hash key of a hub or link and what hangs on it, in one query."""
-    hanging = [
-        {"to": f"ref('{each.name}')", "key": each.hash_key, "tells_parent": each.tells_parent}
+    """Return the test of a hash key and its satellites, which is one query."""
+    children = [
+        {"to": f"ref('{each.name}')", "key": each.hash_key, "check_parent": each.check_parent}
         for each in satellites
     ]
-    return [{"integrity": {"name": f"{model}_is_whole", "arguments": {"satellites": hanging}}}]
+    return [{"integrity": {"name": f"{model}_is_whole", "arguments": {"satellites": children}}}]
 
 
-def _references(model: LinkModel | EventLinkModel, key: str, plan: Plan) -> list[Entry]:
-    """The tests that the hubs hold the keys that a link points to. `key`: of its row.
+def _references(model: LinkModel | NonHistorizedLinkModel, key: str, plan: Plan) -> list[Entry]:
+    """Return the tests that hubs contain the keys of a link. `key`: hash key of the link's row.
 
-    A hub that takes the key from the same rows must hold it. Others hold what their own table has delivered.
+    A hub loaded from the same stage must have the key (error); other hubs may lack it (warning).
     """
     same_rows = {hub.name: hub.hash_key for hub in plan.hubs if model.stage in hub.stages}
-    structural, of_the_source = list[Reference](), list[Reference]()
+    structural, from_source = list[Reference](), list[Reference]()
     for role in model.roles:
-        is_ours = same_rows.get(role.hub) == role.hash_key
-        (structural if is_ours else of_the_source).append((role.hash_key, role.hub, role.hub_key))
-    number = model.ranged_by.name if model.ranged_by else key
+        is_structural = same_rows.get(role.hub) == role.hash_key
+        (structural if is_structural else from_source).append((role.hash_key, role.hub, role.hub_key))
+    number = model.partition_key.name if model.partition_key else key
     tests: list[Entry] = []
     if structural:
         tests.append({"refers_to": {"arguments": {"key": number, **_listed(structural)}}})
-    if of_the_source:
+    if from_source:
         status = next(each for each in plan.satellites if each.stage == f"{model.stage}__{naming.STATUS}")
         shared: Entry = {"key": key, "number": number, "status": f"ref('{status.name}')"}
-        for name, arguments in _parents(model, of_the_source, plan):
+        for name, arguments in _parents(model, from_source, plan):
             test = {"name": f"{name}_has_known_parents", "arguments": shared | arguments}
             tests.append({"known_parents": test})
     return tests
 
 
 def _parents(
-    model: LinkModel | EventLinkModel, references: list[Reference], plan: Plan
+    model: LinkModel | NonHistorizedLinkModel, references: list[Reference], plan: Plan
 ) -> Iterator[tuple[str, Entry]]:
-    """Return name and arguments of each test: a link holds hash keys, the satellites of an event numbers.
+    """Yield name and arguments of each test: a link has hash keys, satellites of an event have source keys.
 
-    A reference in the key of an event is in no satellite and not tested.
+    References in the primary key of an event are in no satellite and are not tested.
     """
     satellites = [each for each in plan.satellites if each.parent == model.name and each.stage == model.stage]
     if isinstance(model, LinkModel):
@@ -133,17 +132,17 @@ def _listed(references: Iterable[Reference]) -> Entry:
 
 
 def _stage(stage: Stage) -> Entry:
-    rows = "Keys of the pending rows, deleted ones too," if stage.is_status else "Pending rows"
+    rows = "Keys of the pending rows, including deleted ones," if stage.is_status else "Pending rows"
     fields = [
         *(Field(hash_.name, hash_.description) for hash_ in stage.hashes),
         *(Field(column.name, column.description, column.is_personal) for column in stage.columns),
-        *([Field(naming.IS_DELETED, "The row is gone from the source.")] if stage.is_status else []),
+        *([Field(naming.IS_DELETED, "The row was deleted in the source.")] if stage.is_status else []),
         _LOAD,
         SOURCE,
     ]
     return {
         "name": stage.name,
-        "description": f"{rows} of {stage.table.qualified} with their hashes, for the vault to load.",
+        "description": f"{rows} of {stage.table.qualified} with their hashes, ready to load into the vault.",
         "columns": column_entries(fields),
     }
 
@@ -162,8 +161,11 @@ def _hub(model: HubModel, children: Iterable[SatelliteModel]) -> Entry:
 
 
 def _link(model: LinkModel, children: Iterable[SatelliteModel], plan: Plan) -> Entry:
-    hash_key = Field(model.hash_key, "Hash of all keys of the row.")
-    driving = Field(model.driving_key, f"Key of {model.driving_hub}, whose row refers to the others.")
+    hash_key = Field(model.hash_key, "Hash key of the link: hash of all its keys.")
+    driving = Field(
+        model.driving_key,
+        f"Driving key: hash key of {model.driving_hub}, whose rows contain the foreign keys.",
+    )
     return {
         "name": model.name,
         "description": model.description,
@@ -172,21 +174,21 @@ def _link(model: LinkModel, children: Iterable[SatelliteModel], plan: Plan) -> E
             column_entry(hash_key, _integrity(model.name, children)),
             column_entry(driving),
             *(_role(role) for role in model.roles),
-            *column_entries((*([_ranged(model.ranged_by)] if model.ranged_by else []), _LOAD, SOURCE)),
+            *column_entries(
+                (*([_partition_field(model.partition_key)] if model.partition_key else []), _LOAD, SOURCE)
+            ),
         ],
     }
 
 
-def _event(model: EventLinkModel, children: Iterable[SatelliteModel], plan: Plan) -> Entry:
+def _event(model: NonHistorizedLinkModel, children: Iterable[SatelliteModel], plan: Plan) -> Entry:
     payload = (*model.payload, model.occurred)
     return {
         "name": model.name,
         "description": model.description,
         "data_tests": _references(model, model.hash_key, plan),
         "columns": [
-            column_entry(
-                Field(model.hash_key, "Hash of the key of the event."), _integrity(model.name, children)
-            ),
+            column_entry(Field(model.hash_key, "Hash key of the event."), _integrity(model.name, children)),
             *(_role(role) for role in model.roles),
             *column_entries((*payload, _LOAD, SOURCE)),
         ],
@@ -195,7 +197,7 @@ def _event(model: EventLinkModel, children: Iterable[SatelliteModel], plan: Plan
 
 def _role(role: Role) -> Entry:
     return column_entry(
-        Field(role.hash_key, f"Key of {role.hub} ({role.column.name}): {role.column.description}")
+        Field(role.hash_key, f"Hash key of {role.hub} ({role.column.name}): {role.column.description}")
     )
 
 
@@ -204,7 +206,7 @@ def _satellite(model: SatelliteModel, status: Iterable[SatelliteModel]) -> Entry
         Field(model.hash_key, model.hash_key_description),
         _HASHDIFF,
         *model.payload,
-        *(_ranged(field) for field in model.extra),
+        *(_partition_field(field) for field in model.extra),
         _LOAD,
         SOURCE,
     )

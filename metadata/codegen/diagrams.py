@@ -1,25 +1,25 @@
-"""Two diagrams as Markdown: the raw vault by subject area, and the star."""
+"""Generate two pages of diagrams: the raw vault by subject area, and the star schema."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from metadata import naming
 from metadata.codegen.markdown import code, markdown_table, prose
-from metadata.codegen.models import EventLinkModel, LinkModel, Plan
+from metadata.codegen.models import LinkModel, NonHistorizedLinkModel, Plan
 from metadata.codegen.subject_areas import area_of, schemas
-from metadata.mappings import EventMapping, HubMapping, ReferenceMapping
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping, ReferenceMapping
 from metadata.marts import Mart
 from metadata.spec import Catalog, Table
 
 
 def raw_vault(catalog: Catalog, models: Plan) -> Iterator[str]:
-    """One diagram per schema of the source: what its tables became, and which hubs elsewhere they touch."""
+    """Yield one diagram per source schema: its hubs and links, and hubs of other schemas."""
     yield "# Raw vault"
     yield (
-        f"{len(models.hubs)} hubs, {len(models.links)} links, {len(models.events)} non-historised links and "
-        f"{len(models.satellites)} satellites and code lists. Below a hub stand the topics of its "
-        "satellites: `credit` below customer is `sat_customer__credit`. A link, drawn as a hexagon, leads "
-        "from the hub whose rows state it to the hubs they refer to; beside each stands `eff_sat_*`, which "
-        "tells the row in force. A dashed hub belongs to another area. What each column is: "
+        f"{len(models.hubs)} hubs, {len(models.links)} links, {len(models.events)} non-historized links and "
+        f"{len(models.satellites)} satellites and code lists. Each hub lists the topics of its "
+        "satellites: `credit` in hub_customer is `sat_customer__credit`. A link, drawn as a hexagon, leads "
+        "from its driving hub to the hubs it refers to; each has an effectivity satellite `eff_sat_*`, which "
+        "says which row is in force. A dashed hub belongs to another area. All columns: "
         "[catalogue](catalogue.md)."
     )
     for schema in schemas(catalog):
@@ -48,7 +48,7 @@ def _area(catalog: Catalog, models: Plan, tables: Sequence[Table]) -> Iterator[s
     codes = [table for table in tables if isinstance(table.vault, ReferenceMapping)]
     if codes:
         yield markdown_table(
-            ("code list", "source", "what it holds"),
+            ("code list", "source", "description"),
             (
                 (
                     code(naming.reference(table.vault.reference)),
@@ -63,8 +63,8 @@ def _area(catalog: Catalog, models: Plan, tables: Sequence[Table]) -> Iterator[s
 
 def _of_area(
     models: Plan, tables: Sequence[Table]
-) -> tuple[list[str], list[LinkModel], list[EventLinkModel], dict[str, list[str]]]:
-    """Hubs, links and events of the tables, and the topics of the satellites by hub or event."""
+) -> tuple[list[str], list[LinkModel], list[NonHistorizedLinkModel], dict[str, list[str]]]:
+    """Return hubs, links and events of the tables, and the satellite topics by hub or event."""
     hubs: list[str] = []
     topics: dict[str, list[str]] = {}
     names = {table.stage_name for table in tables}
@@ -72,8 +72,8 @@ def _of_area(
         match table.vault:
             case HubMapping() as mapping:
                 hubs.append(mapping.parent)
-            case EventMapping() as mapping:
-                hubs += [naming.hub(hub) for hub in mapping.brings.values()]
+            case NonHistorizedLinkMapping() as mapping:
+                hubs += [naming.hub(hub) for hub in mapping.hub_keys.values()]
             case _:
                 continue
         held = [satellite.topic for satellite in mapping.satellites]
@@ -90,26 +90,26 @@ def _box(name: str, topics: Iterable[str], left: str = "[", right: str = "]", st
     return f'    {name}{left}"{text}"{right}{style}'
 
 
-def _arrows(links: Iterable[LinkModel], events: Iterable[EventLinkModel]) -> Iterator[str]:
-    """One arrow per link and hub, which names the roles where the hub does not tell."""
-    both: list[LinkModel | EventLinkModel] = [*links, *events]
+def _arrows(links: Iterable[LinkModel], events: Iterable[NonHistorizedLinkModel]) -> Iterator[str]:
+    """Yield one arrow per link and hub, labelled with the roles unless they equal the hub."""
+    both: list[LinkModel | NonHistorizedLinkModel] = [*links, *events]
     for link in both:
         ends: dict[str, list[str]] = {}
         for role in link.roles:
             ends.setdefault(role.hub, []).append(role.hash_key.removesuffix("_hk"))
         for hub, roles in ends.items():
-            told = roles == [hub.removeprefix("hub_")]
-            label = "" if told else f'|"{"<br/>".join(roles)}"|'
+            is_obvious = roles == [hub.removeprefix("hub_")]
+            label = "" if is_obvious else f'|"{"<br/>".join(roles)}"|'
             yield f"    {link.name} -->{label} {hub}"
 
 
 def star(marts: Sequence[Mart]) -> Iterator[str]:
-    """Facts, the dimensions that their keys refer to, and under which roles."""
+    """Yield the page of facts, their dimensions and the roles."""
     facts = [mart for mart in marts if mart.is_fact]
     dimensions = {column.refers_to for fact in facts for column in fact.columns} - {None}
     used = [mart for mart in marts if mart.name in dimensions]
-    yield "# The star"
-    yield "Which fact has which dimension, and the keys by which it refers to it:"
+    yield "# Star schema"
+    yield "Dimensions of each fact, and the foreign keys:"
     yield markdown_table(
         ("fact", *(code(mart.name) for mart in used)),
         (
@@ -121,7 +121,7 @@ def star(marts: Sequence[Mart]) -> Iterator[str]:
         ),
     )
     yield markdown_table(
-        ("dimension", "what it holds"),
+        ("dimension", "description"),
         ((code(mart.name), prose(_first_sentence(mart.description))) for mart in used),
     )
     for fact in facts:

@@ -1,7 +1,7 @@
-"""Writes staging, raw vault, documents and Holistics models, or checks that they are current.
+"""Generate staging, raw vault, docs pages and Holistics models, or check that they are current.
 
-python -m metadata.codegen            write what differs, remove what is no longer asked for
-python -m metadata.codegen --check    write nothing; exit 1 and name every file that differs
+python -m metadata.codegen            write changed files, remove surplus ones
+python -m metadata.codegen --check    write nothing; exit 1 and list every file that differs
 """
 
 import argparse
@@ -32,7 +32,7 @@ SUFFIXES = {".sql", ".yml", ".md", ".aml"}
 
 @dataclass(frozen=True)
 class Difference:
-    """Paths below a folder that are not what the metadata asks for, each list sorted."""
+    """Paths that differ from the metadata, each list sorted."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
@@ -42,24 +42,24 @@ class Difference:
         return bool(self.missing or self.stale or self.surplus)
 
     def lines(self) -> list[str]:
-        """One line per file: what is wrong with it, and its path."""
+        """Return one line per file: kind of difference and path."""
         named = (("missing", self.missing), ("stale", self.stale), ("surplus", self.surplus))
         return [f"{what}: {path}" for what, paths in named for path in paths]
 
 
 def generated_files(catalog: Catalog) -> dict[str, str]:
-    """Return path below vault/models -> text of every generated file."""
+    """Return {path below vault/models: text} of every generated file."""
     models = plan(catalog)
     return sql_files(models) | yaml_files(models)
 
 
 def generated_documents(catalog: Catalog, models_dir: Path) -> dict[str, str]:
-    """Return path below docs -> text; the marts in them are those that the YAML in `models_dir` describes."""
+    """Return {path below docs: text}, with the marts described in `models_dir`."""
     return pages(catalog, plan(catalog), load_marts(models_dir / "marts"))
 
 
 def generated_holistics(metadata: Path, models_dir: Path) -> dict[str, str]:
-    """Return path below metadata/holistics -> AML of every mart. Raises MetadataError."""
+    """Return {path below metadata/holistics: AML} of every mart. Raises MetadataError."""
     marts = load_marts(models_dir / "marts")
     return holistics_files(marts, load_presentation(marts, metadata))
 
@@ -67,7 +67,7 @@ def generated_holistics(metadata: Path, models_dir: Path) -> dict[str, str]:
 def difference(
     root: Path, files: Mapping[str, str], folders: Sequence[str] = GENERATED_FOLDERS
 ) -> Difference:
-    """Compare the folders with what should be in them; files without the generator's mark are not its own."""
+    """Compare folders with the expected files; files without the generator's mark are never surplus."""
     present = {
         path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
         for folder in folders
@@ -88,7 +88,7 @@ def difference(
 
 
 def write(root: Path, files: Mapping[str, str], folders: Sequence[str] = GENERATED_FOLDERS) -> Difference:
-    """Bring the folder in line with `files` and return what differed before; current files stay untouched."""
+    """Write changed files, remove surplus ones, and return the differences found."""
     differing = difference(root, files, folders)
     for path in (*differing.missing, *differing.stale):
         target = root / path
@@ -100,14 +100,12 @@ def write(root: Path, files: Mapping[str, str], folders: Sequence[str] = GENERAT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit code."""
+    """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m metadata.codegen", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when a file differs")
-    parser.add_argument("--metadata", type=Path, default=METADATA_DIR, help="folder of the YAML")
+    parser.add_argument("--metadata", type=Path, default=METADATA_DIR, help="metadata folder")
     parser.add_argument("--models", type=Path, default=MODELS_DIR, help="dbt's models folder")
-    parser.add_argument(
-        "--docs", type=Path, help="folder of the documents; default: docs, for our own models"
-    )
+    parser.add_argument("--docs", type=Path, help="docs folder; default: docs, if --models is not set")
     options = parser.parse_args(arguments)
     docs = options.docs or (DOCS_DIR if options.models == MODELS_DIR else None)
     wanted: list[tuple[Path, dict[str, str], tuple[str, ...]]]

@@ -1,4 +1,4 @@
-"""Pieces of Markdown for the generated pages."""
+"""Markdown helpers for generated pages."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def prose(text: str) -> str:
-    """A description as Markdown shows it: no part of it is HTML."""
+    """Escape a description so that no part of it is read as HTML."""
     return html.escape(text, quote=False)
 
 

@@ -1,17 +1,17 @@
-"""Which models the catalog asks for.
+"""Plan the models of a catalog.
 
-A table mapped to a hub gives a stage, a status stage, satellites, a status satellite and, where its rows
-refer to other hubs, a link with its effectivity satellite. A table of events gives a non-historized link in
-place of hub and link. A code list gives a stage, a status stage, a table `ref_*` and its status.
+A table mapped to a hub has a stage, a status stage, satellites, a status satellite and, if it refers to other
+hubs, a link with its effectivity satellite. A table of events has a non-historized link instead of hub and
+link. A code list has a stage, a status stage, a reference table `ref_*` and its status.
 """
 
 from metadata import naming
 from metadata.check_vault import HUBS_FILE, table_file
 from metadata.codegen.models import (
-    EventLinkModel,
     Field,
     HubModel,
     LinkModel,
+    NonHistorizedLinkModel,
     Plan,
     Role,
     SatelliteModel,
@@ -27,17 +27,17 @@ from metadata.codegen.stages import (
     select,
     status_stage,
 )
-from metadata.mappings import EventMapping, Hub, HubMapping, Link, ReferenceMapping
+from metadata.mappings import Hub, HubMapping, Link, NonHistorizedLinkMapping, ReferenceMapping
 from metadata.spec import Catalog, Column, Table
 
-_IS_DELETED = Field(naming.IS_DELETED, "The row is gone from the source since load_dts.")
+_IS_DELETED = Field(naming.IS_DELETED, "The row was deleted in the source at load_dts.")
 
 
 def plan(catalog: Catalog) -> Plan:
-    """Return the models for a catalog that has passed its checks."""
+    """Return the models of a checked catalog."""
     stages: list[Stage] = []
     links: list[LinkModel] = []
-    events: list[EventLinkModel] = []
+    events: list[NonHistorizedLinkModel] = []
     satellites: list[SatelliteModel] = []
     for table in catalog.tables:
         match table.vault:
@@ -45,16 +45,16 @@ def plan(catalog: Catalog) -> Plan:
                 business_key = hub_key(table, catalog.hub(mapping.hub))
                 key = key_hash(mapping.parent, mapping.hub, business_key)
                 stages += [hub_stage(table, mapping, key), status_stage(table, key, mapping.status)]
-                satellites += _satellites(table, mapping, _ranged_by(business_key))
+                satellites += _satellites(table, mapping, _partition_key(business_key))
                 if mapping.link:
                     links.append(_link(table, mapping.hub, mapping.link, catalog))
-                    by = _ranged_by(business_key)
+                    by = _partition_key(business_key)
                     satellites.append(_effectivity(table, mapping.hub, mapping.link, by))
-            case EventMapping() as mapping:
+            case NonHistorizedLinkMapping() as mapping:
                 key = key_hash(mapping.parent, mapping.event, select(table, table.primary_key))
                 stages += [event_stage(table, mapping, key), status_stage(table, key, mapping.status)]
                 events.append(_event(table, mapping, catalog))
-                satellites += _satellites(table, mapping, _ranged_by(key.columns))
+                satellites += _satellites(table, mapping, _partition_key(key.columns))
             case ReferenceMapping(reference=name):
                 key = key_hash(naming.reference(name), name, select(table, table.primary_key))
                 status = naming.reference_status(name)
@@ -70,15 +70,15 @@ def plan(catalog: Catalog) -> Plan:
     )
 
 
-def _ranged_by(key: tuple[Column, ...]) -> Field | None:
-    """The key, when it is one whole number."""
+def _partition_key(key: tuple[Column, ...]) -> Field | None:
+    """Return the key column if it is a single integer, else None."""
     return fields(key)[0] if len(key) == 1 and key[0].kind == "integer" else None
 
 
 def _tables_of(hub: str, catalog: Catalog) -> list[Table]:
-    """The tables that bring keys of the hub: first the one that it is about, then the others by name."""
-    bringing = [table for table in catalog.tables if table.vault and hub in table.vault.hubs]
-    return sorted(bringing, key=lambda table: getattr(table.vault, "aspect", None) is not None)
+    """Return the tables that load the hub: the main table first, then others by name."""
+    tables = [table for table in catalog.tables if table.vault and hub in table.vault.hubs]
+    return sorted(tables, key=lambda table: getattr(table.vault, "aspect", None) is not None)
 
 
 def _hub(hub: Hub, catalog: Catalog) -> HubModel:
@@ -87,7 +87,7 @@ def _hub(hub: Hub, catalog: Catalog) -> HubModel:
     return HubModel(
         hub=hub,
         key=key,
-        ranged_by=_ranged_by(key),
+        partition_key=_partition_key(key),
         stages=tuple(table.stage_name for table in tables),
         sources=(HUBS_FILE, *(table_file(table) for table in tables)),
     )
@@ -103,7 +103,7 @@ def _link(table: Table, concept: str, link: Link, catalog: Catalog) -> LinkModel
         roles=tuple(_role(table, name, catalog) for name in link.columns),
         stage=table.stage_name,
         sources=(table_file(table),),
-        ranged_by=_ranged_by(hub_key(table, catalog.hub(concept))),
+        partition_key=_partition_key(hub_key(table, catalog.hub(concept))),
     )
 
 
@@ -118,21 +118,21 @@ def _role(table: Table, name: str, catalog: Catalog) -> Role:
     )
 
 
-def _event(table: Table, mapping: EventMapping, catalog: Catalog) -> EventLinkModel:
-    brought = [
+def _event(table: Table, mapping: NonHistorizedLinkMapping, catalog: Catalog) -> NonHistorizedLinkModel:
+    own_hubs = [
         Role(naming.hash_key(hub), naming.hub(hub), naming.hash_key(hub), table.column(name))
-        for name, hub in mapping.brings.items()
+        for name, hub in mapping.hub_keys.items()
     ]
-    return EventLinkModel(
+    return NonHistorizedLinkModel(
         name=mapping.parent,
         description=mapping.description,
         hash_key=naming.hash_key(mapping.event),
-        roles=(*(_role(table, name, catalog) for name in mapping.columns), *brought),
+        roles=(*(_role(table, name, catalog) for name in mapping.columns), *own_hubs),
         occurred=fields([table.column(mapping.occurred)])[0],
         payload=fields(select(table, table.primary_key)),
         stage=table.stage_name,
-        sources=(table_file(table), HUBS_FILE) if brought else (table_file(table),),
-        ranged_by=_ranged_by(select(table, table.primary_key)),
+        sources=(table_file(table), HUBS_FILE) if own_hubs else (table_file(table),),
+        partition_key=_partition_key(select(table, table.primary_key)),
     )
 
 
@@ -143,11 +143,11 @@ def _target_hub(column: Column, catalog: Catalog) -> str:
 
 
 def _satellites(
-    table: Table, mapping: HubMapping | EventMapping, ranged_by: Field | None
+    table: Table, mapping: HubMapping | NonHistorizedLinkMapping, partition_key: Field | None
 ) -> list[SatelliteModel]:
-    """The satellites of one stage; the first and the status, which has a stage of its own, name the parent.
+    """Return the satellites of a table and its status satellite.
 
-    All of them take their keys from the same rows of the stage, so more tests would say nothing more.
+    Only the first satellite and the status check their parent: the others have the same keys.
     """
     hash_key, parent = naming.hash_key(mapping.concept), mapping.parent
     satellites = [
@@ -155,42 +155,42 @@ def _satellites(
             name=naming.satellite(mapping.concept, satellite.topic),
             description=satellite.description,
             hash_key=hash_key,
-            hash_key_description=f"Key of {parent}.",
+            hash_key_description=f"Hash key of {parent}.",
             payload=fields(select(table, satellite.columns)),
             stage=table.stage_name,
             sources=(table_file(table),),
             parent=parent,
-            tells_parent=number == 0,
-            ranged_by=ranged_by,
+            check_parent=number == 0,
+            partition_key=partition_key,
         )
         for number, satellite in enumerate(mapping.satellites)
     ]
     status = SatelliteModel(
         name=mapping.status,
-        description=f"Whether the row of {table.qualified} exists, is gone, or came back.",
+        description=f"Whether the row of {table.qualified} exists, was deleted, or came back.",
         hash_key=hash_key,
-        hash_key_description=f"Key of {parent}.",
+        hash_key_description=f"Hash key of {parent}.",
         payload=(_IS_DELETED,),
         stage=naming.status_stage(table.name),
         sources=(table_file(table),),
         parent=parent,
-        ranged_by=ranged_by,
+        partition_key=partition_key,
     )
     return [*satellites, status]
 
 
-def _effectivity(table: Table, concept: str, link: Link, ranged_by: Field | None) -> SatelliteModel:
+def _effectivity(table: Table, concept: str, link: Link, partition_key: Field | None) -> SatelliteModel:
     link_key, link_model = naming.link_hash_key(link.name), naming.link(link.name)
     return SatelliteModel(
         name=naming.effectivity(link.name),
-        description=f"Which row of {link_model} is in force for a key, from load_dts to the next row.",
+        description=f"Row of {link_model} in force for each driving key, from load_dts to the next row.",
         hash_key=naming.hash_key(concept),
-        hash_key_description=f"Key of {naming.hub(concept)}, which drives the relationship.",
-        payload=(Field(link_key, f"Key of the row of {link_model} that is in force."),),
+        hash_key_description=f"Driving key: hash key of {naming.hub(concept)}.",
+        payload=(Field(link_key, f"Hash key of the row of {link_model} that is in force."),),
         stage=table.stage_name,
         sources=(table_file(table),),
         parent=link_model,
-        ranged_by=ranged_by,
+        partition_key=partition_key,
     )
 
 
@@ -209,9 +209,9 @@ def _references(table: Table, code_list: str) -> list[SatelliteModel]:
     )
     status = SatelliteModel(
         name=naming.reference_status(code_list),
-        description=f"Whether the row of {table.qualified} exists, is gone, or came back.",
+        description=f"Whether the row of {table.qualified} exists, was deleted, or came back.",
         hash_key=hash_key,
-        hash_key_description=f"Key of {model}.",
+        hash_key_description=f"Hash key of {model}.",
         payload=(_IS_DELETED,),
         stage=naming.status_stage(table.name),
         sources=(table_file(table),),

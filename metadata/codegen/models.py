@@ -1,7 +1,6 @@
-"""The models of the staging and raw vault layers as plain values, before they become SQL and YAML.
+"""Models of the staging and raw vault layers as plain values, before they are rendered.
 
-`ranged_by`, wherever a model has it, is the whole number that its rows are known by in the source, and by
-whose ranges its table is partitioned; None where the key is no such number.
+`partition_key`: the integer source key by whose ranges the table is partitioned, else None.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from metadata.spec import Column, Table
 
 @dataclass(frozen=True)
 class Hash:
-    """A hash in a stage, made of the lossless text of its columns in this order.
+    """A hash in a stage, computed from the encoded text of its columns in this order.
 
-    The hash of a hub's `key` is NULL when one of its columns is; every other hash is never NULL.
-    A hash without columns shares the text of another hash, `text_of`.
+    The hash of a `key` is NULL if one of its columns is NULL; other hashes are never NULL.
+    A hash without columns uses the text of another hash, `text_of`.
     """
 
     name: str
@@ -27,13 +26,13 @@ class Hash:
 
     @property
     def text(self) -> str:
-        """The derived column that is hashed."""
+        """Name of the derived column that is hashed."""
         return naming.encoded(self.text_of or self.name)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a model as its documentation shows it."""
+    """A column of a model for its documentation."""
 
     name: str
     description: str
@@ -42,9 +41,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Stage:
-    """The pending rows of one source table with their hashes.
+    """Pending rows of one source table with their hashes.
 
-    A status stage has the keys of all pending rows, deleted ones too, and nothing else.
+    A status stage has only the keys of all pending rows, including deleted ones.
     """
 
     name: str
@@ -57,13 +56,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class HubModel:
-    """`hub_*`: every key ever seen, with the load that first brought it."""
+    """`hub_*`: every business key, with the load time of its first batch."""
 
     hub: Hub
     key: tuple[Column, ...]
     stages: tuple[str, ...]
     sources: tuple[str, ...]
-    ranged_by: Field | None = None
+    partition_key: Field | None = None
 
     @property
     def name(self) -> str:
@@ -78,7 +77,7 @@ class HubModel:
 
 @dataclass(frozen=True)
 class Role:
-    """One hub that a link points to."""
+    """A hub that a link refers to."""
 
     hash_key: str
     hub: str
@@ -88,7 +87,7 @@ class Role:
 
 @dataclass(frozen=True)
 class LinkModel:
-    """`link_*`: every combination of keys ever seen together in a row of one table."""
+    """`link_*`: every combination of keys that occurred in a row of one table."""
 
     name: str
     description: str
@@ -98,12 +97,12 @@ class LinkModel:
     roles: tuple[Role, ...]
     stage: str
     sources: tuple[str, ...]
-    ranged_by: Field | None = None
+    partition_key: Field | None = None
 
 
 @dataclass(frozen=True)
-class EventLinkModel:
-    """`nh_link_*`: one row per event, as it first came; `occurred` says when it happened."""
+class NonHistorizedLinkModel:
+    """`nh_link_*`: one row per event, as first loaded; `occurred` is its time."""
 
     name: str
     description: str
@@ -113,15 +112,15 @@ class EventLinkModel:
     payload: tuple[Field, ...]
     stage: str
     sources: tuple[str, ...]
-    ranged_by: Field | None = None
+    partition_key: Field | None = None
 
 
 @dataclass(frozen=True)
 class SatelliteModel:
     """`sat_*`, `eff_sat_*` or `ref_*`: one row per key and change.
 
-    `parent` is the hub or link it hangs on, or the code list whose status it is; None for a code list.
-    `tells_parent`: its keys come from rows of a stage that no other satellite has tested yet.
+    `parent`: hub or link of the satellite, or code list of a status table; None for a code list.
+    `check_parent`: whether a test looks its keys up in the parent; one satellite per stage is enough.
     """
 
     name: str
@@ -133,28 +132,28 @@ class SatelliteModel:
     sources: tuple[str, ...]
     cluster_by: tuple[str, ...] = (naming.LOAD_DTS,)
     parent: str | None = None
-    tells_parent: bool = True
+    check_parent: bool = True
     is_reference: bool = False
-    ranged_by: Field | None = None
+    partition_key: Field | None = None
 
     @property
     def extra(self) -> tuple[Field, ...]:
-        """The number that the table is partitioned by, where it is not among the payload anyway."""
-        return (self.ranged_by,) if self.ranged_by and self.ranged_by not in self.payload else ()
+        """The partition column, unless it is in the payload."""
+        return (self.partition_key,) if self.partition_key and self.partition_key not in self.payload else ()
 
     @property
     def stage_hashdiff(self) -> str:
-        """`sat_customer__credit_hashdiff`, the hashdiff's name in the stage."""
+        """`sat_customer__credit_hashdiff`, the name in the stage."""
         return naming.stage_hashdiff(self.name)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All models, each list in order of name, and the source tables they read."""
+    """All models, sorted by name, and the source tables they read."""
 
     tables: tuple[Table, ...]
     stages: tuple[Stage, ...]
     hubs: tuple[HubModel, ...]
     links: tuple[LinkModel, ...]
-    events: tuple[EventLinkModel, ...]
+    events: tuple[NonHistorizedLinkModel, ...]
     satellites: tuple[SatelliteModel, ...]

@@ -1,15 +1,13 @@
-"""The documents that are made of the metadata: the catalogue of the source and two diagrams, as Markdown.
+"""Generate docs pages from the metadata.
 
-docs/catalogue.md   what each source table means, every column and its home, and where personal data are
-docs/raw_vault.md   hubs, links and satellites, one diagram per subject area
-docs/star.md        facts and the dimensions they refer to
-
-Diagrams are Mermaid, which GitHub draws.
+docs/catalogue.md   every source table and column, where the vault stores it, and personal data
+docs/raw_vault.md   hubs, links and satellites, one Mermaid diagram per subject area
+docs/star.md        facts and their dimensions
 """
 
 from collections.abc import Iterator, Sequence
 
-from metadata.codegen.column_lineage import home
+from metadata.codegen.column_lineage import location_of
 from metadata.codegen.diagrams import raw_vault, star
 from metadata.codegen.markdown import code, markdown_table, page, prose
 from metadata.codegen.models import Plan
@@ -19,7 +17,7 @@ from metadata.spec import Catalog, Column, Table
 
 
 def pages(catalog: Catalog, models: Plan, marts: Sequence[Mart]) -> dict[str, str]:
-    """Return path below docs -> text."""
+    """Return {path below docs: text}."""
     return {
         "catalogue.md": page("metadata/tables, vault/models/marts/*.yml", catalogue(catalog, marts)),
         "raw_vault.md": page("metadata/tables, metadata/hubs.yml", raw_vault(catalog, models)),
@@ -28,14 +26,14 @@ def pages(catalog: Catalog, models: Plan, marts: Sequence[Mart]) -> dict[str, st
 
 
 def catalogue(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
-    """What the source holds, where it goes, and where personal data are."""
+    """Yield the parts of the catalogue page."""
     count = sum(len(table.columns) for table in catalog.tables)
     yield "# Catalogue of the source"
     yield (
         f"{len(catalog.tables)} tables, {count} columns. How the business uses them: "
         "[business](business.md); "
-        "where they go: [raw vault](raw_vault.md), [star](star.md). A column's home is the one place in the "
-        "raw vault that keeps it; `_hk` is the hash of the key that a reference holds, whose text is in the "
+        "how they are modelled: [raw vault](raw_vault.md), [star](star.md). Each column is stored in one "
+        "place of the raw vault. `_hk` columns are hash keys; the business key that they belong to is in the "
         "hub."
     )
     for schema in schemas(catalog):
@@ -54,17 +52,17 @@ def _source_table(table: Table) -> Iterator[str]:
     if table.controls:
         facts.append(f"Control totals: {', '.join(map(code, table.controls))}.")
     if table.optional:
-        facts.append("Not every source has it.")
+        facts.append("Optional: some sources do not have it.")
     yield f"### {table.qualified}"
     yield f"{prose(table.description)} {' '.join(facts)}"
     yield markdown_table(
-        ("column", "type", "what it is", "home"),
+        ("column", "type", "description", "stored in"),
         (
             (
                 code(column.name),
-                column.type + ("" if column.nullable else ", always there"),
+                column.type + ("" if column.nullable else ", not null"),
                 _described(column),
-                _home(table, column),
+                _location(table, column),
             )
             for column in table.columns
         ),
@@ -77,15 +75,15 @@ def _described(column: Column) -> str:
     return f"{prose(column.description)}{refers}{sensitive}"
 
 
-def _home(table: Table, column: Column) -> str:
-    found = home(table, column)
+def _location(table: Table, column: Column) -> str:
+    found = location_of(table, column)
     return code(found) if found.model else str(found)
 
 
 def _personal(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
     yield "## Personal data"
     yield (
-        "Every column that tells something of a person, and every place where it is. On BigQuery all of "
+        "Every column with personal data, and every place where it is stored. On BigQuery all of "
         "these columns can carry a policy tag ([safety](bigquery_cost.md))."
     )
     yield markdown_table(
@@ -95,16 +93,16 @@ def _personal(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
                 code(f"{table.qualified}.{column.name}"),
                 code(f"{table.raw_name}.{column.name}"),
                 code(f"{table.stage_name}.{column.name}"),
-                _home(table, column),
+                _location(table, column),
             )
             for table in catalog.tables
             for column in table.columns
             if column.is_personal
         ),
     )
-    yield "In the marts, where the view without `_unmasked` in its name hides the same columns:"
+    yield "In the marts; the view without `_unmasked` in its name masks these columns:"
     yield markdown_table(
-        ("mart", "column", "what it is"),
+        ("mart", "column", "description"),
         (
             (code(mart.name), code(column.name), prose(column.description))
             for mart in marts
@@ -116,7 +114,7 @@ def _personal(catalog: Catalog, marts: Sequence[Mart]) -> Iterator[str]:
 
 def _secret(catalog: Catalog) -> Iterator[str]:
     yield "## Secret data"
-    yield "These columns are never read: the login of the platform has no right to them."
+    yield "These columns are never read: the platform's login has no privilege on them."
     yield "\n".join(
         f"- {code(f'{table.qualified}.{column.name}')}: {prose(column.description)}"
         for table in catalog.tables

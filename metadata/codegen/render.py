@@ -1,4 +1,4 @@
-"""Models as SQL: one template per kind of model, one file per model."""
+"""Render models as SQL: one template per kind of model, one file per model."""
 
 import json
 
@@ -10,7 +10,7 @@ from metadata.generated_text import environment, header
 
 
 def sql_files(plan: Plan) -> dict[str, str]:
-    """Return path below vault/models -> SQL for every model."""
+    """Return {path below vault/models: SQL} of every model."""
     stage, hub, link, event, satellite = _templates("stage", "hub", "link", "nh_link", "satellite")
     files = {f"staging/{model.name}.sql": stage.render(stage=model) for model in plan.stages}
     files |= {f"raw_vault/hubs/{model.name}.sql": hub.render(hub=model) for model in plan.hubs}
@@ -24,7 +24,7 @@ def sql_files(plan: Plan) -> dict[str, str]:
 
 
 def satellite_folder(model: SatelliteModel) -> str:
-    """The folder below vault/models: code lists have their own."""
+    """Return the folder below vault/models; code lists have a separate one."""
     return "raw_vault/refs" if model.is_reference else "raw_vault/sats"
 
 

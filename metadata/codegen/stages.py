@@ -1,4 +1,4 @@
-"""The columns of the staging models: hash keys, hashdiffs and the status stages."""
+"""Plan the staging models: hash keys, hashdiffs and status stages."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from metadata.codegen.models import (
     Hash,
     Stage,
 )
-from metadata.mappings import EventMapping, Hub, HubMapping, Link
+from metadata.mappings import Hub, HubMapping, Link, NonHistorizedLinkMapping
 from metadata.spec import Column, Table
 
 
@@ -26,33 +26,33 @@ def hub_key(table: Table, hub: Hub) -> tuple[Column, ...]:
 
 
 def key_hash(model: str, concept: str, key: tuple[Column, ...]) -> Hash:
-    description = f"Hash of the key of {model}; null when a part of the key is."
+    description = f"Hash key of {model}; null if a part of the business key is null."
     return Hash(naming.hash_key(concept), description, key, key=True)
 
 
 def _hashdiff(model: str, columns: tuple[Column, ...]) -> Hash:
-    return Hash(naming.stage_hashdiff(model), f"Hash of what {model} tracks.", columns)
+    return Hash(naming.stage_hashdiff(model), f"Hashdiff of {model}.", columns)
 
 
 def _link_hashes(table: Table, key: Hash, link: Link) -> list[Hash]:
     related = select(table, link.columns)
-    ends = [_end(column) for column in related]
+    references = [_reference_hash(column) for column in related]
     whole = naming.link_hash_key(link.name)
     effectivity = naming.effectivity(link.name)
     return [
-        *ends,
-        Hash(whole, f"Hash of all keys of {naming.link(link.name)}.", (*key.columns, *related)),
+        *references,
+        Hash(whole, f"Hash key of {naming.link(link.name)}.", (*key.columns, *related)),
         Hash(
             naming.stage_hashdiff(effectivity),
-            f"Hash of what {effectivity} tracks: the relationship itself.",
+            f"Hashdiff of {effectivity}: the hash of the relationship.",
             text_of=whole,
         ),
     ]
 
 
-def _end(column: Column) -> Hash:
-    """The hash of one reference of a link."""
-    description = f"Hash of {column.name}; that of the zero key when it is null."
+def _reference_hash(column: Column) -> Hash:
+    """Return the hash of one foreign key of a link."""
+    description = f"Hash of {column.name}; the zero key if it is null."
     return Hash(naming.hash_key(naming.role(column.name)), description, (column,))
 
 
@@ -63,17 +63,17 @@ def hub_stage(table: Table, mapping: HubMapping, key: Hash) -> Stage:
     return Stage(table.stage_name, table, hashes, table.loaded_columns, False, sources)
 
 
-def event_stage(table: Table, mapping: EventMapping, key: Hash) -> Stage:
-    ends = [_end(column) for column in select(table, mapping.columns)]
-    brought = [
-        key_hash(naming.hub(hub), hub, (table.column(column),)) for column, hub in mapping.brings.items()
+def event_stage(table: Table, mapping: NonHistorizedLinkMapping, key: Hash) -> Stage:
+    references = [_reference_hash(column) for column in select(table, mapping.columns)]
+    own_hubs = [
+        key_hash(naming.hub(hub), hub, (table.column(column),)) for column, hub in mapping.hub_keys.items()
     ]
-    hashes = (key, *ends, *brought, *_hashdiffs(table, mapping))
-    sources = (table_file(table), HUBS_FILE) if brought else (table_file(table),)
+    hashes = (key, *references, *own_hubs, *_hashdiffs(table, mapping))
+    sources = (table_file(table), HUBS_FILE) if own_hubs else (table_file(table),)
     return Stage(table.stage_name, table, hashes, table.loaded_columns, False, sources)
 
 
-def _hashdiffs(table: Table, mapping: HubMapping | EventMapping) -> list[Hash]:
+def _hashdiffs(table: Table, mapping: HubMapping | NonHistorizedLinkMapping) -> list[Hash]:
     return [
         _hashdiff(naming.satellite(mapping.concept, satellite.topic), select(table, satellite.columns))
         for satellite in mapping.satellites

@@ -1,4 +1,4 @@
-"""The subject areas by which the pages group the source tables."""
+"""Subject areas that group the source tables on docs pages."""
 
 from metadata.spec import Catalog
 

@@ -19,12 +19,12 @@ Entry = dict[str, Any]
 SOURCES = (HUBS_FILE, SHARED_FILE, "tables/*/*.yml")
 
 
-# what begins Jinja; dbt renders descriptions
+# start of Jinja syntax, since dbt renders descriptions
 _JINJA = re.compile(r"\{[{%#]")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists indented below their key, and every value written out."""
+    """Indent lists below their key and write no aliases."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -45,7 +45,7 @@ def yaml_of(content: Entry) -> str:
 
 
 def _with_plain_descriptions(value: Any) -> Any:
-    """Write every description, at any depth, so that dbt renders it to the same text again."""
+    """Escape Jinja in every description, so that dbt renders it to the original text."""
     if isinstance(value, list):
         return [_with_plain_descriptions(each) for each in value]
     if not isinstance(value, dict):

@@ -32,7 +32,7 @@ from warehouse.tables import Partitioning
 
 FIRST_DAY = "2013-01-01"  # of the business
 BUDGETS = VAULT_DIR / "cost_budget.yml"
-NARROWING = ".touching_keys"  # the macro of models that want to know which keys their stages hold
+NARROWING = ".pruned_target"  # the macro of models that want to know which keys their stages hold
 GROWING = "growing"  # what a bridge says of hubs of which it reads the ranges that its stage names
 EFFECTIVITY = "eff_sat_"
 # a load is billed for its tests, too, but they are not judged; files about the project nobody reads here

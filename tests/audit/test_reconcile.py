@@ -10,7 +10,7 @@ from audit.reconcile import reconcile
 from audit.reconciliation import DayDifference, Reconciliation
 from config.settings import Settings
 from metadata.errors import WwiError
-from metadata.mappings import EventMapping, Hub, HubMapping, Link, ReferenceMapping, Satellite
+from metadata.mappings import Hub, HubMapping, Link, NonHistorizedLinkMapping, ReferenceMapping, Satellite
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog, Column, Table
 from tests import throw_away
@@ -70,9 +70,9 @@ SHOP = Catalog(
                 box_id="integer",
             ),
             computed_controls={"quantity": "quantity"}, control_day="moved_when",
-            vault=EventMapping(
+            vault=NonHistorizedLinkMapping(
                 event="move", description=ABOUT, occurred="moved_when", columns=("order_id",),
-                brings={"box_id": "box"},
+                hub_keys={"box_id": "box"},
                 satellites=(satellite("details", "order_id", "moved_when", "quantity", "box_id"),),
             ).model_dump(),
         ),

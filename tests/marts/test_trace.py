@@ -7,7 +7,7 @@ from audit.trace_total import made_of
 from audit.verify import verify
 from metadata.errors import WwiError
 from metadata.load import load_catalog
-from metadata.mappings import EventMapping, HubMapping
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping
 from metadata.reconciliation import load_reconciliation
 from tests.marts.business import Business
 from warehouse.queries import execute
@@ -39,7 +39,7 @@ def test_each_of_200_rows_of_a_fact_leads_home(business: Business, fact: str) ->
         assert (kinds[-1], kinds.count("status")) == ("raw", 1), each.key
         assert all(part.batch_id for part in each.parts), each.key
         mapping = business.catalog.table(each.source).vault
-        assert isinstance(mapping, HubMapping | EventMapping)
+        assert isinstance(mapping, HubMapping | NonHistorizedLinkMapping)
         assert kinds.count("satellite") == len(mapping.satellites), each.key
 
 

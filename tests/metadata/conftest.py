@@ -1,4 +1,4 @@
-"""A small shop as metadata: enough for every kind of model, small enough to read."""
+"""Metadata of a small shop, with every kind of model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +109,7 @@ vault:
   description: One visit to the shop.
   occurred: came_when
   columns: [buyer_id]
-  brings: {door_code: door}
+  hub_keys: {door_code: door}
   satellites:
     details:
       description: The visit; a correction is one more row.
@@ -124,7 +124,7 @@ vault:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A metadata folder that holds the small shop and no mistake."""
+    """Return a valid metadata folder for the small shop."""
     folder = tmp_path / "metadata"
     for file, text in SHOP.items():
         path = folder / file
@@ -135,7 +135,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def edit(shop: Path) -> Callable[[str, str, str], None]:
-    """Change a text in a file of the shop; the text must be there."""
+    """Return a function that replaces a text in a file of the shop."""
 
     def replace(file: str, old: str, new: str) -> None:
         text = (shop / file).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The AML: what is generated from the contracts, and that the checker finds what is planted."""
+"""The AML models generated from the contracts, and the checker on injected errors."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from metadata.aml.check import FOLDER, find_aml_mistakes
+from metadata.aml.check import FOLDER, find_aml_issues
 from metadata.aml.models import aml_type, holistics_models, quoted
 from metadata.aml.presentation import load_presentation
 from metadata.aml.project import aml_texts, read_project
@@ -29,7 +29,7 @@ MARTS = load_marts()
 FILES = generated_holistics(METADATA_DIR, MODELS_DIR)
 MODELS = holistics_models(MARTS, load_presentation(MARTS))
 AML = aml_texts(FOLDER)
-PLANTED = yaml.safe_load((Path(__file__).parent / "aml_mistakes.yml").read_text(encoding="utf-8"))
+INJECTED = yaml.safe_load((Path(__file__).parent / "aml_issues.yml").read_text(encoding="utf-8"))
 ONE_OF_EACH = (
     "models/facts/fct_sale.model.aml",
     "models/roles/picker.model.aml",
@@ -48,26 +48,26 @@ def test_the_committed_models_are_current_and_the_check_finds_a_stale_one(tmp_pa
     assert found.lines() == [f"stale: {stale}", f"surplus: {left_over}"]
 
 
-def test_our_own_aml_has_no_mistake() -> None:
-    assert find_aml_mistakes(AML, MARTS) == []
+def test_our_own_aml_has_no_issue() -> None:
+    assert find_aml_issues(AML, MARTS) == []
 
 
-def test_every_mart_is_a_model_and_personal_data_only_masked() -> None:
+def test_every_mart_is_a_model_and_personal_data_is_masked() -> None:
     masked = {mart.name for mart in MARTS if not mart.name.endswith("_unmasked")}
     assert {model.name for model in MODELS} == masked
     assert [path for path, text in FILES.items() if "unmasked`" in text] == []
 
 
-def test_every_column_is_exposed_but_pictures_and_places() -> None:
+def test_every_column_of_a_supported_type_is_exposed() -> None:
     for model in MODELS:
         if model.name != "dim_date":
             mart = next(mart for mart in MARTS if mart.name == model.name)
             shown = {field.name for field in model.dimensions}
-            unseen = {column.name for column in mart.columns} - shown
-            assert {aml_type(column.type) for column in mart.columns if column.name in unseen} <= {None}
+            hidden = {column.name for column in mart.columns} - shown
+            assert {aml_type(column.type) for column in mart.columns if column.name in hidden} <= {None}
 
 
-def test_what_people_see_has_a_label_of_its_own_in_all_models_and_roles() -> None:
+def test_labels_of_visible_fields_are_unique() -> None:
     project, _ = read_project(AML, MARTS)
     labels: Counter[str | None] = Counter()
     for source in project.of_kind("Model"):
@@ -83,7 +83,7 @@ def test_keys_are_hidden_and_amounts_are_dollars() -> None:
     assert fields["fct_sale.customer_key"].hidden
     assert fields["fct_sale.sale_key"].primary_key
     assert not fields["fct_sale.wwi_invoice_id"].hidden
-    assert fields["fct_sale.wwi_invoice_id"].format is None, "1,234 is no number of an invoice"
+    assert fields["fct_sale.wwi_invoice_id"].format is None, "invoice numbers must not be shown as 1,234"
     assert fields["fct_sale.total_excluding_tax"].format == "[$$]#,###0.00"
     assert fields["fct_sale.quantity"].format == "#,###0"
     assert fields["dim_stock_item.typical_weight_per_unit"].format == "#,###0.000"
@@ -96,29 +96,29 @@ def test_a_description_with_quotes_and_dollar_braces_stays_one_string() -> None:
 
 
 def test_a_mart_without_a_label_stops_the_generator(tmp_path: Path) -> None:
-    told = (METADATA_DIR / "holistics.yml").read_text(encoding="utf-8")
+    text = (METADATA_DIR / "holistics.yml").read_text(encoding="utf-8")
     (tmp_path / "holistics.yml").write_text(
-        told.replace("  dim_city:\n", "  dim_town:\n").replace("only:", "only: [dates]\n    numbers:"),
+        text.replace("  dim_city:\n", "  dim_town:\n").replace("only:", "only: [dates]\n    numbers:"),
         encoding="utf-8",
     )
     with pytest.raises(MetadataError) as caught:
         load_presentation(MARTS, tmp_path)
     assert "'dim_city' is missing" in str(caught.value)
-    assert "models.dim_town: no such mart." in str(caught.value)
+    assert "models.dim_town: the mart does not exist." in str(caught.value)
     assert "dim_date has no column 'dates'. Did you mean 'date'?" in str(caught.value)
 
 
-@pytest.mark.parametrize("what", PLANTED)
-def test_what_is_planted_is_found(what: str) -> None:
-    file, text, becomes, said = PLANTED[what].values()
+@pytest.mark.parametrize("case", INJECTED)
+def test_an_injected_error_is_found(case: str) -> None:
+    file, text, becomes, message = INJECTED[case].values()
     assert text in AML[file], f"{file} has no {text!r}"
-    found = find_aml_mistakes({**AML, file: AML[file].replace(text, becomes, 1)}, MARTS)
-    assert said in "\n".join(map(str, found))
+    found = find_aml_issues({**AML, file: AML[file].replace(text, becomes, 1)}, MARTS)
+    assert message in "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize("lost", ["{", "}", "[", "]", ";;", "'", "@aql", "@sql", ":"])
-def test_a_lost_sign_is_found_wherever_it_was(lost: str) -> None:
-    """A file of each kind loses it early, in the middle and at its last place; inside texts it may go."""
+def test_a_missing_character_is_found_at_any_position(lost: str) -> None:
+    """Remove it at the first, middle and last position, outside of strings, in a file of each kind."""
     for file in ONE_OF_EACH:
         text = AML[file]
         blank = re.sub(r"'[^'\n]*'|//.*", lambda match: "_" * len(match[0]), text) if lost != "'" else text
@@ -126,24 +126,24 @@ def test_a_lost_sign_is_found_wherever_it_was(lost: str) -> None:
         places = [match.start() for match in re.finditer(re.escape(lost), blank)]
         for place in {places[0], places[len(places) // 2], places[-1]} if places else ():
             broken = {**AML, file: text[:place] + text[place + len(lost) :]}
-            assert find_aml_mistakes(broken, MARTS), f"{file} without {lost} at {place}"
+            assert find_aml_issues(broken, MARTS), f"{file} without {lost} at {place}"
 
 
-def test_a_block_reads_as_what_it_says() -> None:
+def test_a_block_is_parsed_with_kind_name_and_base() -> None:
     (block,) = read_aml(
         "// a remark\nModel a = b.extend({ label: 'x' /* and */\n dimension c { hidden: true } })"
     )
     assert (block.kind, block.name, block.base) == ("Model", "a", "b")
     assert block.get("label") == Text("x")
     assert block.blocks == (Block("dimension", 3, name="c", parts=block.blocks[0].parts),)
-    with pytest.raises(AmlSyntaxError, match="never closed"):
+    with pytest.raises(AmlSyntaxError, match="not closed"):
         read_aml("Model a {")
 
 
-def test_the_compiler_of_holistics_agrees_where_it_is_at_hand() -> None:
+def test_the_holistics_compiler_accepts_the_aml_where_installed() -> None:
     binary = shutil.which("holistics")
     if binary is None:
-        pytest.skip("NOT RUN: `holistics aml validate`, for the holistics command is not installed")
+        pytest.skip("NOT RUN: `holistics aml validate`: the holistics command is not installed")
     done = subprocess.run(
         [binary, "aml", "validate", *AML],
         cwd=FOLDER,

@@ -1,4 +1,4 @@
-"""No column of the source is silently left out of the vault, and the documents tell where each one is."""
+"""Every source column is stored in the vault or excluded for a reason, and the docs say where."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from metadata.codegen.column_lineage import SECRET, home
+from metadata.codegen.column_lineage import SECRET, location_of
 from metadata.codegen.generate import DOCS_DIR, MODELS_DIR, difference, generated_documents
 from metadata.load import load_catalog
 from metadata.marts import load_marts
@@ -26,21 +26,21 @@ STAGES = {
 
 
 @pytest.mark.parametrize("table", CATALOG.tables, ids=lambda table: table.qualified)
-def test_every_column_has_a_home_that_is_there_or_is_secret(table: Table) -> None:
+def test_every_column_is_stored_in_the_vault_or_secret(table: Table) -> None:
     for column in table.columns:
-        found = home(table, column)
+        found = location_of(table, column)
         if column.sensitivity == "secret":
             assert found == SECRET, column.name
         else:
-            assert found.model is not None, f"{table.qualified}.{column.name} has no home"
+            assert found.model is not None, f"{table.qualified}.{column.name} is not stored"
             assert found.column in MODELS[found.model], f"{table.qualified}.{column.name}: {found}"
 
 
 @pytest.mark.parametrize("table", CATALOG.tables, ids=lambda table: table.qualified)
-def test_every_home_loads_the_column_from_the_stage_of_its_table(table: Table) -> None:
-    """The SQL of the home names stage and column: it is filled from there, not just described."""
+def test_the_storing_model_loads_the_column_from_the_stage_of_its_table(table: Table) -> None:
+    """The SQL of the model contains stage and column, so the column is loaded and not only described."""
     for column in table.loaded_columns:
-        found = home(table, column)
+        found = location_of(table, column)
         (file,) = (MODELS_DIR / "raw_vault").rglob(f"{found.model}.sql")
         sql = file.read_text()
         assert f'"{table.stage_name}"' in sql, found
@@ -48,10 +48,10 @@ def test_every_home_loads_the_column_from_the_stage_of_its_table(table: Table) -
         assert found.column in STAGES[table.stage_name], found
 
 
-def test_no_two_columns_of_a_table_share_a_home() -> None:
+def test_no_two_columns_of_a_table_are_stored_in_one_place() -> None:
     for table in CATALOG.tables:
-        homes = [home(table, column) for column in table.loaded_columns]
-        assert len(homes) == len(set(homes)), table.qualified
+        locations = [location_of(table, column) for column in table.loaded_columns]
+        assert len(locations) == len(set(locations)), table.qualified
 
 
 def test_secret_columns_are_nowhere_below_the_source() -> None:
@@ -63,7 +63,7 @@ def test_secret_columns_are_nowhere_below_the_source() -> None:
     assert not secret & described
 
 
-def test_a_personal_column_lives_in_a_personal_satellite_only() -> None:
+def test_a_personal_column_is_stored_in_a_personal_satellite_only() -> None:
     personal = {
         f"sat_{table.vault.concept}__{satellite.topic}"
         for table in CATALOG.tables
@@ -73,7 +73,7 @@ def test_a_personal_column_lives_in_a_personal_satellite_only() -> None:
     for table in CATALOG.tables:
         for column in table.columns:
             if column.is_personal:
-                assert home(table, column).model in personal, f"{table.qualified}.{column.name}"
+                assert location_of(table, column).model in personal, f"{table.qualified}.{column.name}"
 
 
 def test_the_documents_are_current() -> None:

@@ -1,4 +1,4 @@
-"""The generator: what it writes, that it is stable, and that it notices what differs."""
+"""The generator: its output, its stability, and its check."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ primary_key: [basket_line_id]
 
 columns:
   basket_line_id: {type: bigint, description: 'Number of the line.'}
-  basket_id: {type: bigint, references: shop.baskets.basket_id, description: 'Basket it lies in.'}
+  basket_id: {type: bigint, references: shop.baskets.basket_id, description: 'Basket it belongs to.'}
   pieces: {type: integer, measure: true, description: 'How many.'}
 
 vault:
@@ -42,7 +42,7 @@ def generate(metadata: Path, models: Path, *options: str) -> int:
 
 
 def kinds_of_test(path: str) -> list[str]:
-    """The kinds of the tests of one generated YAML file, one entry per test."""
+    """Return the kinds of the tests in one generated YAML file, one entry per test."""
     found = []
     for model in yaml.safe_load(FILES[path])["models"]:
         for holder in (model, *model["columns"]):
@@ -52,7 +52,7 @@ def kinds_of_test(path: str) -> list[str]:
     return found
 
 
-def test_the_small_shop_gives_the_golden_files(shop: Path) -> None:
+def test_the_small_shop_generates_the_golden_files(shop: Path) -> None:
     """Run with UPDATE_GOLDEN=1 to accept a change; its diff is the review."""
     files = generated_files(load_catalog(shop))
     if os.environ.get("UPDATE_GOLDEN"):
@@ -68,7 +68,7 @@ def test_the_small_shop_gives_the_golden_files(shop: Path) -> None:
 
 @given(order=st.randoms())
 @settings(max_examples=10, deadline=None)
-def test_the_order_of_reading_changes_nothing(order: Random) -> None:
+def test_the_reading_order_does_not_matter(order: Random) -> None:
     tables, hubs = list(CATALOG.tables), list(CATALOG.hubs)
     order.shuffle(tables)
     order.shuffle(hubs)
@@ -184,9 +184,9 @@ def test_every_model_and_column_is_described() -> None:
 def test_every_loaded_column_is_in_the_sources_and_no_secret_one() -> None:
     raw, _ = yaml.safe_load(FILES["staging/_wwi__sources.yml"])["sources"]
     columns = {table["name"]: [column["name"] for column in table["columns"]] for table in raw["tables"]}
-    plumbing = ["batch_id", "load_dts", "record_source", "change_type"]
+    system_columns = ["batch_id", "load_dts", "record_source", "change_type"]
     assert columns == {
-        table.raw_name: [column.name for column in table.loaded_columns] + plumbing
+        table.raw_name: [column.name for column in table.loaded_columns] + system_columns
         for table in CATALOG.tables
     }
 
@@ -213,9 +213,9 @@ def test_the_raw_vault_has_each_kind_of_structural_test_and_not_too_many() -> No
     assert hubs == ["integrity"] * len(CATALOG.hubs)
     assert links.count("integrity") == 18
     assert links.count("known_parents") == 17
-    assert links.count("refers_to") == 1, "only the sensors' hubs are loaded from the rows of the link"
+    assert links.count("refers_to") == 1, "only the hubs of sensors share the stage of the link"
     assert refs.count("one_row_per_load") == 8
-    assert sats == [], "the hub's or link's test is theirs, too"
+    assert sats == [], "tests of hubs and links cover their satellites"
     assert len(hubs + links + refs) < 80, "each costs a query on every load"
 
 

@@ -1,4 +1,4 @@
-"""Names: one pattern each, and no two things with the same one."""
+"""Names follow one pattern per kind, and are unique."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The classes: strict, frozen, and what they derive."""
+"""The metadata classes are strict and frozen, and derive names and controls."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_every_postgres_type_has_one_kind(postgres_type: str, kind: str) -> None
         {"colour": "red"},
     ],
 )
-def test_a_column_in_another_style_is_refused(changes: dict[str, Any]) -> None:
+def test_an_invalid_column_is_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         column(**changes)
 

@@ -22,7 +22,7 @@ from ingestion.load.create_tables import ensure_layout
 from metadata import naming
 from metadata.codegen import generate
 from metadata.load import load_catalog
-from metadata.words import UNQUOTABLE, WORDS_OF_SQL
+from metadata.words import RESERVED_WORDS, UNQUOTABLE
 from tests.googlesql.analyzer import Analyzer, RefusedError, column
 from tests.googlesql.conftest import PROJECT, Typed
 from tests.googlesql.warehouse import Warehouse, serving
@@ -129,13 +129,13 @@ def test_all_other_words_need_no_quotes(settings: Settings, source_dsn: str) -> 
 
 
 def named(word: str) -> bool:
-    return word in WORDS_OF_SQL | UNQUOTABLE
+    return word in RESERVED_WORDS | UNQUOTABLE
 
 
 def test_the_analyzer_takes_every_word_in_quotes_and_not_these_bare() -> None:
     analyzer = Analyzer()
-    analyzer.tables["p", "d", "t"] = tuple(column(word, "INT64") for word in sorted(WORDS_OF_SQL))
-    analyzer.analyze(every_place("p.d.t", sorted(map(naming.quoted, WORDS_OF_SQL))))
+    analyzer.tables["p", "d", "t"] = tuple(column(word, "INT64") for word in sorted(RESERVED_WORDS))
+    analyzer.analyze(every_place("p.d.t", sorted(map(naming.quoted, RESERVED_WORDS))))
     for word in ("order", "select", "group", "hash", "end", "qualify"):
         with pytest.raises(RefusedError):
             analyzer.analyze(f"select {word} from p.d.t")

@@ -1,31 +1,31 @@
 {#-
-    Lossless text of several values, the only thing the vault ever hashes. Rules, reasons and test
-    vectors: docs/hashing.md. A part is `<length in bytes>:<text>,` and a NULL part is `~,`.
+    Lossless text encoding of several values, the input of every hash. Rules, reasons and test vectors:
+    docs/hashing.md. A part is `<length in bytes>:<text>,`; a NULL part is `~,`.
     `columns` is a list of [name, kind]; kinds are those of encoded_value.
 
-    `format` glues, as it hands NULL on wherever it runs and stays flat: a long chain of `||` is
-    nested as deep as it is long, and analysers give up on it or take seconds.
+    The parts are concatenated with `format`, which returns NULL for a NULL argument on every engine. A long chain
+    of `||` is nested as deep as it is long, and SQL analysers reject it or take seconds.
 -#}
 
-{#- The text of all columns, in the order given; never NULL. -#}
+{#- Encodes all columns, in the order given; never NULL. -#}
 {% macro encode(columns) -%}
     {%- set parts = [] -%}
     {%- for name, kind in columns -%}
         {%- do parts.append("coalesce(" ~ encoded_value(name, kind) ~ ", '~,')") -%}
     {%- endfor -%}
-    {{ glued(parts) }}
+    {{ concatenated(parts) }}
 {%- endmacro %}
 
-{#- The text of a business key: NULL as soon as one part is NULL, so that no hub takes the row. -#}
+{#- Encodes a business key: NULL if one part is NULL, so that hubs skip the row. -#}
 {% macro encode_key(columns) -%}
     {%- set parts = [] -%}
     {%- for name, kind in columns -%}
         {%- do parts.append(encoded_value(name, kind)) -%}
     {%- endfor -%}
-    {{ glued(parts) }}
+    {{ concatenated(parts) }}
 {%- endmacro %}
 
-{% macro glued(parts) -%}
+{% macro concatenated(parts) -%}
     {%- if parts | length == 1 -%}
         {{ return(parts[0]) }}
     {%- endif -%}
@@ -34,10 +34,9 @@
 {%- endmacro %}
 
 {#-
-    One value's part; NULL for NULL. One spelling per value, the same on every engine:
-    numbers without trailing zeros; floats with the 17 digits that give the same float back;
-    times with six digits of a second; bytes in lower-case hex. The length of a time never varies.
-    A date is cast, for `%Y` is not padded to four digits everywhere.
+    Encodes one value; NULL for NULL. Each value has one spelling on every engine: numbers without trailing zeros,
+    floats with 17 digits, which restore the same float, times with six digits of a second, bytes in lower-case hex.
+    Dates are cast, since not every engine pads `%Y` to four digits.
 -#}
 {% macro encoded_value(name, kind) -%}
     {%- if kind == 'text' -%}
@@ -45,7 +44,7 @@
     {%- elif kind in ('integer', 'boolean') -%}
         {%- set text = "cast(" ~ name ~ " as string)" -%}
     {%- elif kind == 'numeric' -%}
-        {#- a backslash is written twice in Jinja -#}
+        {#- Jinja needs a backslash twice -#}
         {%- set zeros = "r'\\.0*$|(\\.\\d*?[1-9])0+$', r'\\1'" -%}
         {%- set text = "regexp_replace(cast(" ~ name ~ " as string), " ~ zeros ~ ")" -%}
     {%- elif kind == 'float' -%}
@@ -62,11 +61,11 @@
         {{ return("format('27:%s%sZ,', " ~ date_and_time("datetime(" ~ name ~ ", 'UTC')") ~ ")") }}
     {%- else -%}
         {{ exceptions.raise_compiler_error(
-            "encode: column '" ~ name ~ "' is of kind '" ~ kind ~ "', which has no text. Use text, "
+            "encode: column '" ~ name ~ "' has the unknown kind '" ~ kind ~ "'. Use text, "
             ~ "integer, numeric, float, boolean, date, datetime, timestamp, time or bytes."
         ) }}
     {%- endif -%}
-    {#- all but text is ASCII: characters are bytes, and length costs less than byte_length -#}
+    {#- all kinds but text are ASCII, where length equals byte_length and is faster -#}
     {%- set length = 'byte_length' if kind == 'text' else 'length' -%}
     {{ return("format('%d:%s,', " ~ length ~ "(" ~ text ~ "), " ~ text ~ ")") }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- Dataset of a model: <prefix>_<folder below models/>; <prefix> alone for what is no model. -#}
+{#- Dataset of a model: <prefix>_<folder below models/>; for other nodes <prefix>. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- set layer = custom_schema_name -%}
     {%- if not layer and node.resource_type == 'model' and node.fqn | length > 2 -%}

@@ -1,7 +1,6 @@
 {#-
-    The labels of dbt's jobs, as JSON: the query comment, which dbt-bigquery turns into job labels and
-    brings into their form. The same names as in warehouse/labels.py, so that one query adds up what a
-    step costs, whoever sent the job. dbt adds its invocation id by itself.
+    Query comment as JSON, which dbt-bigquery converts to job labels. The names are those of warehouse/labels.py,
+    so that one query can sum the cost of a step over all jobs. dbt adds its invocation id.
 -#}
 {% macro job_labels(node) -%}
     {%- set labels = {'app': 'wwi', 'step': 'build'} -%}

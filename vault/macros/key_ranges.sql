@@ -1,13 +1,13 @@
 {#-
-    Loads that read what their batch touches, not the history. AutomateDV looks for the batch's keys in the
-    whole target; here it is shown only the ranges of numbers in which these keys lie, and the target is
-    partitioned by these ranges. docs/adr/0011-partitions-by-key-range.md says why.
+    Partition pruning by key range. AutomateDV looks up the keys of a batch in the whole target table. The target is
+    partitioned by ranges of its integer key, and here AutomateDV reads only the ranges that the batch touches.
+    Reasons: docs/adr/0011-partitions-by-key-range.md.
 -#}
 
-{#- The config `partition_by` of a table that is partitioned by ranges of the whole number `number`. -#}
-{% macro ranges_of(number) -%}
+{#- Returns the config `partition_by` of a table partitioned by ranges of the integer column `number`. -#}
+{% macro key_range_partitions(number) -%}
     {%- set width = var('key_range') -%}
-    {#- one job may write 4,000 partitions; numbers beyond share the last one -#}
+    {#- a job can write 4,000 partitions; larger numbers share the last one -#}
     {{ return({
         'field': number,
         'data_type': 'int64',
@@ -16,10 +16,10 @@
 {%- endmacro %}
 
 {#-
-    `sql`, AutomateDV's SELECT for this model, with the target narrowed to the ranges of `number` that the rows
-    of `stages` touch. Every row of every key of the batch is still seen, so the result is the same.
+    Returns `sql`, AutomateDV's SELECT for this model, with the target limited to the ranges of `number` that occur
+    in `stages`. These ranges contain every row of every key of the batch, so the result is the same.
 -#}
-{% macro touching_keys(number, stages, sql) -%}
+{% macro pruned_target(number, stages, sql) -%}
     {%- if not execute or not flags.INTROSPECT or not is_incremental() -%}
         {{ return(sql) }}
     {%- endif -%}
@@ -27,34 +27,34 @@
     {%- for stage in stages -%}
         {%- do relations.append(ref(stage)) -%}
     {%- endfor -%}
-    {%- set seen = '(select * from ' ~ this ~ ' where ' ~ touched_ranges(number, relations) ~ ')' -%}
-    {{ return(sql | replace(this | string, seen)) }}
+    {%- set pruned = '(select * from ' ~ this ~ ' where ' ~ touched_ranges(number, relations) ~ ')' -%}
+    {{ return(sql | replace(this | string, pruned)) }}
 {%- endmacro %}
 
 {#-
-    Condition on `number`, with constants, for BigQuery skips partitions for them alone: it lies between the
-    first and the last that the stages have in a partition. The stages are built before and hold one batch.
-    `column`: what the stages call the number, where that is not its own name.
+    Condition: `number` is between the first and last value that the stages have in a partition. It uses constants,
+    since BigQuery prunes partitions only for constants. The stages were built before and hold the pending batches.
+    `column`: name of the number in the stages, if it differs.
 -#}
 {% macro touched_ranges(number, stages, column=none) -%}
-    {%- set most = 100 -%}
+    {%- set max_ranges = 100 -%}
     {%- set ranges = [] -%}
-    {#- a build has looked before its first model; a dry run would be told of a column nobody knows -#}
-    {%- if flags.WHICH == 'compile' and not known_in_this_run().get('vault_fits') -%}
-        {%- do refuse_tables_unlike_their_models(0) -%}
-        {%- do known_in_this_run().update({'vault_fits': true}) -%}
+    {#- a build checks this before its first model; in a dry run BigQuery would only report an unknown column -#}
+    {%- if flags.WHICH == 'compile' and not run_cache().get('schema_checked') -%}
+        {%- do fail_on_schema_differences(0) -%}
+        {%- do run_cache().update({'schema_checked': true}) -%}
     {%- endif -%}
     {%- for stage in stages -%}
-        {#- a stage that expired before a dry run tells nothing, so all would be read -#}
+        {#- without the stage, which may have expired, a dry run assumes that everything is read -#}
         {%- if flags.WHICH == 'compile' and load_relation(stage) is none -%}
             {{ return('true') }}
         {%- endif -%}
-        {%- do ranges.extend(ranges_of_stage(stage, column or number)) -%}
+        {%- do ranges.extend(stage_key_ranges(stage, column or number)) -%}
     {%- endfor -%}
     {%- set ranges = ranges | unique | sort -%}
     {%- if not ranges -%}
         {{ return('false') }}
-    {%- elif ranges | length > most -%}
+    {%- elif ranges | length > max_ranges -%}
         {%- set ranges = [(ranges | map('first') | min, ranges | map('last') | max)] -%}
     {%- endif -%}
     {%- set conditions = [] -%}
@@ -65,29 +65,28 @@
 {%- endmacro %}
 
 {#-
-    The same for an incremental model that adds what a load brought to raw vault `tables`: none where it reads
-    everything, as in a first build. What is added stays, so it is added when all that the model is made of has
-    the batch: by a build that takes all that the batch feeds.
+    The same condition for an incremental model on raw vault `tables`; none if the model reads everything, as in a
+    first build. Added rows are never changed, so they are only added by a build that selects every model affected by
+    the pending batches; any other build adds nothing.
 -#}
 {% macro touched_by_load(number, tables, column=none) -%}
     {%- if not execute or not flags.INTROSPECT or not is_incremental() -%}
         {{ return(none) }}
-    {%- elif not selects_pending_vault() -%}
+    {%- elif not selects_all_pending_models() -%}
         {{ return('false') }}
     {%- endif -%}
     {{ return(touched_ranges(number, stages_of(tables), column)) }}
 {%- endmacro %}
 
 {#-
-    The first and the last number that a stage has in each partition. The first model of a run that wants them
-    asks the warehouse, and leaves the answer for the others. Two that want them at the same time both ask, and
-    are told the same.
+    Returns the first and last number of a stage in each partition, as a list of pairs. The result is cached for
+    the run. Concurrent models may run the query twice; the result is the same.
 -#}
-{% macro ranges_of_stage(stage, number) -%}
-    {%- set known = known_in_this_run() -%}
-    {%- set question = (stage | string, number) -%}
-    {%- if question not in known -%}
-        {%- set found -%}
+{% macro stage_key_ranges(stage, number) -%}
+    {%- set cache = run_cache() -%}
+    {%- set cache_key = (stage | string, number) -%}
+    {%- if cache_key not in cache -%}
+        {%- set query -%}
             select
                 min({{ number }}) as first_number,
                 max({{ number }}) as last_number
@@ -96,24 +95,23 @@
             group by div({{ number }}, {{ var('key_range') }})
         {%- endset -%}
         {%- set ranges = [] -%}
-        {%- for row in run_query(found).rows -%}
+        {%- for row in run_query(query).rows -%}
             {%- do ranges.append((row['first_number'] | int, row['last_number'] | int)) -%}
         {%- endfor -%}
-        {%- do known.update({question: ranges}) -%}
+        {%- do cache.update({cache_key: ranges}) -%}
     {%- endif -%}
-    {{ return(known[question]) }}
+    {{ return(cache[cache_key]) }}
 {%- endmacro %}
 
 {#-
-    What models of this run have found out and others need not ask again: a dict that all models and threads
-    share. dbt has no place for such a thing but `graph`, where Elementary keeps its own, too; were it forgotten,
-    each model would ask for itself.
+    Returns a dict that all models and threads of this run share, as a cache for query results. It is kept in `graph`,
+    as the package Elementary does, since dbt offers no other place. Without it each model would run its own query.
 -#}
-{% macro known_in_this_run() -%}
-    {{ return(graph.setdefault('known_in_a_run', {}).setdefault(invocation_id, {})) }}
+{% macro run_cache() -%}
+    {{ return(graph.setdefault('run_cache', {}).setdefault(invocation_id, {})) }}
 {%- endmacro %}
 
-{#- The stages that raw vault tables are loaded from, as relations. -#}
+{#- Returns the stages that the raw vault tables are loaded from, as relations. -#}
 {% macro stages_of(tables) -%}
     {%- set found = {} -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name in tables -%}

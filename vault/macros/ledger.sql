@@ -1,6 +1,6 @@
 {#-
-    The vault's side of the ledger in <prefix>_audit. Ingestion writes `batches`; `vault_loads` says
-    which of them the raw vault holds and is written here alone, at the end of a run.
+    Ledger tables in <prefix>_audit that the vault uses. Ingestion writes `batches`. `vault_loads` lists the batches
+    that the raw vault contains; only macro record_vault_load writes it, at the end of a run.
 -#}
 
 {% macro ledger_table(name) -%}
@@ -10,10 +10,9 @@
 {%- endmacro %}
 
 {#-
-    Query for the batches this run loads, batch_id and load_time as text: completed before the run
-    began, so that every model of the run sees the same ones, and not in the vault yet; with
-    --full-refresh all that are completed. A batch that comes late brings all after it along, for what
-    they add depends on it: see rewind.sql.
+    Query for the pending batches: batch_id, and load_time as text. A batch is pending if it was completed before
+    the run began, so that every model sees the same ones, and is not in the vault; with --full-refresh all completed
+    batches are. A late batch makes all later ones pending again, since they depend on it: see rewind.sql.
 -#}
 {% macro pending_batches() -%}
     {%- set time_format = '%Y-%m-%d %H:%M:%S.%f' -%}
@@ -42,9 +41,9 @@
 {%- endmacro %}
 
 {#-
-    The load times of the pending batches as a comma-separated list of literals, for a predicate
-    `load_dts in (...)`: BigQuery skips partitions for constants, not for a subquery.
-    When nothing is pending, and when no warehouse may be asked, it is a time no batch has.
+    Load times of the pending batches as a comma-separated list of literals, for `load_dts in (...)`: BigQuery prunes
+    partitions for constants, not for a subquery. If nothing is pending, or without access to the warehouse, it is a
+    time that no batch has.
 -#}
 {% macro pending_load_dts() -%}
     {%- set nothing = timestamp_literal(var('start_of_time')) -%}
@@ -58,14 +57,14 @@
     {{ return(literals | join(', ') if literals else nothing) }}
 {%- endmacro %}
 
-{#- Whether the ledger is there. A run that builds needs it and stops; compiling does without. -#}
+{#- Returns whether the ledger exists. Runs that build models fail without it; compiling does not need it. -#}
 {% macro has_ledger() -%}
     {%- set ledger = ledger_table('vault_loads') -%}
     {%- set found = load_relation(ledger) is not none -%}
     {%- if not found and flags.WHICH in ['build', 'run', 'retry'] -%}
         {{ exceptions.raise_compiler_error(
-            "The ledger table " ~ ledger ~ " does not exist, so nothing says which batches "
-            ~ "to load. Run `wwi ingest` first: it makes the ledger and the first batch."
+            "The ledger table " ~ ledger ~ " does not exist, so the pending batches are unknown. "
+            ~ "Run `wwi ingest` first: it creates the ledger and loads the first batch."
         ) }}
     {%- endif -%}
     {{ return(found) }}

@@ -1,13 +1,12 @@
 {#-
-    What the local engine cannot do like BigQuery: the one file of the vault that may ask which of the two
-    it runs on. docs/architecture.md lists each difference by the name that stands behind `engine:` here.
+    Differences between the local engine and BigQuery. Only this file may check which of the two is used.
+    docs/architecture.md lists each difference by its name after `engine:`.
 -#}
 
 {#-
     engine: contract
-    The column list of `create table (...) as select` that dbt writes for an enforced contract. The
-    emulator cannot read it, so locally it is left out; names and types are compared with the query's
-    before either way, and the data tests look for nulls.
+    The column list of `create table (...) as select` for an enforced contract. The emulator cannot parse it, so it
+    is omitted locally. dbt compares names and types with the query in both cases, and data tests check for nulls.
 -#}
 {% macro bigquery__get_table_columns_and_constraints() -%}
     {%- if target.name != 'local' -%}
@@ -17,18 +16,18 @@
 
 {#-
     engine: descriptions
-    Whether somebody may read descriptions in the warehouse itself. The emulator has no console, and to write
-    them takes three requests a model, a third of all that a first build makes.
+    Whether table and column descriptions are written to the warehouse. The emulator has no console to read them,
+    and writing them takes three requests per model, a third of all requests of a first build.
 -#}
-{% macro descriptions_are_read() -%}
+{% macro has_descriptions() -%}
     {{ return(target.name != 'local') }}
 {%- endmacro %}
 
 {#-
     engine: catalogue
-    What `dbt docs generate` asks of a dataset. The adapter reads __TABLES__ and COLUMN_FIELD_PATHS, which the
-    emulator does not have; what it has says the same of tables without nested columns. Descriptions are not
-    asked for: the documents show those of the YAML.
+    Query of `dbt docs generate` for a dataset. The adapter reads __TABLES__ and COLUMN_FIELD_PATHS, which the
+    emulator lacks; other views have the same data for tables without nested columns. Descriptions are not queried:
+    dbt docs takes them from the YAML.
 -#}
 {% macro bigquery__get_catalog(information_schema, schemas) -%}
     {%- if target.name != 'local' -%}
@@ -37,7 +36,7 @@
     {{ return(run_query(local_catalogue(information_schema))) }}
 {%- endmacro %}
 
-{#- engine: catalogue - the same when only some tables are wanted -#}
+{#- engine: catalogue - the same for selected tables; returns all tables of the dataset -#}
 {% macro bigquery__get_catalog_relations(information_schema, relations) -%}
     {%- if target.name != 'local' -%}
         {{ return(dbt.bigquery__get_catalog_relations(information_schema, relations)) }}
@@ -45,7 +44,7 @@
     {{ return(run_query(local_catalogue(information_schema))) }}
 {%- endmacro %}
 
-{#- The tables of one dataset with their columns and numbers of rows, named as dbt's own query names them. -#}
+{#- Query: tables of a dataset with columns and row counts, with the column names of dbt's own query. -#}
 {% macro local_catalogue(information_schema) -%}
     with
         partitions as (

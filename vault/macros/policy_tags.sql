@@ -1,13 +1,12 @@
 {#-
-    What dbt writes of the columns after it made a table: their descriptions and, where the settings name
-    the policy tag of personal data, that tag on every column whose meta says so. A column that says nothing
-    loses its tag, so the table follows the YAML in both directions.
+    Writes column descriptions and, if WWI_PERSONAL_POLICY_TAG is set, this policy tag on every column with
+    `meta.sensitivity: personal`. Other columns lose the tag, so the table always matches the YAML.
 -#}
 {% macro bigquery__alter_column_comment(relation, column_dict) -%}
     {%- do adapter.update_columns(relation, with_policy_tags(column_dict)) -%}
 {%- endmacro %}
 
-{#- The columns of a model, each with its policy tags. -#}
+{#- Returns the columns of a model, each with its policy tags. -#}
 {% macro with_policy_tags(columns) -%}
     {%- set tag = env_var('WWI_PERSONAL_POLICY_TAG', '') -%}
     {%- set tagged = {} -%}

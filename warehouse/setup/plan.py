@@ -5,7 +5,7 @@
 
 from config.settings import Layer, Settings
 from metadata import naming
-from metadata.mappings import EventMapping, HubMapping
+from metadata.mappings import HubMapping, NonHistorizedLinkMapping
 from metadata.spec import Catalog
 from warehouse.ledger import tables
 from warehouse.raw_tables import raw_layout
@@ -110,7 +110,7 @@ def personal_satellites(catalog: Catalog) -> tuple[str, ...]:
     return tuple(
         naming.satellite(table.vault.concept, satellite.topic)
         for table in catalog.tables
-        if isinstance(table.vault, HubMapping | EventMapping)
+        if isinstance(table.vault, HubMapping | NonHistorizedLinkMapping)
         for satellite in table.vault.satellites
         if satellite.personal
     )

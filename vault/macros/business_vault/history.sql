@@ -1,16 +1,16 @@
-{#- Select: of each `key` the row that came last; `relation` holds a (key, load_dts) once. -#}
+{#- Query: the latest row of each `key`; (key, load_dts) is unique in `relation`. -#}
 {% macro latest(relation, key) -%}
     select *
     from {{ relation }}
-    where true -- GoogleSQL asks for a where beside a qualify
+    where true -- GoogleSQL requires a where with qualify
     qualify max(load_dts) over (partition by {{ key }}) = load_dts
 {%- endmacro %}
 
 {#-
-    Select: every row of `relation` with the time until which it held, `next_load_dts` (excluded).
-    `columns` are what is wanted besides `key` and `load_dts`.
+    Query: every row of `relation` with the end of its validity, `next_load_dts` (exclusive).
+    `columns`: columns to select in addition to `key` and `load_dts`.
 -#}
-{% macro spans(relation, key, columns) -%}
+{% macro validity_ranges(relation, key, columns) -%}
     select
         {{ key }},
         {%- for column in columns %}
@@ -23,18 +23,18 @@
     from {{ relation }}
 {%- endmacro %}
 
-{#- Condition: the span `span` held at the load time `load_dts`. -#}
-{% macro known_at(span, load_dts) -%}
-    {{ span }}.load_dts <= {{ load_dts }} and {{ load_dts }} < {{ span }}.next_load_dts
+{#- Condition: the row `range` of validity_ranges was valid at the load time `load_dts`. -#}
+{% macro valid_as_of(range, load_dts) -%}
+    {{ range }}.load_dts <= {{ load_dts }} and {{ load_dts }} < {{ range }}.next_load_dts
 {%- endmacro %}
 
 {#-
-    Select: what `parent` says, as each row of `child` saw it over time. `child` and `parent` are CTEs
-    made by `spans`; both have `parent_key`. One row per child and load at which the child changed or
-    its parent changed under it; the columns are null while the child has no known parent.
+    Query: the history of `columns` of the parent for each child. `child` and `parent` are CTEs made by
+    validity_ranges; both have `parent_key`. One row per child and load time at which the child changed or its parent
+    changed; the columns are null while the parent of the child is unknown.
 -#}
-{% macro seen_from(child, child_key, parent, parent_key, columns) -%}
-    -- what the child saw when it changed itself
+{% macro parent_history(child, child_key, parent, parent_key, columns) -%}
+    -- the parent at each change of the child
     select
         {{ child }}.{{ child_key }},
         {%- for column in columns %}
@@ -45,9 +45,9 @@
     left join {{ parent }}
         on
             {{ child }}.{{ parent_key }} = {{ parent }}.{{ parent_key }}
-            and {{ known_at(parent, child ~ '.load_dts') }}
+            and {{ valid_as_of(parent, child ~ '.load_dts') }}
     union all
-    -- what changed under it later
+    -- later changes of the parent
     select
         {{ child }}.{{ child_key }},
         {%- for column in columns %}
@@ -63,8 +63,8 @@
 {%- endmacro %}
 
 {#-
-    Select: the relationship rows of `link`, each from the load at which it came into force for its
-    `driving_key`. A relationship that came back appears again.
+    Query: the relationships of `link`, each with the load time at which it became effective for its `driving_key`.
+    A relationship that becomes effective again appears again.
 -#}
 {% macro relationships(link, driving_key, roles) -%}
     {%- set link_key = 'link_' ~ link ~ '_hk' -%}

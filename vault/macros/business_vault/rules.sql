@@ -1,8 +1,8 @@
 {#-
     part / whole to two decimals, numeric(31, 2), rounded half away from zero; null when `whole` is 0.
 
-    Counted in whole hundredths: one engine divides decimals as binary fractions, which would lose a half.
-    Both must be exact numbers with 2 decimals at most, and not plain INT64, for which `/` is binary everywhere.
+    It is computed in integer hundredths, since one engine divides decimals as binary fractions, which would round
+    halves wrongly. Both must be NUMERIC with at most 2 decimals, not INT64, for which `/` is always binary.
 -#}
 {% macro ratio(part, whole) -%}
     cast(
@@ -12,15 +12,14 @@
     )
 {%- endmacro %}
 
-{#- How much of `whole` is `part`, in percent with two decimals; see ratio. -#}
+{#- `part` as a percentage of `whole`, with two decimals; see ratio. -#}
 {% macro percent(part, whole) -%}
     {{ ratio('(100 * ' ~ part ~ ')', whole) }}
 {%- endmacro %}
 
 {#-
-    The day by which an entry of a ledger is to be paid: its date and the party's payment days
-    (business_rules, section 19, correction 9; the original generator ignores the terms). Null where BigQuery has
-    no such day: after the year 9999 or before the year 1.
+    Due date of a ledger entry: its date plus the party's payment days (business_rules, section 19, correction 9; the
+    original generator ignores them). Null if the date is outside of BigQuery's range, the years 1 to 9999.
 -#}
 {% macro due_date(transaction_date, payment_days) -%}
     case
@@ -32,8 +31,8 @@
 {%- endmacro %}
 
 {#-
-    Join condition: the row of `satellite` that was in force in a row of a point-in-time table, `pit`.
-    `name` is the satellite's short name there.
+    Join condition: the row of `satellite` that a row of a point-in-time table, `pit`, refers to.
+    `name`: short name of the satellite in that table.
 -#}
 {% macro in_force(pit, satellite, key, name) -%}
     {{ pit }}.{{ key }} = {{ satellite }}.{{ key }}

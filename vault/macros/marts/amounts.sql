@@ -1,8 +1,8 @@
 {#-
     Money of a line, numeric(31, 2), rounded half away from zero.
 
-    It is as wide as NUMERIC with two decimals goes: an integer times a numeric(18, 2), both as large as the source
-    stores them, fits.
+    This is the maximum precision of NUMERIC with two decimals; any integer times any numeric(18, 2) of the source
+    fits.
 -#}
 {% macro line_amount(quantity, unit_price) -%}
     cast(round({{ quantity }} * cast({{ unit_price }} as numeric), 2) as numeric(31, 2))
@@ -11,8 +11,8 @@
 {#-
     Tax of a line, numeric(31, 2), rounded half away from zero. `tax_rate` is a percentage: 15 means 15 %.
 
-    A rate of 100,000 % or more gives null, for the amount may not fit NUMERIC. The rate is multiplied by 0.01,
-    which is exact; a division could lose the half cent.
+    Null for a rate of 100,000 % or more, since the amount may not fit NUMERIC. The rate is multiplied by 0.01,
+    which is exact; a division could lose half a cent.
 -#}
 {% macro line_tax(quantity, unit_price, tax_rate) -%}
     case
@@ -24,8 +24,8 @@
 {%- endmacro %}
 
 {#-
-    Key of an entry of one of two ledgers, which share a sequence by habit, not by constraint: the sign, 1 or -1,
-    keeps them apart. Numbers from 0 down, which the source allows, are moved out of the way of the others.
+    Unique key of an entry of one of two ledgers. They share a sequence but no constraint enforces it, so the sign,
+    1 or -1, makes keys distinct. Numbers of 0 or less, which the source allows, are shifted to avoid collisions.
 -#}
 {% macro ledger_key(number, sign) -%}
     {{ sign }} * if({{ number }} > 0, {{ number }}, {{ 2 ** 32 }} - {{ number }})

@@ -1,6 +1,6 @@
 {#-
-    A personal column as everybody may see it, under its own name: of a text the first letter, of a picture
-    nothing. What says that there is no person stays, and so does what `readable` (SQL) says is no person's.
+    Masked personal column under its own name: a text keeps its first letter, other types become null. 'Unknown' and
+    'N/A' stay readable, and so do rows for which `readable` (SQL condition) is true.
 -#}
 {% macro masked(column, data_type='string', readable='false') -%}
     {%- if data_type == 'string' -%}

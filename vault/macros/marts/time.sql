@@ -1,24 +1,24 @@
-{#- Where the first version of a dimension member starts. -#}
+{#- Start of the first version of a dimension member. -#}
 {% macro start_of_time() -%}
     datetime '{{ var("start_of_time") }}'
 {%- endmacro %}
 
-{#- Where the current version of a dimension member ends: the last moment BigQuery knows. -#}
+{#- End of the current version of a dimension member: the latest DATETIME of BigQuery. -#}
 {% macro end_of_time() -%}
     datetime '9999-12-31 23:59:59.999999'
 {%- endmacro %}
 
 {#-
-    Condition: the version `dimension` is the one in force at the moment `moment` (a DATETIME).
-    Left-open and right-closed: an edit at the very end of a version still belongs to it. The unknown member, the
-    only row of no batch, is left out: the source may have a member whose number is 0, too.
+    Condition: the version `dimension` is in force at `as_of` (a DATETIME). Left-open and right-closed: an edit at the
+    exact end of a version belongs to it. The unknown member, the only row without a batch, is excluded, since the
+    source may also have a member with number 0.
 -#}
-{% macro valid_at(dimension, moment) -%}
-    {{ dimension }}.valid_from < {{ moment }} and {{ moment }} <= {{ dimension }}.valid_to
+{% macro valid_at(dimension, as_of) -%}
+    {{ dimension }}.valid_from < {{ as_of }} and {{ as_of }} <= {{ dimension }}.valid_to
     and {{ dimension }}.lineage_key is distinct from 0
 {%- endmacro %}
 
-{#- Where the unknown member starts: the first day of the business. -#}
+{#- Start of the unknown member: the first day of the business. -#}
 {% macro start_of_data() -%}
     datetime '{{ var("start_of_data") }}'
 {%- endmacro %}

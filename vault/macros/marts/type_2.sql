@@ -1,10 +1,9 @@
 {#-
-    Select: the type 2 versions of a dimension, from the states in the CTE `states` (the member's id,
-    `attributes` and load_dts; one row per member and load). A state that differs in no attribute from
-    the one before starts no version.
+    Query: the type 2 versions of a dimension, from the CTE `states` (`member`, `attributes` and load_dts; one row
+    per member and load time). A state with the same attributes as the one before starts no version.
 
-    Gives version_key, the id, the attributes, valid_from, valid_to and lineage_key. Keys count the
-    versions in the order of load and id: later loads add keys and never move one.
+    Returns version_key, `member`, the attributes, valid_from, valid_to and lineage_key. Keys number the versions in
+    the order of load time and member, so later loads add keys and never change one.
 -#}
 {% macro type_2(states, member, attributes) -%}
     with compared as (

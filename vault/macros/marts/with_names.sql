@@ -1,11 +1,10 @@
 {#-
-    Select: the rows of `states`, each with the names of what it refers to as known at its load, and once more
-    at every later load that brought another name while the row held. So a rename is a state of every member
-    that shows the name, and type_2 makes a version of it. A name whose row is gone from the source stays; a
-    reference to nothing, or to what is not known yet, reads N/A.
+    Query: the rows of `states` with the names they refer to, plus a row at every later load time at which a name
+    changed while the row was valid. So a rename is a new state of every member with this name, and type_2 makes a
+    version of it. A name stays after its row was deleted; a null or unknown reference reads N/A.
 
-    `states` has `member`, load_dts and the columns `by`. `names` maps a new column to where its values are: `of`,
-    a CTE made by `spans`, with its `key` and `name`; `by` is the column of `states` that refers to that key.
+    `states` has `member`, load_dts and the columns `by`. `names` maps a new column to its source: `of`, a CTE made by
+    validity_ranges, with the columns `key` and `name`; `by`: the column of `states` that refers to the key.
 -#}
 {% macro with_names(states, member, names) -%}
     with held as (
@@ -46,11 +45,11 @@
     inner join held
         on
             changes.{{ member }} = held.{{ member }}
-            and {{ known_at('held', 'changes.load_dts') }}
+            and {{ valid_as_of('held', 'changes.load_dts') }}
     {%- for column, source in names.items() %}
     left join {{ source.of }} as {{ column }}_names
         on
             held.{{ source.by }} = {{ column }}_names.{{ source.key }}
-            and {{ known_at(column ~ '_names', 'changes.load_dts') }}
+            and {{ valid_as_of(column ~ '_names', 'changes.load_dts') }}
     {%- endfor %}
 {%- endmacro %}

@@ -2,12 +2,12 @@
 {%- set growing = {"invoice": "invoice"} %}
 {{ config(
     materialized="incremental",
-    partition_by=ranges_of(number),
+    partition_by=key_range_partitions(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}
 
-{{ bridge('customer_transaction', 'customer_transaction', number, {
+{{ bridge_rows('customer_transaction', 'customer_transaction', number, {
     'customer': 'customer',
     'invoice': 'invoice',
 }, growing) }}

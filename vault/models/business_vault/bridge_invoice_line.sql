@@ -2,12 +2,12 @@
 {%- set growing = {"invoice": "invoice"} %}
 {{ config(
     materialized="incremental",
-    partition_by=ranges_of(number),
+    partition_by=key_range_partitions(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}
 
-{{ bridge('invoice_line', 'invoice_line', number, {
+{{ bridge_rows('invoice_line', 'invoice_line', number, {
     'invoice': 'invoice',
     'stock_item': 'stock_item',
 }, growing) }}

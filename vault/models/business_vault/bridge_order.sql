@@ -2,12 +2,12 @@
 {%- set growing = {"order": "backorder_order"} %}
 {{ config(
     materialized="incremental",
-    partition_by=ranges_of(number),
+    partition_by=key_range_partitions(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}
 
-{{ bridge('order', 'order_customer', number, {
+{{ bridge_rows('order', 'order_customer', number, {
     'customer': 'customer',
     'salesperson_person': 'person',
     'picked_by_person': 'person',

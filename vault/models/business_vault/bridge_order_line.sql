@@ -2,12 +2,12 @@
 {%- set growing = {"order": "order"} %}
 {{ config(
     materialized="incremental",
-    partition_by=ranges_of(number),
+    partition_by=key_range_partitions(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}
 
-{{ bridge('order_line', 'order_line', number, {
+{{ bridge_rows('order_line', 'order_line', number, {
     'order': 'order',
     'stock_item': 'stock_item',
 }, growing) }}

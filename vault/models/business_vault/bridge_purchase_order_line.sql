@@ -2,12 +2,12 @@
 {%- set growing = {"purchase_order": "purchase_order"} %}
 {{ config(
     materialized="incremental",
-    partition_by=ranges_of(number),
+    partition_by=key_range_partitions(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}
 
-{{ bridge('purchase_order_line', 'purchase_order_line', number, {
+{{ bridge_rows('purchase_order_line', 'purchase_order_line', number, {
     'purchase_order': 'purchase_order',
     'stock_item': 'stock_item',
 }, growing) }}

@@ -2,12 +2,12 @@
 {%- set growing = {"purchase_order": "purchase_order"} %}
 {{ config(
     materialized="incremental",
-    partition_by=ranges_of(number),
+    partition_by=key_range_partitions(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}
 
-{{ bridge('supplier_transaction', 'supplier_transaction', number, {
+{{ bridge_rows('supplier_transaction', 'supplier_transaction', number, {
     'supplier': 'supplier',
     'purchase_order': 'purchase_order',
 }, growing) }}

@@ -4,11 +4,11 @@ with states_of_cities as (
 ),
 
 cities as (
-    {{ spans('states_of_cities', 'city_hk', ['state_province_hk']) }}
+    {{ validity_ranges('states_of_cities', 'city_hk', ['state_province_hk']) }}
 ),
 
 state_provinces as (
-    {{ spans(ref('bv_sat_state_province__country'), 'state_province_hk', place) }}
+    {{ validity_ranges(ref('bv_sat_state_province__country'), 'state_province_hk', place) }}
 )
 
-{{ seen_from('cities', 'city_hk', 'state_provinces', 'state_province_hk', place) }}
+{{ parent_history('cities', 'city_hk', 'state_provinces', 'state_province_hk', place) }}

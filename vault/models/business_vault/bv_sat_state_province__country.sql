@@ -4,11 +4,11 @@ with countries_of_states as (
 ),
 
 state_provinces as (
-    {{ spans('countries_of_states', 'state_province_hk', ['country_hk']) }}
+    {{ validity_ranges('countries_of_states', 'state_province_hk', ['country_hk']) }}
 ),
 
 countries as (
-    {{ spans(ref('sat_country__details'), 'country_hk', place) }}
+    {{ validity_ranges(ref('sat_country__details'), 'country_hk', place) }}
 )
 
-{{ seen_from('state_provinces', 'state_province_hk', 'countries', 'country_hk', place) }}
+{{ parent_history('state_provinces', 'state_province_hk', 'countries', 'country_hk', place) }}

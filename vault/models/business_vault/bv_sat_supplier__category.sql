@@ -1,12 +1,12 @@
 with suppliers as (
-    {{ spans(ref('sat_supplier__details'), 'supplier_hk', ['supplier_category_id']) }}
+    {{ validity_ranges(ref('sat_supplier__details'), 'supplier_hk', ['supplier_category_id']) }}
 ),
 
 categories as (
-    {{ spans(ref('ref_supplier_category'), 'supplier_category_id', ['supplier_category_name']) }}
+    {{ validity_ranges(ref('ref_supplier_category'), 'supplier_category_id', ['supplier_category_name']) }}
 )
 
-{{ seen_from(
+{{ parent_history(
     'suppliers', 'supplier_hk', 'categories',
     'supplier_category_id', ['supplier_category_name']
 ) }}

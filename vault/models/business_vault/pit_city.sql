@@ -1,4 +1,4 @@
-{{ pit('city', {
+{{ point_in_time('city', {
     'details': 'sat_city__details',
     'population': 'sat_city__population',
     'state_province': 'bv_sat_city__state_province',

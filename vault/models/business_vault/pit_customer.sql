@@ -1,4 +1,4 @@
-{{ pit('customer', {
+{{ point_in_time('customer', {
     'details': 'sat_customer__details',
     'credit': 'sat_customer__credit',
     'personal': 'sat_customer__personal',

@@ -1,7 +1,7 @@
 {%- set number = "customer_transaction_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('customer_transaction', {
+{{ point_in_time('customer_transaction', {
     'details': 'sat_customer_transaction__details',
     'settlement': 'sat_customer_transaction__settlement',
     'customer': 'eff_sat_customer_transaction',

@@ -1,7 +1,7 @@
 {%- set number = "invoice_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('invoice', {
+{{ point_in_time('invoice', {
     'details': 'sat_invoice__details',
     'delivery': 'sat_invoice__delivery',
     'personal': 'sat_invoice__personal',

@@ -1,7 +1,7 @@
 {%- set number = "invoice_line_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('invoice_line', {
+{{ point_in_time('invoice_line', {
     'details': 'sat_invoice_line__details',
     'invoice': 'eff_sat_invoice_line',
     'status': 'sat_invoice_line__status',

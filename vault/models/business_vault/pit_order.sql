@@ -1,7 +1,7 @@
 {%- set number = "order_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('order', {
+{{ point_in_time('order', {
     'details': 'sat_order__details',
     'progress': 'sat_order__progress',
     'personal': 'sat_order__personal',

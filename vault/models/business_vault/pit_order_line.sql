@@ -1,7 +1,7 @@
 {%- set number = "order_line_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('order_line', {
+{{ point_in_time('order_line', {
     'details': 'sat_order_line__details',
     'progress': 'sat_order_line__progress',
     'order': 'eff_sat_order_line',

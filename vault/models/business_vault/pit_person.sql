@@ -1,7 +1,7 @@
 {%- set number = "person_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('person', {
+{{ point_in_time('person', {
     'details': 'sat_person__details',
     'personal': 'sat_person__personal',
     'logon': 'sat_person__logon',

@@ -1,7 +1,7 @@
 {%- set number = "purchase_order_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('purchase_order', {
+{{ point_in_time('purchase_order', {
     'details': 'sat_purchase_order__details',
     'progress': 'sat_purchase_order__progress',
     'personal': 'sat_purchase_order__personal',

@@ -1,7 +1,7 @@
 {%- set number = "purchase_order_line_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('purchase_order_line', {
+{{ point_in_time('purchase_order_line', {
     'details': 'sat_purchase_order_line__details',
     'progress': 'sat_purchase_order_line__progress',
     'purchase_order': 'eff_sat_purchase_order_line',

@@ -1,8 +1,8 @@
 {#- Apart from pit_stock_item, so that dim_stock_item gets no version from a movement of stock. -#}
 {%- set number = "stock_item_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('stock_item', {
+{{ point_in_time('stock_item', {
     'holding': 'sat_stock_item__holding',
     'reordering': 'sat_stock_item__reordering',
     'details': 'sat_stock_item__details',

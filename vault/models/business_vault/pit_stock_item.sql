@@ -1,7 +1,7 @@
 {%- set number = "stock_item_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('stock_item', {
+{{ point_in_time('stock_item', {
     'details': 'sat_stock_item__details',
     'pricing': 'sat_stock_item__pricing',
     'supplier': 'eff_sat_stock_item_supplier',

@@ -1,4 +1,4 @@
-{{ pit('supplier', {
+{{ point_in_time('supplier', {
     'details': 'sat_supplier__details',
     'personal': 'sat_supplier__personal',
     'account': 'eff_sat_supplier_account',

@@ -1,7 +1,7 @@
 {%- set number = "supplier_transaction_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 
-{{ pit('supplier_transaction', {
+{{ point_in_time('supplier_transaction', {
     'details': 'sat_supplier_transaction__details',
     'settlement': 'sat_supplier_transaction__settlement',
     'supplier': 'eff_sat_supplier_transaction',

@@ -11,7 +11,7 @@ with snapshots as (
 ),
 
 customers as (
-    {{ spans(ref('pit_customer'), 'customer_hk', [
+    {{ validity_ranges(ref('pit_customer'), 'customer_hk', [
         'details_load_dts', 'credit_load_dts', 'status_load_dts'
     ]) }}
 ),
@@ -25,7 +25,7 @@ accounts as (
         credit.credit_limit
     from snapshots
     inner join customers
-        on {{ known_at('customers', 'snapshots.load_dts') }}
+        on {{ valid_as_of('customers', 'snapshots.load_dts') }}
     inner join {{ ref('sat_customer__details') }} as details
         on {{ in_force('customers', 'details', 'customer_hk', 'details') }}
     inner join {{ ref('sat_customer__credit') }} as credit
@@ -36,7 +36,7 @@ accounts as (
 ),
 
 entries as (
-    {{ spans(ref('pit_customer_transaction'), 'customer_transaction_hk', [
+    {{ validity_ranges(ref('pit_customer_transaction'), 'customer_transaction_hk', [
         'details_load_dts', 'settlement_load_dts', 'customer_load_dts', 'status_load_dts'
     ]) }}
 ),
@@ -84,7 +84,7 @@ owed as (
     inner join open_entries
         on
             accounts.customer_hk = open_entries.customer_hk
-            and {{ known_at('open_entries', 'accounts.load_dts') }}
+            and {{ valid_as_of('open_entries', 'accounts.load_dts') }}
     group by accounts.load_dts, accounts.customer_hk
 ),
 

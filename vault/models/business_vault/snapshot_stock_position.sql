@@ -13,7 +13,7 @@ with snapshots as (
 ),
 
 holdings as (
-    {{ spans(ref('pit_stock_holding'), 'stock_item_hk', [
+    {{ validity_ranges(ref('pit_stock_holding'), 'stock_item_hk', [
         'holding_load_dts', 'reordering_load_dts', 'details_load_dts', 'holding_status_load_dts'
     ]) }}
 ),
@@ -30,7 +30,7 @@ stock as (
         details.quantity_per_outer
     from snapshots
     inner join holdings
-        on {{ known_at('holdings', 'snapshots.load_dts') }}
+        on {{ valid_as_of('holdings', 'snapshots.load_dts') }}
     inner join {{ ref('sat_stock_item__holding') }} as holding
         on {{ in_force('holdings', 'holding', 'stock_item_hk', 'holding') }}
     inner join {{ ref('sat_stock_item__reordering') }} as reordering
@@ -43,7 +43,7 @@ stock as (
 ),
 
 order_lines as (
-    {{ spans(ref('pit_order_line'), 'order_line_hk', [
+    {{ validity_ranges(ref('pit_order_line'), 'order_line_hk', [
         'details_load_dts', 'progress_load_dts', 'order_load_dts', 'status_load_dts'
     ]) }}
 ),
@@ -78,12 +78,12 @@ needed as (
         sum(waiting.quantity) as needed_quantity
     from snapshots
     inner join waiting
-        on {{ known_at('waiting', 'snapshots.load_dts') }}
+        on {{ valid_as_of('waiting', 'snapshots.load_dts') }}
     group by snapshots.load_dts, waiting.stock_item_hk
 ),
 
 purchase_lines as (
-    {{ spans(ref('pit_purchase_order_line'), 'purchase_order_line_hk', [
+    {{ validity_ranges(ref('pit_purchase_order_line'), 'purchase_order_line_hk', [
         'details_load_dts', 'progress_load_dts', 'purchase_order_load_dts', 'status_load_dts'
     ]) }}
 ),
@@ -118,7 +118,7 @@ on_order as (
         sum(coming.open_outers) as open_outers
     from snapshots
     inner join coming
-        on {{ known_at('coming', 'snapshots.load_dts') }}
+        on {{ valid_as_of('coming', 'snapshots.load_dts') }}
     group by snapshots.load_dts, coming.stock_item_hk
 ),
 

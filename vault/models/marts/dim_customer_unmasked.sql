@@ -9,11 +9,11 @@ with accounts as (
 ),
 
 customer_names as (
-    {{ spans(ref('sat_customer__personal'), 'customer_hk', ['customer_name']) }}
+    {{ validity_ranges(ref('sat_customer__personal'), 'customer_hk', ['customer_name']) }}
 ),
 
 person_names as (
-    {{ spans(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
+    {{ validity_ranges(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
 ),
 
 customers as (

@@ -1,6 +1,6 @@
 {%- set attributes = ['payment_method', 'is_deleted'] -%}
 with pit as (
-    {{ pit('payment_method', {
+    {{ point_in_time('payment_method', {
         'details': 'ref_payment_method',
         'status': 'ref_payment_method__status'
     }) }}

@@ -4,11 +4,11 @@
     'recommended_retail_price', 'typical_weight_per_unit', 'photo', 'is_deleted'
 ] -%}
 with colors as (
-    {{ spans(ref('ref_color'), 'color_id', ['color_name']) }}
+    {{ validity_ranges(ref('ref_color'), 'color_id', ['color_name']) }}
 ),
 
 package_types as (
-    {{ spans(ref('ref_package_type'), 'package_type_id', ['package_type_name']) }}
+    {{ validity_ranges(ref('ref_package_type'), 'package_type_id', ['package_type_name']) }}
 ),
 
 items as (

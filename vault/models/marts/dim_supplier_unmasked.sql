@@ -7,7 +7,7 @@ with accounts as (
 ),
 
 person_names as (
-    {{ spans(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
+    {{ validity_ranges(ref('sat_person__personal'), 'person_hk', ['full_name']) }}
 ),
 
 suppliers as (

@@ -1,6 +1,6 @@
 {%- set attributes = ['transaction_type', 'is_deleted'] -%}
 with pit as (
-    {{ pit('transaction_type', {
+    {{ point_in_time('transaction_type', {
         'details': 'ref_transaction_type',
         'status': 'ref_transaction_type__status'
     }) }}

@@ -1,7 +1,7 @@
 {#-
-    Fails with every key of a hub or link that is null or there twice; with every key that a satellite has and
-    the model lacks; and with every key of which a satellite has two rows of one load. `satellites` lists
-    {to, key, tells_parent}: the relation, its key, and whether its keys are worth looking up in the model.
+    Selects every key of a hub or link that is null or not unique, every key of a satellite that the model lacks, and
+    every key with two rows of one load in a satellite. `satellites` lists {to, key, check_parent}: the relation, its
+    key, and whether to look its keys up in the model.
 -#}
 {% test integrity(model, column_name, satellites=[]) %}
 
@@ -23,7 +23,7 @@
         from {{ satellite.to }}
         group by {{ satellite.key }}, load_dts
         having count(*) > 1
-        {% if satellite.tells_parent %}
+        {% if satellite.check_parent %}
             union all
             select
                 {{ as_text('satellite.' ~ column_name) }} as row_key,

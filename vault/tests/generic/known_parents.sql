@@ -1,9 +1,9 @@
 {#-
-    Warns of the rows that refer to a row which the source has never delivered: it need not check its foreign
-    keys. Judged are the rows of a link that are in force and not deleted; of an event, its newest state.
+    Warns about references to rows that were never loaded from the source, which may not enforce foreign keys. It
+    checks rows of a link that are effective and not deleted; for an event, its latest state.
 
-    `key` is the hash key of the row in `status`, its status satellite, and in `effectivity` or, of an event,
-    `details`; `number` is the row's number at the source. `references` and `except` are those of `refers_to`.
+    `key`: hash key in `status`, the status satellite, and in `effectivity` or, for an event, `details`. `number`:
+    source key of the row. `references` and `except`: as in `refers_to`.
 -#}
 {% test known_parents(
     model, key, number, references, status, effectivity=none, details=none, except=none

@@ -1,4 +1,4 @@
-{#- Fails with the nulls in `columns`, none of which the source can cause. -#}
+{#- Selects nulls in `columns`, which the source cannot cause. -#}
 {% test never_null(model, key, columns) %}
 
     {% for column in columns %}

@@ -1,4 +1,4 @@
-{#- Fails with every key of which the model, or one of `others`, has two rows of one load. -#}
+{#- Selects every key with two rows of one load in the model or in one of `others`. -#}
 {% test one_row_per_load(model, key, others=[]) %}
 
     {% for relation in [model] + others %}

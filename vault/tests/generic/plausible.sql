@@ -1,7 +1,7 @@
 {#-
-    Warns of values that the source may hold but that are probably wrong. `values` maps a column to the end of a
-    condition that it should meet, such as `>= 0`, or to several; a null passes all but `is not null`. Only what
-    is true now is judged: neither closed versions nor deleted rows, which nobody can correct.
+    Warns about values that are valid but probably wrong. `values` maps a column to the end of a condition, such as
+    `>= 0`, or to a list of them; null passes all conditions but `is not null`. Only current rows are checked: closed
+    versions and deleted rows cannot be corrected.
 -#}
 {% test plausible(model, key, values) %} -- noqa: LT02
 
@@ -10,7 +10,7 @@
     with judged as (
         select
             {{ as_text(key) }} as row_key,
-            {{ judgements_of(values) }} as judgements
+            {{ conditions_as_structs(values) }} as judgements
         from {{ model }}
         where {{ is_current(model) }}
     )

@@ -1,4 +1,4 @@
-{#- Fails with each value of the column that occurs twice, and with null: one reading for both. -#}
+{#- Selects values of the column that are null or not unique, in one scan. -#}
 {% test primary_key(model, column_name) %}
 
     select

@@ -1,8 +1,7 @@
 {#-
-    Fails with the keys that point to nothing. `references` lists {column, to, field}: the column of the
-    model, and the relation and field that must hold its values; all of one type. Null and `except` (SQL),
-    if given, point to nothing on purpose. `key` is the key of the model; `only_current` leaves out the rows
-    of a mart that are gone from the source.
+    Selects keys without a matching row. `references` lists {column, to, field}: the column of the model, and the
+    relation and field that must contain its values; all of one type. Null and `except` (SQL) are valid. `key`: key of
+    the model. `only_current`: skip rows of a mart that were deleted in the source.
 -#}
 {% test refers_to(model, key, references, except=none, only_current=false) %}
 

@@ -1,4 +1,4 @@
-{#- Fails with the versions that are the same in all `attributes` as the version before them. -#}
+{#- Selects versions with the same `attributes` as the version before. -#}
 {% test versions_differ(model, member, attributes) %}
 
     with neighbours as (

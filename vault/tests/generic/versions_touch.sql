@@ -1,8 +1,7 @@
 {#-
-    Fails with the versions of a type 2 dimension that break the chain of their member: the first must
-    start at the start of time, each must last longer than nothing and end where the next starts, and
-    the last, and so the only current one, must end at the end of time. The unknown member 0 has one
-    version by construction.
+    Selects versions of a type 2 dimension with gaps or overlaps: the first must start at the start of time, each
+    must have a positive duration and end where the next starts, and the last, the only current one, must end at the
+    end of time. The unknown member 0 always has one version.
 -#}
 {% test versions_touch(model, key, member) %}
 

@@ -1,4 +1,4 @@
 {%- set number = "parcel_id" %}
-{{ config(materialized="incremental", partition_by=ranges_of(number)) }}
+{{ config(materialized="incremental", partition_by=key_range_partitions(number)) }}
 
-{{ pit('parcel', {'state': 'sat_parcel__state', 'depot': 'eff_sat_parcel_depot'}, number) }}
+{{ point_in_time('parcel', {'state': 'sat_parcel__state', 'depot': 'eff_sat_parcel_depot'}, number) }}

@@ -1,8 +1,8 @@
 {%- set number = "parcel_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(meta={"apply_source_filter": true}) }}
 
-{{ touching_keys(number, ["stg_wwi__parcels"], automate_dv.sat(
+{{ pruned_target(number, ["stg_wwi__parcels"], automate_dv.sat(
     src_pk="parcel_hk",
     src_hashdiff={"source_column": "sat_parcel__state_hashdiff", "alias": "hashdiff"},
     src_payload=["state"],

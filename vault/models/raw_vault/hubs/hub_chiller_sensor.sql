@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/vehicle_temperatures.yml
 {%- set number = "chiller_sensor_number" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["chiller_sensor_number"]) }}
 
-{{ touching_keys(number, ["stg_wwi__vehicle_temperatures"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__vehicle_temperatures"], automate_dv.hub(
     src_pk="chiller_sensor_hk",
     src_nk=["chiller_sensor_number"],
     src_ldts="load_dts",

@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/cities.yml
 {%- set number = "city_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["city_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__cities"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__cities"], automate_dv.hub(
     src_pk="city_hk",
     src_nk=["city_id"],
     src_ldts="load_dts",

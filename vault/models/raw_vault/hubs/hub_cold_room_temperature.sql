@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/cold_room_temperatures.yml
 {%- set number = "cold_room_temperature_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["cold_room_temperature_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__cold_room_temperatures"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__cold_room_temperatures"], automate_dv.hub(
     src_pk="cold_room_temperature_hk",
     src_nk=["cold_room_temperature_id"],
     src_ldts="load_dts",

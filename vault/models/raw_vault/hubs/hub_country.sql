@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/countries.yml
 {%- set number = "country_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["country_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__countries"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__countries"], automate_dv.hub(
     src_pk="country_hk",
     src_nk=["country_id"],
     src_ldts="load_dts",

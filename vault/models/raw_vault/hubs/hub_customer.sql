@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/customers.yml
 {%- set number = "customer_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["customer_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__customers"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__customers"], automate_dv.hub(
     src_pk="customer_hk",
     src_nk=["customer_id"],
     src_ldts="load_dts",

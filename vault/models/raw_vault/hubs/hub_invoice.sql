@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/invoices.yml
 {%- set number = "invoice_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["invoice_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__invoices"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__invoices"], automate_dv.hub(
     src_pk="invoice_hk",
     src_nk=["invoice_id"],
     src_ldts="load_dts",

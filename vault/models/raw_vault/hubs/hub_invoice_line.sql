@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/invoice_lines.yml
 {%- set number = "invoice_line_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["invoice_line_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__invoice_lines"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__invoice_lines"], automate_dv.hub(
     src_pk="invoice_line_hk",
     src_nk=["invoice_line_id"],
     src_ldts="load_dts",

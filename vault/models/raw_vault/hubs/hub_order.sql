@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/orders.yml
 {%- set number = "order_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["order_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__orders"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__orders"], automate_dv.hub(
     src_pk="order_hk",
     src_nk=["order_id"],
     src_ldts="load_dts",

@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/people.yml
 {%- set number = "person_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["person_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__people"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__people"], automate_dv.hub(
     src_pk="person_hk",
     src_nk=["person_id"],
     src_ldts="load_dts",

@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/purchasing/purchase_order_lines.yml
 {%- set number = "purchase_order_line_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["purchase_order_line_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__purchase_order_lines"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__purchase_order_lines"], automate_dv.hub(
     src_pk="purchase_order_line_hk",
     src_nk=["purchase_order_line_id"],
     src_ldts="load_dts",

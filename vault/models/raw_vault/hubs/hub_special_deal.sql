@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/special_deals.yml
 {%- set number = "special_deal_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["special_deal_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__special_deals"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__special_deals"], automate_dv.hub(
     src_pk="special_deal_hk",
     src_nk=["special_deal_id"],
     src_ldts="load_dts",

@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/state_provinces.yml
 {%- set number = "state_province_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["state_province_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__state_provinces"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__state_provinces"], automate_dv.hub(
     src_pk="state_province_hk",
     src_nk=["state_province_id"],
     src_ldts="load_dts",

@@ -3,10 +3,10 @@
 -- metadata/tables/warehouse/stock_items.yml
 -- metadata/tables/warehouse/stock_item_holdings.yml
 {%- set number = "stock_item_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["stock_item_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__stock_items", "stg_wwi__stock_item_holdings"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__stock_items", "stg_wwi__stock_item_holdings"], automate_dv.hub(
     src_pk="stock_item_hk",
     src_nk=["stock_item_id"],
     src_ldts="load_dts",

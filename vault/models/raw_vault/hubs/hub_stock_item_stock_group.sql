@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/stock_item_stock_groups.yml
 {%- set number = "stock_item_stock_group_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["stock_item_stock_group_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__stock_item_stock_groups"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__stock_item_stock_groups"], automate_dv.hub(
     src_pk="stock_item_stock_group_hk",
     src_nk=["stock_item_stock_group_id"],
     src_ldts="load_dts",

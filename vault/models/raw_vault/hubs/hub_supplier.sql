@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/purchasing/suppliers.yml
 {%- set number = "supplier_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["supplier_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__suppliers"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__suppliers"], automate_dv.hub(
     src_pk="supplier_hk",
     src_nk=["supplier_id"],
     src_ldts="load_dts",

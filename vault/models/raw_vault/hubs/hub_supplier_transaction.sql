@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/purchasing/supplier_transactions.yml
 {%- set number = "supplier_transaction_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["supplier_transaction_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__supplier_transactions"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__supplier_transactions"], automate_dv.hub(
     src_pk="supplier_transaction_hk",
     src_nk=["supplier_transaction_id"],
     src_ldts="load_dts",

@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/system_parameters.yml
 {%- set number = "system_parameter_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["system_parameter_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__system_parameters"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__system_parameters"], automate_dv.hub(
     src_pk="system_parameter_hk",
     src_nk=["system_parameter_id"],
     src_ldts="load_dts",

@@ -2,13 +2,13 @@
 -- metadata/tables/warehouse/vehicle_temperatures.yml
 -- metadata/hubs.yml
 {%- set number = "vehicle_temperature_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["load_dts"]) }}
 
 with
 
 events as (
-    {{ touching_keys(number, ["stg_wwi__vehicle_temperatures"], automate_dv.nh_link(
+    {{ pruned_target(number, ["stg_wwi__vehicle_temperatures"], automate_dv.nh_link(
         src_pk="vehicle_temperature_hk",
         src_fk=[
             "vehicle_hk",
@@ -24,7 +24,7 @@ events as (
     )) }}
 )
 
--- several pending batches may bring one event: the link keeps the first
+-- several pending batches may contain the same event: the link keeps the first
 select *
 from events
 where true

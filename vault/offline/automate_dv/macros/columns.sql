@@ -14,7 +14,7 @@
     {{ return(column.alias if column is mapping else column) }}
 {%- endmacro %}
 
-{#- One flat list of columns from single columns and lists of them. -#}
+{#- Flattens columns and lists of columns into one list. -#}
 {% macro flat(columns) -%}
     {%- set found = [] -%}
     {%- for column in columns -%}

@@ -1,6 +1,5 @@
 {#-
-    The business keys that the hub does not hold yet, each with the first load that brought it.
-    Rows without a hash key are left out.
+    New business keys, each with its first load time. Rows without a hash key are skipped.
 -#}
 {% macro hub(src_pk, src_nk, src_ldts, src_source, source_model) -%}
     {%- set required = [src_pk] -%}

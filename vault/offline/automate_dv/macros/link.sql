@@ -1,6 +1,6 @@
 {#-
-    The relationships that the link does not hold yet, each with the first load that brought it.
-    Rows that lack the link's hash key or that of a hub are left out.
+    New relationships, each with its first load time. Rows without the hash key of the link or of a hub are
+    skipped.
 -#}
 {% macro link(src_pk, src_fk, src_ldts, src_source, source_model, src_extra_columns=[]) -%}
     {%- set required = automate_dv.flat([src_pk, src_fk]) -%}
@@ -8,7 +8,7 @@
     {{ automate_dv.new_keys(src_pk, payload, src_ldts, src_source, source_model, required) }}
 {%- endmacro %}
 
-{#- What hub and link have in common: the first row of each key that is not in the table. -#}
+{#- Shared by hub and link: the first row of each key that is not in the table. -#}
 {% macro new_keys(key, payload, src_ldts, src_source, source_model, required) -%}
     {%- set columns = automate_dv.flat([key, payload, src_ldts, src_source]) -%}
     {%- set stages = [source_model] if source_model is string else source_model -%}

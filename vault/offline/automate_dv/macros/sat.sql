@@ -8,7 +8,7 @@
     {%- if execute and not config.get('meta', {}).get('apply_source_filter') -%}
         {{ exceptions.raise_compiler_error(
             "sat: set meta `apply_source_filter: true` in the config of " ~ this.identifier
-            ~ "; the offline package knows no satellite without it."
+            ~ "; the offline package requires it."
         ) }}
     {%- endif -%}
     {%- set columns = automate_dv.flat([

@@ -1,13 +1,13 @@
 {#-
-    Every column of a source table, then the derived ones, then the hashed ones; all under new names.
+    All columns of a source table, then the derived columns, then the hashed columns.
 
     source_model: {source name: table}.
     derived_columns: {column: SQL expression over the source columns, or `!text` for a constant}.
     hashed_columns: {column: the text column to hash}, or for a hashdiff
     {column: {is_hashdiff: true, columns: [the text column]}}.
 
-    A hash is MD5 as BYTES of the trimmed text, NULL for a NULL or empty one: AutomateDV's rule for one
-    column under this project's settings.
+    A hash is the MD5 of the trimmed text as BYTES, and NULL for a NULL or empty text: AutomateDV's rule for one
+    column with this project's settings.
 -#}
 {% macro stage(source_model, derived_columns={}, hashed_columns={}) -%}
     {%- set source_name, table = (source_model.items() | list)[0] -%}
@@ -37,7 +37,7 @@ from source_rows
         {%- set texts = text['columns'] if text is mapping else [text] -%}
         {%- if texts is string or texts | length != 1 -%}
             {{ exceptions.raise_compiler_error(
-                "stage: '" ~ name ~ "' must hash exactly one text column: make it with encode()."
+                "stage: '" ~ name ~ "' must hash exactly one text column. Create it with encode()."
             ) }}
         {%- endif -%}
         {%- do found.append("md5(nullif(trim(" ~ texts[0] ~ "), '')) as " ~ name) -%}

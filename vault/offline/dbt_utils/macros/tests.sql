@@ -1,4 +1,4 @@
-{#- Fails with the combinations that more than one row has. -#}
+{#- Selects the combinations that occur in more than one row. -#}
 {% test unique_combination_of_columns(model, combination_of_columns) %}
 select {{ combination_of_columns | join(', ') }}
 from {{ model }}
@@ -6,7 +6,7 @@ group by {{ combination_of_columns | join(', ') }}
 having count(*) > 1
 {% endtest %}
 
-{#- Fails with the rows outside [min_value, max_value]; `inclusive: false` leaves the ends out. -#}
+{#- Selects the rows outside [min_value, max_value]; `inclusive: false` excludes the limits. -#}
 {% test accepted_range(model, column_name, min_value=none, max_value=none, inclusive=true) %}
 select {{ column_name }}
 from {{ model }}
@@ -19,7 +19,7 @@ where false
 {%- endif %}
 {% endtest %}
 
-{#- Fails with the rows for which the expression is false; NULL passes. -#}
+{#- Selects the rows for which the expression is false; NULL passes. -#}
 {% test expression_is_true(model, expression, column_name=none) %}
 select 1 as broken
 from {{ model }}

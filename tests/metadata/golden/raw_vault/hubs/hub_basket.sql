@@ -2,10 +2,10 @@
 -- metadata/hubs.yml
 -- metadata/tables/shop/baskets.yml
 {%- set number = "basket_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["basket_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__baskets"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__baskets"], automate_dv.hub(
     src_pk="basket_hk",
     src_nk=["basket_id"],
     src_ldts="load_dts",

@@ -3,10 +3,10 @@
 -- metadata/tables/shop/buyers.yml
 -- metadata/tables/shop/buyer_balances.yml
 {%- set number = "buyer_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["buyer_id"]) }}
 
-{{ touching_keys(number, ["stg_wwi__buyers", "stg_wwi__buyer_balances"], automate_dv.hub(
+{{ pruned_target(number, ["stg_wwi__buyers", "stg_wwi__buyer_balances"], automate_dv.hub(
     src_pk="buyer_hk",
     src_nk=["buyer_id"],
     src_ldts="load_dts",

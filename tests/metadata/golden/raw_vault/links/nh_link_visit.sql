@@ -2,13 +2,13 @@
 -- metadata/tables/shop/visits.yml
 -- metadata/hubs.yml
 {%- set number = "visit_id" %}
-{{ config(partition_by=ranges_of(number)) }}
+{{ config(partition_by=key_range_partitions(number)) }}
 {{ config(cluster_by=["load_dts"]) }}
 
 with
 
 events as (
-    {{ touching_keys(number, ["stg_wwi__visits"], automate_dv.nh_link(
+    {{ pruned_target(number, ["stg_wwi__visits"], automate_dv.nh_link(
         src_pk="visit_hk",
         src_fk=[
             "buyer_hk",
@@ -24,7 +24,7 @@ events as (
     )) }}
 )
 
--- several pending batches may bring one event: the link keeps the first
+-- several pending batches may contain the same event: the link keeps the first
 select *
 from events
 where true

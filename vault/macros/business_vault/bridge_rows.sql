@@ -1,17 +1,16 @@
 {#-
-    Bridge of a hub: one row per key and load at which a relationship of `link` came into force, with the keys
-    and the source's numbers of the hubs at its ends. A relationship that came back is there again.
+    Rows of a bridge: one per hub key and load time at which a relationship of `link` became effective, with the hash
+    keys and source keys of the hubs it refers to. A relationship that becomes effective again has another row.
 
-    `ends` maps the name of an end to its hub: {'customer': 'customer', 'picked_by_person': 'person'}; the link
-    has `<end>_hk`. The number is null where the link has the zero key, and for a key that its hub did not have
-    when the relationship came: what a row says must not depend on when it was added.
+    `ends` maps a role to its hub: {'customer': 'customer', 'picked_by_person': 'person'}; the link has `<role>_hk`.
+    The source key is null for the zero key, and for a key that its hub did not contain at the load time of the
+    relationship, so that a row does not depend on when it was added.
 
-    Link and effectivity are partitioned by `number`, the hub's own. An incremental model only adds what a load
-    brings, and reads the ranges of numbers that it touches, as `pit` does and when `pit` does. What it adds is
-    in the stage, so of hubs that grow it reads the ranges in which the stage has their number: `growing` maps
-    such a hub to its one end, by which the stage calls the number. Other hubs are read whole.
+    Link and effectivity satellite are partitioned by `number`, the source key of the hub. An incremental model only
+    adds new rows and reads only touched key ranges, like point_in_time. `growing` maps hubs with many new keys to
+    their role: of these, only the key ranges that occur in the stage are read. Other hubs are read completely.
 -#}
-{% macro bridge(hub, link, number, ends, growing={}) -%}
+{% macro bridge_rows(hub, link, number, ends, growing={}) -%}
     {%- set key = hub ~ '_hk' -%}
     {%- set link_key = 'link_' ~ link ~ '_hk' -%}
     {%- set tables = ['eff_sat_' ~ link] -%}

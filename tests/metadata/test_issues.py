@@ -1,11 +1,11 @@
-"""Bad metadata: every mistake is named with its file, its key and what to do about it."""
+"""Invalid metadata: every issue has its file, its key and a fix."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from metadata.errors import MetadataError, Mistake
+from metadata.errors import Issue, MetadataError
 from metadata.load import load_catalog
 
 BUYERS = "tables/shop/buyers.yml"
@@ -13,7 +13,7 @@ BASKETS = "tables/shop/baskets.yml"
 COLOURS = "tables/shop/colours.yml"
 VISITS = "tables/shop/visits.yml"
 
-# name: (file, old text, new text), then where the mistake must be and words of its problem and mend
+# name: (file, old text, new text), then expected file, key, and parts of problem and fix
 CASES = {
     "unknown key of a column": (
         (BASKETS, "measure: true", "measur: true"),
@@ -32,8 +32,8 @@ CASES = {
         (BUYERS, "vault.satellites.personal.private", "unknown key", "Known here"),
     ),
     "unknown key of an event": (
-        (VISITS, "  brings:", "  bring:"),
-        (VISITS, "vault.bring", "unknown key", "Did you mean 'brings'?"),
+        (VISITS, "  hub_keys:", "  hub_key:"),
+        (VISITS, "vault.hub_key", "unknown key", "Did you mean 'hub_keys'?"),
     ),
     "unknown time of an event": (
         (VISITS, "occurred: came_when", "occurred: came_then"),
@@ -41,15 +41,15 @@ CASES = {
     ),
     "unknown hub of an event": (
         (VISITS, "{door_code: door}", "{door_code: dor}"),
-        (VISITS, "vault.brings.door_code", "no hub named 'dor'", "Did you mean 'door'?"),
+        (VISITS, "vault.hub_keys.door_code", "no hub named 'dor'", "Did you mean 'door'?"),
     ),
     "key of an event's hub that is another": (
         (VISITS, "{door_code: door}", "{door_code: buyer}"),
-        (VISITS, "vault.brings.door_code", "hub buyer is known by buyer_id", "the same columns"),
+        (VISITS, "vault.hub_keys.door_code", "the key of hub buyer is buyer_id", "the same columns"),
     ),
     "event without a hub": (
-        (VISITS, "  columns: [buyer_id]\n  brings: {door_code: door}\n", ""),
-        (VISITS, "vault", "refers to no hub", "`brings`"),
+        (VISITS, "  columns: [buyer_id]\n  hub_keys: {door_code: door}\n", ""),
+        (VISITS, "vault", "refers to no hub", "`hub_keys`"),
     ),
     "personal column in an event": (
         (
@@ -66,11 +66,11 @@ CASES = {
     ),
     "column of an event in no satellite": (
         (VISITS, "came_when, stayed_minutes]", "came_when]"),
-        (VISITS, "vault", "column 'stayed_minutes' has no home", "one satellite"),
+        (VISITS, "vault", "column 'stayed_minutes' is not stored", "one satellite"),
     ),
     "column of an event in two satellites": (
         (VISITS, "columns: [seen_doing]", "columns: [seen_doing, stayed_minutes]"),
-        (VISITS, "vault.satellites.personal", "'stayed_minutes' is also in", "Keep it in one"),
+        (VISITS, "vault.satellites.personal", "'stayed_minutes' is also in", "Remove it from one"),
     ),
     "personal time of an event": (
         (
@@ -102,32 +102,37 @@ CASES = {
             BUYERS,
             "vault.satellites.personal",
             "'discount' is also in vault.satellites.terms",
-            "Keep it in one",
+            "Remove it from one",
         ),
     ),
-    "column with no home": (
+    "column that is not stored": (
         (BASKETS, "[colour_id, amount, paid_when]", "[colour_id, amount]"),
-        (BASKETS, "vault", "column 'paid_when' has no home", "one satellite"),
+        (BASKETS, "vault", "column 'paid_when' is not stored", "one satellite"),
     ),
-    "doubled column": (
+    "duplicate column": (
         (COLOURS, "  colour_name:", "  colour_id: {type: text, description: 'Again.'}\n  colour_name:"),
-        (COLOURS, "colour_id", "written twice, again in line 6", "Keep one"),
+        (COLOURS, "colour_id", "duplicate key, again in line 6", "Remove one"),
     ),
-    "doubled hub": (
+    "duplicate hub": (
         ("hubs.yml", "basket:", "buyer: {description: 'Again.', business_key: [buyer_id]}\nbasket:"),
-        ("hubs.yml", "buyer", "written twice", "Keep one"),
+        ("hubs.yml", "buyer", "duplicate key", "Remove one"),
     ),
-    "two tables ask for one model": (
+    "two tables with one model": (
         (COLOURS, "reference: colour", "hub: buyer"),
-        (COLOURS, "vault", "model sat_buyer__status is already made by tables/shop/buyers.yml", "Rename"),
+        (
+            COLOURS,
+            "vault",
+            "sat_buyer__status is already generated from tables/shop/buyers.yml",
+            "Rename",
+        ),
     ),
     "missing primary key": (
         (COLOURS, "primary_key: [colour_id]\n", ""),
-        (COLOURS, "primary_key", "no primary key", "Name the columns that identify a row"),
+        (COLOURS, "primary_key", "primary key is missing", "List the columns that identify a row"),
     ),
     "empty primary key": (
         (COLOURS, "primary_key: [colour_id]", "primary_key: []"),
-        (COLOURS, "primary_key", "no primary key", "Name the columns that identify a row"),
+        (COLOURS, "primary_key", "primary key is missing", "List the columns that identify a row"),
     ),
     "nullable key": (
         (COLOURS, "colour_id: {type: integer,", "colour_id: {type: integer, nullable: true,"),
@@ -159,7 +164,7 @@ CASES = {
     ),
     "link to less than a key": (
         (BASKETS, "references: shop.buyers.buyer_id, desc", "references: shop.buyers.edited_by, desc"),
-        (BASKETS, "vault.link.columns", "not the whole key", "Refer to the key of shop.buyers"),
+        (BASKETS, "vault.link.columns", "not the whole primary key", "Refer to the key of shop.buyers"),
     ),
     "personal column in an open satellite": (
         (BUYERS, "      personal: true\n", ""),
@@ -175,11 +180,11 @@ CASES = {
     ),
     "key of another column than the hub's": (
         ("hubs.yml", "business_key: [buyer_id]", "business_key: [full_name]"),
-        (BUYERS, "vault.hub", "known by full_name, a row by buyer_id", "the same columns"),
+        (BUYERS, "vault.hub", "is full_name, but the key here is buyer_id", "the same columns"),
     ),
-    "hub that no table brings": (
+    "hub that no table loads": (
         ("hubs.yml", "basket:", "shelf: {description: 'A shelf.', business_key: [shelf_id]}\nbasket:"),
-        ("hubs.yml", "shelf", "no table brings its keys", "remove the hub"),
+        ("hubs.yml", "shelf", "no table loads this hub", "remove the hub"),
     ),
     "reserved topic": (
         (BUYERS, "    terms:", "    status:"),
@@ -187,41 +192,46 @@ CASES = {
     ),
     "reserved column": (
         (COLOURS, "colour_name:", "load_dts:"),
-        (COLOURS, "columns.load_dts", "the name is reserved", "another"),
+        (COLOURS, "columns.load_dts", "the column name is reserved", "Rename the column"),
     ),
-    "measure that is no number": (
+    "measure that is not a number": (
         (COLOURS, "colour_name: {type: text,", "colour_name: {type: text, measure: true,"),
-        (COLOURS, "columns.colour_name", "a measure of type text", "remove `measure`"),
+        (COLOURS, "columns.colour_name", "a measure of type text", "Remove `measure`"),
     ),
     "control named like a measure": (
         (BASKETS, "  tax: round", "  amount: round"),
         (BASKETS, "computed_controls.amount", "a measure has the same name", "rename"),
     ),
-    "day in no column": (
+    "unknown control day": (
         (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: paid_wen"),
         (BASKETS, "control_day", "shop.baskets has no column 'paid_wen'", "Did you mean 'paid_when'?"),
     ),
-    "day that is no day": (
+    "day that is not a date": (
         (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: amount"),
-        (BASKETS, "control_day", "'amount' is a numeric(18,2)", "a date or a time"),
+        (BASKETS, "control_day", "'amount' is a numeric(18,2)", "a date or timestamp"),
     ),
-    "day of a row that nothing refers to": (
+    "control day through an unknown foreign key": (
         (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: buyer.born_on"),
-        (BASKETS, "control_day", "'buyer' is no column that refers to a table", "Did you mean 'buyer_id'?"),
+        (
+            BASKETS,
+            "control_day",
+            "'buyer' is not a column that refers",
+            "Did you mean 'buyer_id'?",
+        ),
     ),
-    "day in no column of the row referred to": (
+    "unknown control day of the referenced row": (
         (BASKETS, "primary_key: [basket_id]", "primary_key: [basket_id]\ncontrol_day: buyer_id.born_on"),
         (BASKETS, "control_day", "shop.buyers has no column 'born_on'", "Known here: buyer_id"),
     ),
-    "control by a column that refers to nothing": (
+    "control through a column without reference": (
         (BASKETS, "round(amount * 2, 2)", "amount * paid_when.discount"),
-        (BASKETS, "computed_controls", "'paid_when' is no column that refers to a table", "buyer_id"),
+        (BASKETS, "computed_controls", "'paid_when' is not a column that refers to a table", "buyer_id"),
     ),
-    "control in no column of the row referred to": (
+    "control with an unknown column of the referenced row": (
         (BASKETS, "round(amount * 2, 2)", "amount * buyer_id.discont"),
         (BASKETS, "computed_controls", "shop.buyers has no column 'discont'", "Did you mean 'discount'?"),
     ),
-    "control that needs a secret": (
+    "control with a secret column": (
         (BASKETS, "round(amount * 2, 2)", "amount * buyer_id.password"),
         (BASKETS, "computed_controls", "'password' of shop.buyers is secret", "never leave the source"),
     ),
@@ -231,7 +241,12 @@ CASES = {
             "{type: integer, references: shop.buyers.buyer_id, ",
             "{type: text, ",
         ),
-        (BUYERS, "columns.buyer_id", "a integer, but a text in shop.buyer_balances", "cast one in a view"),
+        (
+            BUYERS,
+            "columns.buyer_id",
+            "a integer, but a text in shop.buyer_balances",
+            "Cast one of them in a view",
+        ),
     ),
     "unknown type": (
         (COLOURS, "{type: text,", "{type: string,"),
@@ -239,15 +254,15 @@ CASES = {
     ),
     "column without a description": (
         (COLOURS, "{type: text, description: 'Name of the colour.'}", "{type: text}"),
-        (COLOURS, "columns.colour_name.description", "no description", "one sentence"),
+        (COLOURS, "columns.colour_name.description", "description is missing", "one sentence"),
     ),
     "no columns": (
         (COLOURS, "columns:", "column:"),
-        (COLOURS, "columns", "no columns", "List the columns"),
+        (COLOURS, "columns", "columns is missing", "List the columns"),
     ),
     "broken YAML": (
         (COLOURS, "columns:", "columns: ["),
-        (COLOURS, "line 6", "not readable as YAML", "that line"),
+        (COLOURS, "line 6", "not readable as YAML", "this line"),
     ),
     "a list where a mapping belongs": (
         ("shared_columns.yml", "edited_by: Who", "- Who"),
@@ -256,55 +271,55 @@ CASES = {
 }
 
 
-def mistakes(folder: Path) -> tuple[Mistake, ...]:
+def issues(folder: Path) -> tuple[Issue, ...]:
     with pytest.raises(MetadataError) as caught:
         load_catalog(folder)
-    return caught.value.mistakes
+    return caught.value.issues
 
 
-def test_the_shop_has_no_mistake(shop: Path) -> None:
+def test_the_shop_has_no_issue(shop: Path) -> None:
     assert len(load_catalog(shop).tables) == 5
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_mistake_is_named_with_file_key_and_mend(
+def test_an_issue_has_file_key_problem_and_fix(
     case: str, shop: Path, edit: Callable[[str, str, str], None]
 ) -> None:
-    change, (file, key, problem, mend) = CASES[case]
+    change, (file, key, problem, fix) = CASES[case]
     edit(*change)
-    found = mistakes(shop)
+    found = issues(shop)
     assert any(
-        (mistake.file, mistake.key) == (file, key) and problem in mistake.problem and mend in mistake.mend
-        for mistake in found
+        (issue.file, issue.key) == (file, key) and problem in issue.problem and fix in issue.fix
+        for issue in found
     ), "\n".join(map(str, found))
 
 
-def test_all_mistakes_come_at_once_sorted_and_in_one_message(
+def test_all_issues_are_reported_at_once_and_sorted(
     shop: Path, edit: Callable[[str, str, str], None]
 ) -> None:
     edit(BUYERS, "discount, edited_by", "discont, edited_by")
     edit(BASKETS, "hub: basket", "hub: baskt")
     edit(COLOURS, "primary_key: [colour_id]\n", "")
-    found = mistakes(shop)
+    found = issues(shop)
     assert list(found) == sorted(found)
-    assert {(mistake.file, mistake.key) for mistake in found} == {
+    assert {(issue.file, issue.key) for issue in found} == {
         (BASKETS, "vault.hub"),
         (BUYERS, "vault"),
         (BUYERS, "vault.satellites.terms.columns"),
         (COLOURS, "primary_key"),
     }
     message = str(MetadataError(found))
-    assert message.startswith(f"{len(found)} mistakes in the metadata")
-    assert all(str(mistake) in message for mistake in found)
+    assert message.startswith(f"{len(found)} issues in the metadata")
+    assert all(str(issue) in message for issue in found)
 
 
 @pytest.mark.parametrize("broken", ["hubs.yml", BUYERS])
-def test_an_unreadable_file_is_the_only_mistake(broken: str, shop: Path) -> None:
+def test_an_unreadable_file_is_the_only_issue(broken: str, shop: Path) -> None:
     (shop / broken).write_text("a: b: c\n", encoding="utf-8")
-    assert {mistake.file for mistake in mistakes(shop)} == {broken}
+    assert {issue.file for issue in issues(shop)} == {broken}
 
 
-def test_a_missing_file_is_named(shop: Path) -> None:
+def test_a_missing_file_is_an_issue(shop: Path) -> None:
     (shop / "hubs.yml").unlink()
-    (mistake,) = mistakes(shop)
-    assert (mistake.file, mistake.problem) == ("hubs.yml", "there is no such file")
+    (issue,) = issues(shop)
+    assert (issue.file, issue.problem) == ("hubs.yml", "the file does not exist")

@@ -1,15 +1,15 @@
 {#-
-    Point-in-time table of a hub: one row per key and load at which any of `satellites` got a row, and for
-    each satellite the load_dts of its row in force then, as `<name>_load_dts` (null before its first).
+    Point-in-time (PIT) table of a hub: one row per key and load time at which one of `satellites` has a row. For each
+    satellite, `<name>_load_dts` is the load time of its row in force then (null before the first).
 
-    `satellites` maps a short name to the table: {'details': 'sat_customer__details', ...}. Each is keyed
-    by `<hub>_hk` and load_dts. Driven by changes, not by a calendar, so no state is ever missed and quiet
-    days cost nothing; the running maximum replaces a join of each satellite with itself.
+    `satellites` maps a short name to the table: {'details': 'sat_customer__details', ...}. Each has the key
+    `<hub>_hk` and load_dts. Rows follow changes instead of a calendar, so every state is included and days without
+    changes cost nothing. A running maximum replaces a self-join of each satellite.
 
-    With `number`, by which all of them are partitioned, an incremental model only adds the points that a load
-    brings, and reads the ranges of numbers that it touches. A point stays as it was added.
+    `number`: source key by which all satellites are partitioned. With it, an incremental model only adds new rows
+    and reads only touched key ranges. Existing rows never change.
 -#}
-{% macro pit(hub, satellites, number=none) -%}
+{% macro point_in_time(hub, satellites, number=none) -%}
     {%- set key = hub ~ '_hk' -%}
     {%- set touched = touched_by_load(number, satellites.values()) if number else none -%}
     with events as (
