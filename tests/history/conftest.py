@@ -1,4 +1,4 @@
-"""The suite's report: scenario by structure, printed at the end and, by `make history`, written as a page."""
+"""Print the report of the suite, and write it as a page for `make history`."""
 
 import os
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from . import report
 
 @pytest.fixture(scope="session")
 def offline() -> Path:
-    """The folder of the project's own packages."""
+    """Return the folder of the offline packages."""
     return VAULT / "offline"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how every scenario went, and write the page when WWI_HISTORY_PAGE names it."""
+    """Print the result of every scenario, and write the page WWI_HISTORY_PAGE if set."""
     outcomes = report.collect(_properties(terminalreporter))
     if not outcomes:
         return

@@ -1,4 +1,4 @@
-"""What the raw tables get of the scenarios: per load and source table, rows as ingestion would bring them."""
+"""Convert scenarios to raw rows per load and source table, as ingestion would load them."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -26,12 +26,12 @@ Row = dict[str, Any]
 
 @cache
 def catalog() -> Catalog:
-    """The tables of this suite: one for each structure."""
+    """Return the tables of this suite: one per structure."""
     return load_catalog(METADATA)
 
 
 def properties(state: State) -> Row:
-    """A state as all columns of a thing, with values of the right kinds."""
+    """Convert a state to all columns of a thing, with values of the right types."""
     spelled = {**USUAL, **state}
     amount, seen, photo = spelled["amount"], spelled["seen"], spelled["photo"]
     return {
@@ -45,7 +45,7 @@ def properties(state: State) -> Row:
 
 
 def members(state: Delivered) -> dict[int, tuple[str | None, str | None]]:
-    """A state as a group: {line: (name, note)}. A state that is none has a second member that stays."""
+    """Convert a state to a group, {line: (name, note)}; a plain state gets a constant second member."""
     if state is None:
         return {}
     if "group" in state:
@@ -56,7 +56,7 @@ def members(state: Delivered) -> dict[int, tuple[str | None, str | None]]:
 def rows_of(
     scenarios: Iterable[Scenario], load: int | str, *, whole_groups: bool = False
 ) -> dict[str, list[Row]]:
-    """{source table: its rows in this load}; load 1 brings all places, too.
+    """Return {source table: its rows in this load}; load 1 also has all places.
 
     `whole_groups`: a group comes whole whenever something of it changed, as AutomateDV's ma_sat wants it;
     ours gets the members that are there and a delete for each that is not any more.
@@ -82,7 +82,7 @@ def _rows(
     key: Row = {"region": scenario.key[0], "code": scenario.key[1]}
     change = {"change_type": DELETE if state is None else UPSERT}
     values = {} if state is None else {"name": state.get("name"), "note": state.get("note")}
-    for structure in scenario.structures:  # a thing comes with its status
+    for structure in scenario.structures:  # a thing has its status
         match structure:
             case s.STATUS:
                 thing = properties({"name": None, "note": None} | state) if state is not None else {}
@@ -118,7 +118,7 @@ def _places(scenarios: Iterable[Scenario]) -> set[str]:
 
 
 def as_arrow(table: Table, rows: list[Row]) -> pa.Table:
-    """Rows in the types of their raw table, without the plumbing that a batch adds."""
+    """Convert rows to the types of their raw table, without system columns."""
     kinds = arrow_schema(table)
     fields = [kinds.field(column.name) for column in table.loaded_columns]
     return pa.Table.from_pylist(rows, schema=pa.schema([*fields, pa.field("change_type", pa.string())]))

@@ -1,4 +1,4 @@
-"""The small warehouse of the suite: its tables, how loads arrive, and what the vault then holds."""
+"""The small warehouse of the suite: its tables, the order of loads, and the resulting vault."""
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ REPLAYED_LOADS = (2, 6, 7)
 
 
 def our_project(folder: Path, packages_dir: Path) -> Path:
-    """A dbt project with our macros and the models that the generator makes of the suite's metadata."""
+    """Create a dbt project with our macros and models generated from the suite's metadata."""
     generate.write(folder / "models", generate.generated_files(catalog()))
     project = make_project(folder / "project", folder / "models", packages_dir)
     shutil.copytree(VAULT / "tests", project / "tests")
@@ -31,7 +31,7 @@ def our_project(folder: Path, packages_dir: Path) -> Path:
 
 
 def plain_project(folder: Path, packages_dir: Path) -> Path:
-    """A dbt project of AutomateDV's own structures with its default settings."""
+    """Create a dbt project with AutomateDV's structures and default settings."""
     project = folder / "project"
     shutil.copytree(PLAIN_MODELS, project)
     for name in ("profiles.yml", "packages.yml", "macros/generate_schema_name.sql"):
@@ -41,56 +41,56 @@ def plain_project(folder: Path, packages_dir: Path) -> Path:
 
 
 def warehouse(settings: Settings, project: Path, folder: Path) -> Sandbox:
-    """A warehouse with empty raw tables and the ledger."""
+    """Create a warehouse with empty raw tables and the ledger."""
     sandbox = Sandbox(connect(settings), settings, project, folder)
     sandbox.create_tables([raw_layout(settings, table) for table in catalog().tables])
     return sandbox
 
 
-def bring(
+def load_raw(
     sandbox: Sandbox, load: int | str, scenarios: Iterable[Scenario], *, whole_groups: bool = False
 ) -> None:
-    """Put the rows of a load into raw; the vault sees them once the load is completed."""
+    """Load the rows of a load into raw, without completing it."""
     rows = rows_of(scenarios, load, whole_groups=whole_groups)
     tables = {
         table.raw_name: as_arrow(table, rows[table.name]) for table in catalog().tables if rows[table.name]
     }
     batch, _, again = str(load).partition(" ")
-    sandbox.bring(int(batch), tables, part=again)
+    sandbox.load_raw(int(batch), tables, part=again)
 
 
 def vault_of(sandbox: Sandbox) -> Vault:
-    """All tables of the raw vault."""
+    """Return all tables of the raw vault."""
     names = sandbox.query("select distinct table_name as name from {raw_vault}.INFORMATION_SCHEMA.COLUMNS")
     return {row["name"]: sandbox.rows("raw_vault", row["name"]) for row in names}
 
 
-def arrive(
-    sandbox: Sandbox, scenarios: Sequence[Scenario], *, whole_groups: bool = False, marks_itself: bool = True
+def run_loads(
+    sandbox: Sandbox, scenarios: Sequence[Scenario], *, whole_groups: bool = False, marks_loads: bool = True
 ) -> Mapping[str, Vault]:
-    """Let all loads arrive, load 5 late; then some again; then all at once. Return the vault at each moment.
+    """Run all loads, load 5 late; then some again; then all at once. Return the vault at each stage.
 
-    `marks_itself`: the vault writes down which batches it holds; otherwise it is done here.
+    `marks_loads`: the vault writes down which batches it holds; otherwise it is done here.
     """
     for loads in s.ARRIVALS:
         for load in loads:
-            bring(sandbox, load, scenarios, whole_groups=whole_groups)
+            load_raw(sandbox, load, scenarios, whole_groups=whole_groups)
             sandbox.complete(load)
-        _build(sandbox, marks_itself)
+        _build(sandbox, marks_loads)
     vaults = {s.LOADED: vault_of(sandbox)}
-    bring(sandbox, s.AGAIN, scenarios, whole_groups=whole_groups)
+    load_raw(sandbox, s.AGAIN, scenarios, whole_groups=whole_groups)
     sandbox.complete(EMPTY_LOAD)
     sandbox.forget_loads(f"batch_id in {REPLAYED_LOADS}")
-    _build(sandbox, marks_itself)
+    _build(sandbox, marks_loads)
     vaults[s.REPLAYED] = vault_of(sandbox)
     sandbox.build(full_refresh=True)
     vaults[s.AT_ONCE] = vault_of(sandbox)
     return vaults
 
 
-def _build(sandbox: Sandbox, marks_itself: bool) -> None:
+def _build(sandbox: Sandbox, marks_loads: bool) -> None:
     sandbox.build()
-    if not marks_itself:
+    if not marks_loads:
         audit = sandbox.settings.dataset("audit")
         execute(
             sandbox.client,
@@ -100,5 +100,5 @@ def _build(sandbox: Sandbox, marks_itself: bool) -> None:
 
 
 def same_rows(vault: Vault) -> dict[str, list[str]]:
-    """The tables with their rows as sorted texts, to compare two vaults."""
+    """Return the tables with their rows as sorted texts, to compare two vaults."""
     return {name: sorted(repr(sorted(row.items())) for row in rows) for name, rows in vault.items()}

@@ -1,7 +1,7 @@
-"""The judge: for every load, the vault as of that load says what was delivered until then, and says it once.
+"""Check that the vault, as of every load, has what was delivered until then, without duplicates.
 
-A vault is read by its tables only. Two readers, since the two vaults under test differ in two structures: how
-a link tells what is in force, and where the members of a group are.
+Only the tables of a vault are read. There are two readers, since the vaults under test differ in two structures:
+how a link shows the effective row, and where the members of a group are.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ Tables = Mapping[str, list[Row]]
 Key = tuple[Any, ...]
 NOTHING = "nothing"
 THERE = "there"
-OPEN_YEAR = 9999  # of an end that nobody knows yet
+OPEN_YEAR = 9999  # year of an open end date
 ZERO_KEY = hashlib.md5(b"~,").digest()
 VERSIONED = {
     s.SATELLITE: ("sat_thing__details", "thing"),
@@ -31,21 +31,21 @@ VERSIONED = {
 
 
 class LostError(Exception):
-    """The vault cannot answer at all: a key is missing, or it has two answers."""
+    """A key is missing in the vault, or has two results."""
 
 
 class Reader(ABC):
-    """Answers what a vault says of a key as of a load."""
+    """Read the state of a key as of a load."""
 
     place_key = "place_hk"
-    groups_tell_gone = True
+    groups_record_deletes = True
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._indexes: dict[tuple[str, tuple[str, ...]], dict[Key, list[Row]]] = {}
 
-    def says(self, structure: str, key: Key, load: int) -> Any:
-        """The state in the terms of `wanted`; NOTHING when the vault does not know the key then."""
+    def state_of(self, structure: str, key: Key, load: int) -> Any:
+        """Return the state in the form of `expected_state`; NOTHING if the key does not exist then."""
         match structure:
             case s.SATELLITE:
                 row = self._latest("sat_thing__details", "thing_hk", self._hub("thing", key), load)
@@ -71,18 +71,18 @@ class Reader(ABC):
 
     @abstractmethod
     def _in_force(self, key: Key, load: int) -> Row | None:
-        """The row of the link that is in force."""
+        """Return the effective row of the link."""
 
     @abstractmethod
     def _event(self, link: Row, load: int) -> Row | None:
-        """The state of an event, whose row of the link this is."""
+        """Return the state of the event of a link row."""
 
     @abstractmethod
     def _group(self, key: Key, load: int) -> Any:
-        """The members of a group."""
+        """Return the members of a group."""
 
     def versions(self, structure: str, key: Key) -> int:
-        """How many rows the structure's satellite has of the key."""
+        """Return the number of satellite rows of the key."""
         if structure == s.REFERENCE:
             return len(self._rows("ref_code", ("region", "code"), key))
         table, concept = VERSIONED[structure]
@@ -126,7 +126,7 @@ class Reader(ABC):
 
 
 class Ours(Reader):
-    """The vault of this project."""
+    """Reader of this project's vault."""
 
     def _in_force(self, key: Key, load: int) -> Row | None:
         row = self._latest("eff_sat_assignment", "assignment_hk", self._hub("assignment", key), load)
@@ -154,11 +154,11 @@ class Ours(Reader):
 
 
 class Plain(Reader):
-    """A vault of AutomateDV's own structures."""
+    """Reader of a vault with AutomateDV's structures."""
 
     place_key = "place_code_hk"
-    groups_tell_gone = (
-        False  # a group that is gone brings no rows, so the multi-active satellite hears nothing
+    groups_record_deletes = (
+        False  # a deleted group has no rows, so the multi-active satellite does not record it
     )
 
     def _in_force(self, key: Key, load: int) -> Row | None:
@@ -186,15 +186,15 @@ class Plain(Reader):
         return group or NOTHING
 
 
-def wanted(structure: str, state: Delivered | str, *, groups_tell_gone: bool = True) -> Any:
-    """What a reader must say; None when another structure tells it: that a row is gone is the status."""
+def expected_state(structure: str, state: Delivered | str, *, groups_record_deletes: bool = True) -> Any:
+    """Return the state that a reader must return; None if another structure has it, such as the status."""
     if isinstance(state, str):
         return NOTHING
     match structure:
         case s.STATUS:
             return s.GONE if state is None else THERE
         case s.GROUP:
-            return members(state) or (NOTHING if groups_tell_gone else None)
+            return members(state) or (NOTHING if groups_record_deletes else None)
         case s.SATELLITE:
             return None if state is None else properties(state)
         case _:
@@ -202,14 +202,16 @@ def wanted(structure: str, state: Delivered | str, *, groups_tell_gone: bool = T
 
 
 def losses(scenario: Scenario, structure: str, reader: Reader, moment: str) -> list[str]:
-    """What the vault lost of a scenario, one line for each load; empty when nothing was."""
+    """Return the losses of a scenario, one line per load."""
     found = []
     for load in s.LOADS:
-        want = wanted(structure, scenario.expected(load, moment), groups_tell_gone=reader.groups_tell_gone)
+        want = expected_state(
+            structure, scenario.expected(load, moment), groups_record_deletes=reader.groups_record_deletes
+        )
         if want is None:
             continue
         try:
-            says = reader.says(structure, scenario.key, load)
+            says = reader.state_of(structure, scenario.key, load)
         except LostError as error:
             found.append(f"as of load {load}: {error}")
             continue
@@ -218,8 +220,8 @@ def losses(scenario: Scenario, structure: str, reader: Reader, moment: str) -> l
     return found
 
 
-def too_many(scenario: Scenario, structure: str, reader: Reader) -> list[str]:
-    """Whether a satellite has rows for what did not change, or lacks one."""
+def wrong_versions(scenario: Scenario, structure: str, reader: Reader) -> list[str]:
+    """Return satellites with more or fewer rows than changes."""
     if structure not in {*VERSIONED, s.REFERENCE} or scenario.versions is None:
         return []
     found = reader.versions(structure, scenario.key)

@@ -1,4 +1,4 @@
-"""What came of the scenarios, as a table for people."""
+"""Format the results of the scenarios as tables."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ Outcomes = dict[str, dict[str, dict[str, list[str]]]]
 
 
 def collect(found: Iterable[Outcome]) -> Outcomes:
-    """{variant: {scenario: {structure: losses}}}, scenarios in the order of their table."""
+    """Return {variant: {scenario: {structure: losses}}} in the order of the scenarios."""
     outcomes: Outcomes = {}
     for variant, scenario, structure, lost in found:
         outcomes.setdefault(variant, {}).setdefault(scenario, {})[structure] = lost
@@ -22,7 +22,7 @@ def collect(found: Iterable[Outcome]) -> Outcomes:
 
 
 def lines(outcomes: Outcomes) -> Iterator[str]:
-    """The table for a terminal: of ours every row, and of each variant the sums and what was lost."""
+    """Yield the terminal table: all rows of our vault, and sums and losses of each variant."""
     width = max(len(name) for rows in outcomes.values() for name in rows)
     for variant, rows in sorted(outcomes.items()):
         yield f"{variant:<{width}}  " + "  ".join(s.STRUCTURES)
@@ -35,7 +35,7 @@ def lines(outcomes: Outcomes) -> Iterator[str]:
 
 
 def page(outcomes: Outcomes) -> str:
-    """The page of the documentation: both variants side by side, as measured."""
+    """Return the docs page with the results of both variants."""
     ours, plain = outcomes[OURS], outcomes[PLAIN]
     heading = "| scenario | " + " | ".join(s.STRUCTURES) + " |\n|" + " --- |" * (len(s.STRUCTURES) + 1)
     return "\n".join([PAGE_START.format(ours=_sum(ours), plain=_sum(plain)), heading, *_rows(ours),
@@ -56,7 +56,7 @@ def _lost(rows: dict[str, dict[str, list[str]]]) -> Iterator[str]:
 
 
 def _cell(lost: list[str] | None, mark: str = "LOST") -> str:
-    """Empty where the scenario does not apply."""
+    """Return the cell; empty if the scenario does not apply."""
     return "" if lost is None else mark if lost else "ok"
 
 

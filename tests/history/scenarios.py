@@ -1,4 +1,4 @@
-"""The table of scenarios as values: what each load delivered of one key, and what the vault must then say."""
+"""Read the table of scenarios: states delivered per load of one key, and the expected vault."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ STRUCTURES = (SATELLITE, LINK, GROUP, REFERENCE, STATUS, EVENT)
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row of the table; `loads` has `7 again` beside the numbers."""
+    """One row of the table; keys of `loads` are numbers and `7 again`."""
 
     name: str
     key: tuple[str | None, str | None]
@@ -36,7 +36,7 @@ class Scenario:
     left_out: bool
 
     def expected(self, load: int, moment: str = AT_ONCE) -> Delivered | str:
-        """The state as of a load: what was delivered last, `nothing` before the first delivery.
+        """Return the expected state as of a load: the latest delivered, `nothing` before the first.
 
         More of load 7 is known after the moment LOADED only.
         """
@@ -46,7 +46,7 @@ class Scenario:
 
     @property
     def structures(self) -> tuple[str, ...]:
-        """Which structures can hold these states."""
+        """Structures that can store these states."""
         states = [state for state in self.loads.values() if state is not None]
         if any("group" in state for state in states):
             return (GROUP, STATUS)
@@ -60,7 +60,7 @@ def _number(load: int | str) -> int:
 
 
 def read() -> list[Scenario]:
-    """All rows of the table. Raises ValueError for a name or a key that two rows share."""
+    """Return all rows of the table. Raises ValueError for a duplicate name or key."""
     scenarios = [_scenario(row) for row in yaml.safe_load(FILE.read_text(encoding="utf-8"))]
     for what in ([each.name for each in scenarios], [each.key for each in scenarios]):
         doubled = {each for each in what if what.count(each) > 1}

@@ -1,4 +1,4 @@
-"""Whatever the order in which batches reach the vault, it ends byte for byte the same.
+"""The vault is byte for byte the same for any order of batches.
 
 Random histories of many keys, once in raw; then they are completed in a random order, in random groups, with
 replays and a failed build in between. The vault that took everything at once, in order, is the measure.
@@ -19,7 +19,7 @@ from transform.build_report import BuildFailedError
 from warehouse.queries import execute
 
 from . import scenarios as s
-from .history import bring, our_project, same_rows, vault_of, warehouse
+from .history import load_raw, our_project, same_rows, vault_of, warehouse
 from .scenarios import Delivered, Scenario, State
 
 pytestmark = pytest.mark.services
@@ -28,7 +28,7 @@ ORDERS = int(os.environ.get("WWI_HISTORY_ORDERS", "1"))
 KEYS = 60
 HISTORY_SEED = 20130101
 MODELS = ("staging,resource_type:model", "raw_vault,resource_type:model")
-# a delete that comes before the load of its key is rightly complained about, until that load is there
+# data tests correctly fail for a delete before the first load of its key
 NO_TESTS = "\ndata_tests:\n  +enabled: false\n"
 BROKEN = "models/raw_vault/sats/eff_sat_assignment.sql"
 ALIKE = ("a", "A", " a", "a ", "a\n", "", None, "~,", "a||b", "b")
@@ -37,9 +37,9 @@ PARTS = ("a", "A", "a||", "a,1:b", "", "b ")
 
 @dataclass(frozen=True)
 class Step:
-    """Loads that are completed, marks that are forgotten, and a build, which may fail half-way.
+    """Loads to complete, load marks to delete, and a build, which may fail half-way.
 
-    What a failed build leaves behind is left to the next step, which may bring an older load.
+    A failed build is not cleaned up before the next step, which may have an older load.
     """
 
     completed: tuple[int, ...]
@@ -48,7 +48,7 @@ class Step:
 
 
 def histories(rng: random.Random) -> list[Scenario]:
-    """Random deliveries of many keys; few states, so that they come back often, and keys that look alike."""
+    """Return random states of many similar keys; few states, so that they often come back."""
     return [
         Scenario(
             name=f"key {number}",
@@ -73,7 +73,7 @@ def _state(rng: random.Random) -> State:
 
 
 def steps(rng: random.Random) -> list[Step]:
-    """A random order of all loads in random groups; marks of earlier ones may be forgotten before a build."""
+    """Return all loads in random order and groups; marks of earlier loads may be deleted before a build."""
     order, found, done = rng.sample(s.LOADS, len(s.LOADS)), [], []
     while order:
         size = rng.randint(1, 3)
@@ -86,21 +86,21 @@ def steps(rng: random.Random) -> list[Step]:
 
 @dataclass(frozen=True)
 class World:
-    """A warehouse whose raw tables hold all loads, and the vault that they make when taken at once."""
+    """A warehouse with all loads in raw, and the vault after loading them at once."""
 
     sandbox: Sandbox
     measure: dict[str, list[str]]
 
-    def forget_everything(self) -> None:
-        """Drop the vault, its marks, and that any load was completed."""
+    def reset(self) -> None:
+        """Drop the vault and its load marks, and make all batches incomplete."""
         client, settings = self.sandbox.client, self.sandbox.settings
         for table in ("vault_loads", "batches"):
             execute(client, f"delete from {settings.dataset('audit')}.{table} where true")
         for name in self.measure:
             execute(client, f"drop table {settings.dataset('raw_vault')}.{name}")
 
-    def take(self, step: Step) -> None:
-        """Let one step happen."""
+    def run(self, step: Step) -> None:
+        """Run one step."""
         for load in step.completed:
             self.sandbox.complete(load)
         if step.forgotten:
@@ -119,7 +119,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """All loads in raw, taken at once."""
+    """Return the world with all loads in raw, loaded at once."""
     folder = tmp_path_factory.mktemp("any_order")
     project = our_project(folder, offline)
     with (project / "dbt_project.yml").open("a") as settings_file:
@@ -127,7 +127,7 @@ def world(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFa
     sandbox = warehouse(settings, project, folder)
     drawn = histories(random.Random(HISTORY_SEED))
     for load in s.LOADS:
-        bring(sandbox, load, drawn)
+        load_raw(sandbox, load, drawn)
         sandbox.complete(load)
     sandbox.build(*MODELS)
     measure = same_rows(vault_of(sandbox))
@@ -139,9 +139,9 @@ def world(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFa
 def test_any_order_of_loads_gives_the_same_vault(world: World, seed: int) -> None:
     drawn = steps(random.Random(seed))
     print(*drawn, sep="\n")
-    world.forget_everything()
+    world.reset()
     for step in drawn:
-        world.take(step)
+        world.run(step)
     found = same_rows(vault_of(world.sandbox))
     assert [name for name in world.measure if found[name] != world.measure[name]] == []
 

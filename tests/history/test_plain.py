@@ -1,4 +1,4 @@
-"""The same scenarios through AutomateDV's own structures and default settings: what they lose, measured.
+"""Run the scenarios with AutomateDV's structures and default settings, and measure the losses.
 
 Runs where the originals are at hand: WWI_DBT_PACKAGES names the folder with automate_dv/ and dbt_utils/. The
 losses are no failures here; that the judge finds any is what is tested.
@@ -14,7 +14,7 @@ from config.settings import Settings
 
 from . import judge, report
 from . import scenarios as s
-from .history import arrive, plain_project, warehouse
+from .history import plain_project, run_loads, warehouse
 
 ORIGINALS = os.environ.get("WWI_DBT_PACKAGES")
 
@@ -26,21 +26,21 @@ pytestmark = [
     ),
 ]
 
-# what every vault must keep, and what hashing as it comes cannot
+# scenarios that every vault keeps, and that default hashing loses
 KEPT = ("one state", "A-B-A, a load each", "text moves to the next column")
 LOST = ("case only", "'' to NULL and back", "an old load replayed", "a late load within A-A")
 
 
 @pytest.fixture(scope="module")
 def readers(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, judge.Reader]:
-    """What the vault says at each moment."""
+    """Return a reader of the vault for each stage."""
     folder = tmp_path_factory.mktemp("plain")
     sandbox = warehouse(settings, plain_project(folder, Path(ORIGINALS or "")), folder)
-    vaults = arrive(sandbox, s.read(), whole_groups=True, marks_itself=False)
+    vaults = run_loads(sandbox, s.read(), whole_groups=True, marks_loads=False)
     return {moment: judge.Plain(vault) for moment, vault in vaults.items()}
 
 
-def test_the_judge_tells_what_is_kept_and_what_is_lost(
+def test_the_judge_distinguishes_kept_and_lost_states(
     readers: Mapping[str, judge.Reader], record_property: Callable[[str, object], None]
 ) -> None:
     satellites = {}

@@ -1,4 +1,4 @@
-"""What a vault must survive: every scenario of scenarios.yml, on every structure that it fits.
+"""Run every scenario of scenarios.yml on every structure that it applies to.
 
 The vault takes the loads one by one, several at once and one late; takes old loads again; and takes the whole
 history anew. Each time it must say, as of every load, exactly what was delivered until then.
@@ -21,7 +21,7 @@ from warehouse.queries import query
 from . import judge
 from . import scenarios as s
 from .deliveries import catalog
-from .history import EMPTY_LOAD, Vault, arrive, our_project, same_rows, warehouse
+from .history import EMPTY_LOAD, Vault, our_project, run_loads, same_rows, warehouse
 from .scenarios import Scenario
 
 pytestmark = pytest.mark.services
@@ -42,14 +42,14 @@ CODES = catalog().table("test.codes")
 def vaults(
     settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Vault]:
-    """The vault at each moment of judging."""
+    """Return the vault at each stage."""
     folder = tmp_path_factory.mktemp("history")
-    return arrive(warehouse(settings, our_project(folder, offline), folder), SCENARIOS)
+    return run_loads(warehouse(settings, our_project(folder, offline), folder), SCENARIOS)
 
 
 @pytest.fixture(scope="module")
 def readers(vaults: Mapping[str, Vault]) -> Mapping[str, judge.Reader]:
-    """What each of the vaults says."""
+    """Return a reader for each vault."""
     return {moment: judge.Ours(vault) for moment, vault in vaults.items()}
 
 
@@ -71,9 +71,9 @@ def test_nothing_is_lost(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_a_version_is_kept_for_a_change_only(readers: Mapping[str, judge.Reader], scenario: Scenario) -> None:
+def test_only_changes_add_versions(readers: Mapping[str, judge.Reader], scenario: Scenario) -> None:
     reader = readers[s.AT_ONCE]
-    found = [judge.too_many(scenario, structure, reader) for structure in scenario.structures]
+    found = [judge.wrong_versions(scenario, structure, reader) for structure in scenario.structures]
     assert not any(found), found
 
 
@@ -92,7 +92,7 @@ def test_the_whole_history_at_once_gives_the_same_vault(vaults: Mapping[str, Vau
 
 @pytest.mark.parametrize("times", [0, 2], ids=["lost", "doubled"])
 @pytest.mark.parametrize(("structure", "table"), TABLES.items())
-def test_the_judge_finds_rows_that_are_lost_or_doubled(
+def test_the_judge_finds_lost_and_duplicate_rows(
     vaults: Mapping[str, Vault], structure: str, table: str, times: int
 ) -> None:
     vault = vaults[s.LOADED]
@@ -106,7 +106,7 @@ def test_the_judge_finds_rows_that_are_lost_or_doubled(
     assert unnoticed == []
 
 
-def test_hash_keys_are_those_that_the_page_of_hashing_prescribes(vaults: Mapping[str, Vault]) -> None:
+def test_hash_keys_follow_the_rules_of_docs_hashing(vaults: Mapping[str, Vault]) -> None:
     hub = vaults[s.AT_ONCE]["hub_thing"]
     expected = {each.key: netstring_hash(each.key) for each in SCENARIOS if None not in each.key}
     assert {(row["region"], row["code"]): row["thing_hk"] for row in hub} == expected
@@ -118,10 +118,10 @@ def test_hash_keys_are_those_that_the_page_of_hashing_prescribes(vaults: Mapping
     ["('a', 'b', 'one'), ('a', 'b', 'two')", "('a', 'b', 'one'), ('a', null, 'two')"],
     ids=["two different rows with one key", "a row whose key lacks a part"],
 )
-def test_rows_that_no_vault_could_tell_apart_are_refused_before_raw(
+def test_rows_with_ambiguous_keys_are_rejected_before_raw(
     settings: Settings, source_dsn: str, rows: str
 ) -> None:
-    """Nothing is lost: the source keeps the rows, and the batch is not completed."""
+    """The source keeps the rows, and the batch is not completed."""
     columns = ", ".join(f"{each.name} {each.type}" for each in CODES.columns)
     statements = f"""drop schema if exists test cascade; create schema test;
         create table test.codes ({columns}); insert into test.codes (region, code, name) values {rows}"""
@@ -136,7 +136,7 @@ def test_rows_that_no_vault_could_tell_apart_are_refused_before_raw(
 
 
 def netstring_hash(parts: Iterable[str | None]) -> bytes:
-    """MD5 of the encoded parts, written independently of the macros."""
+    """Return the MD5 of the encoded parts, implemented independently of the macros."""
     texts = (None if part is None else part.encode() for part in parts)
     encoded = b"".join(b"~," if text is None else b"%d:%s," % (len(text), text) for text in texts)
     return hashlib.md5(encoded).digest()

@@ -1,4 +1,4 @@
-"""Tables and columns named by words of SQL, from the source through the vault to what is asked of it.
+"""Tables and columns named like reserved words work from source to vault and in all commands.
 
 Some are described by all that might mean something to YAML, Jinja, SQL, Markdown or HTML.
 """
@@ -57,7 +57,7 @@ alter table "order"."user" add column "having" text default 'new', add column "M
 
 
 class Platform:
-    """The tables in source, raw and vault, after two loads."""
+    """The platform after two loads of these tables."""
 
     def __init__(self, settings: Settings, catalog: Catalog, project: Path) -> None:
         assert settings.source_dsn
@@ -73,15 +73,15 @@ class Platform:
         self.reports.append(run_batch(self.settings, self.catalog))
         dbt.build(self.settings, vault_dir=self.project)
 
-    def ask(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the warehouse; {r} and {v} stand for raw and raw vault."""
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Run a query; {r} and {v} are replaced by raw and raw vault."""
         names = {"r": self.settings.dataset("raw"), "v": self.settings.dataset("raw_vault")}
         return query(self.client, sql.format(**names))
 
 
 @pytest.fixture(scope="module")
 def words() -> Catalog:
-    """The metadata of the tables."""
+    """Return the metadata of the tables."""
     return load_catalog(METADATA)
 
 
@@ -149,12 +149,12 @@ def test_history_and_the_hash_chain_read_them(platform: Platform) -> None:
 
 
 def test_a_new_column_is_loaded_by_its_word_and_others_are_named(platform: Platform) -> None:
-    """What has no name that the warehouse takes stays in the source, and the load says so."""
+    """A column that BigQuery cannot name is not loaded, and the load reports it."""
     changes = platform.reports[-1].schema_changes
     assert changes[0] == "order.user.having (text): new column, loaded"
     for change, name in zip(changes[1:], ("Mixed Case", "50%", 'a"b', "ü", "current_date"), strict=True):
         assert change.startswith(f"order.user.{name} (text): new column, not loaded: ")
-    rows = platform.ask("select distinct `having` as new from {r}.order__user where batch_id = 2")
+    rows = platform.query("select distinct `having` as new from {r}.order__user where batch_id = 2")
     assert rows == [{"new": "new"}]
 
 

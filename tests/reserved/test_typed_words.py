@@ -1,4 +1,4 @@
-"""Google's analyzer takes every statement over tables and columns that are named by words of SQL."""
+"""Google's analyzer accepts every statement on tables and columns named like reserved words."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 @pytest.fixture(params=["offline", "originals"])
 def packages(request: pytest.FixtureRequest) -> Path:
-    """The folder of a set of packages."""
+    """Return the folder of a set of packages."""
     if request.param == "offline":
         return VAULT / "offline"
     if not ORIGINALS:
@@ -52,7 +52,7 @@ def packages(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def client_and_project(packages: Path, tmp_path: Path) -> Iterator[tuple[bigquery.Client, Typed]]:
-    """The warehouse with the raw tables and a pending batch, and the project of the generated models."""
+    """Return the warehouse with raw tables and a pending batch, and the generated project."""
     words = load_catalog(METADATA)
     generate.write(tmp_path / "models", generate.generated_files(words))
     project = make_project(tmp_path / "project", tmp_path / "models", packages)
@@ -99,7 +99,7 @@ def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Clien
 
 
 def every_place(table: str, words: Iterable[str]) -> str:
-    """A query that has each of the words bare, as a column in the places where our SQL has one."""
+    """Return a query with each word unquoted in every position where our SQL has a column."""
     listed, prefixed = ", ".join(words), ", ".join(f"line.{word}" for word in words)
     return (
         f"select {prefixed} from (select {listed} from {table} "
@@ -109,7 +109,7 @@ def every_place(table: str, words: Iterable[str]) -> str:
 
 @pytest.mark.services
 def test_all_other_words_need_no_quotes(settings: Settings, source_dsn: str) -> None:
-    """Of all that Postgres knows as words, by Google's analyzer, the local engine and Postgres itself."""
+    """Checked for all keywords of Postgres with Google's analyzer, the local engine and Postgres."""
     with psycopg.connect(source_dsn, connect_timeout=10) as source:
         sql = "select word, catcode in ('R', 'T') from pg_get_keywords() order by 1"
         found = dict(source.execute(sql).fetchall())

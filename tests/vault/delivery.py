@@ -1,4 +1,4 @@
-"""What was delivered, from raw, beside what the raw vault alone gives back: for any table and load."""
+"""Compare the rows in raw with those rebuilt from the raw vault, for any table and load."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from warehouse.queries import query
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows delivered up to a load and still there, rows rebuilt, and the distinct rows only one side has."""
+    """Counts of existing rows as of a load, of rebuilt rows, and of distinct rows on one side only."""
 
     delivered: int
     rebuilt: int
@@ -22,25 +22,25 @@ class Comparison:
 
     @property
     def is_equal(self) -> bool:
-        """The same rows, and none of them twice."""
+        """Whether both sides have the same rows without duplicates."""
         return self.delivered == self.rebuilt and not self.missing and not self.surplus
 
 
 def loads(client: Client, settings: Settings) -> list[datetime]:
-    """The times of all completed loads, oldest first."""
+    """Return the load times of all completed batches, oldest first."""
     audit = settings.dataset("audit")
     sql = f"select load_dts from `{audit}.batches` where status = 'completed' order by load_dts"
     return [row["load_dts"] for row in query(client, sql)]
 
 
 def compare(client: Client, settings: Settings, catalog: Catalog, table: Table, load: datetime) -> Comparison:
-    """Compare one table as of one load, in the warehouse, in both directions."""
+    """Compare one table as of one load, in both directions."""
     (row,) = query(client, statement(settings, catalog, table, load), timeout_s=settings.query_timeout_s)
     return Comparison(**row)
 
 
 def statement(settings: Settings, catalog: Catalog, table: Table, load: datetime) -> str:
-    """The SQL of the comparison."""
+    """Return the SQL of the comparison."""
     return f"""
 with
 delivered as (

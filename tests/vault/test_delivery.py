@@ -1,4 +1,4 @@
-"""From the raw vault alone, every row of every table is rebuilt as it was delivered by every load."""
+"""Every row of every table, as of every load, can be rebuilt from the raw vault alone."""
 
 from datetime import timedelta
 
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.services
 
 TABLES = [table.qualified for table in load_catalog().tables]
 MODELS_ONLY = ("staging,resource_type:model", "raw_vault,resource_type:model")
-# the days of business and what is planted of each load after those that the marts were built of
+# days of business and injected rows of each later load
 MORE = ((2, planted.GO_AGAIN), (1, planted.EMPTIED), (1, None))
 
 
 @pytest.fixture(scope="module")
 def loaded(business: Business) -> Settings:
-    """The business's loads in the raw vault, one by one, and those of MORE, together in one build."""
+    """Load the business one batch at a time, then the batches of MORE in one build."""
     settings, day = business.settings, START + timedelta(days=DAYS)
     for days, statements in MORE:
         simulate(business.dsn, start=day, days=days, scale=SCALE, extensions=BUSY)
@@ -40,7 +40,7 @@ def loaded(business: Business) -> Settings:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_delivery_is_rebuilt_row_for_row(
+def test_every_load_is_rebuilt_row_for_row(
     loaded: Settings, business: Business, catalog: Catalog, name: str
 ) -> None:
     client, table = connect(loaded), catalog.table(name)
@@ -50,8 +50,8 @@ def test_every_delivery_is_rebuilt_row_for_row(
     assert list(found.values())[-1].delivered > 0, "there is nothing to compare"
 
 
-def test_rows_went_and_came_back_in_these_loads(loaded: Settings, catalog: Catalog) -> None:
-    """Without deletes and returns the comparison would be easy."""
+def test_loads_contain_deleted_and_returned_rows(loaded: Settings, catalog: Catalog) -> None:
+    """The loads contain rows that were deleted and came back."""
     client = connect(loaded)
     counts = [
         compare(client, loaded, catalog, catalog.table("warehouse.stock_item_stock_groups"), load).delivered
@@ -63,7 +63,7 @@ def test_rows_went_and_came_back_in_these_loads(loaded: Settings, catalog: Catal
 
 
 def test_a_value_lost_in_the_vault_is_found(loaded: Settings, catalog: Catalog) -> None:
-    """The comparison can fail: a customer's category is lost, and a relationship."""
+    """The comparison finds a lost category and a lost relationship of a customer."""
     client, vault = connect(loaded), loaded.dataset("raw_vault")
     last = loads(client, loaded)[-1]
     customers, lines = catalog.table("sales.customers"), catalog.table("sales.order_lines")
@@ -76,7 +76,7 @@ def test_a_value_lost_in_the_vault_is_found(loaded: Settings, catalog: Catalog) 
     assert (found.rebuilt, found.surplus) == (0, 0)
 
 
-def test_a_part_of_the_columns_comes_in_the_order_of_the_source(loaded: Settings, catalog: Catalog) -> None:
+def test_selected_columns_are_in_source_order(loaded: Settings, catalog: Catalog) -> None:
     client = connect(loaded)
     sql = rebuilt(catalog, catalog.table("sales.orders"), loaded, columns={"order_date", "customer_id"})
     rows = query(client, sql)

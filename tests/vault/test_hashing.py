@@ -1,4 +1,4 @@
-"""The test vectors of docs/hashing.md hold on the warehouse, and their hashes are those of their texts."""
+"""The test vectors of docs/hashing.md are correct, and the warehouse computes the same."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ LINE = re.compile(
 
 @dataclass(frozen=True)
 class Vector:
-    """One line of the table: what is encoded, and what must come out."""
+    """One line of the table: input and expected result."""
 
     kinds: list[str]
     values: list[str]
@@ -30,7 +30,7 @@ class Vector:
 
 
 def read_vectors() -> list[Vector]:
-    """The lines of the document's table, in its order."""
+    """Return the lines of the table in docs/hashing.md."""
     lines = (LINE.match(line) for line in DOCUMENT.read_text().splitlines())
     return [
         Vector(
@@ -45,11 +45,11 @@ def read_vectors() -> list[Vector]:
 
 
 VECTORS = read_vectors()
-# version of the rules -> how many vectors it began with, and the SHA-256 of these
+# version of the rules -> number of its first vectors, and their SHA-256
 FROZEN = {1: (40, "4144e73a4191adcaf20fcce0cf66ce5c556ba8b174dc80a57e6d9b728bd8df00")}
 
 
-def test_the_document_speaks_of_the_version_that_builds_use() -> None:
+def test_the_document_has_the_version_that_builds_use() -> None:
     settings = yaml.safe_load((VAULT / "dbt_project.yml").read_text())
     (stated,) = re.findall(
         r"^These are the rules of \*\*version (\d+)\*\*", DOCUMENT.read_text(), re.MULTILINE
@@ -58,7 +58,7 @@ def test_the_document_speaks_of_the_version_that_builds_use() -> None:
 
 
 def test_the_vectors_of_a_version_never_change() -> None:
-    """A vault of this version holds such hashes. New vectors go to the end; a new version freezes its own."""
+    """Existing vaults have these hashes. Append new vectors; a new version freezes its own vectors."""
     count, fingerprint = FROZEN[max(FROZEN)]
     frozen = [f"{vector.kinds} {vector.values} {vector.text!r} {vector.md5}" for vector in VECTORS[:count]]
     assert hashlib.sha256("\n".join(frozen).encode()).hexdigest() == fingerprint, (
@@ -73,7 +73,7 @@ def test_the_document_has_vectors_for_every_kind() -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.text)
-def test_the_hash_is_that_of_the_text(vector: Vector) -> None:
+def test_the_hash_is_the_md5_of_the_text(vector: Vector) -> None:
     assert hashlib.md5(vector.text.encode()).hexdigest() == vector.md5
 
 
@@ -83,7 +83,7 @@ def test_different_vectors_have_different_texts_within_their_kinds() -> None:
 
 
 def as_query(number: int, vector: Vector) -> str:
-    """A model's query for one vector: its text and hash, and its text as a business key."""
+    """Return a query for one vector: its text and hash, and its text as a business key."""
     columns = [[f"c{position}", kind] for position, kind in enumerate(vector.kinds)]
     values = ", ".join(f"{value} as c{position}" for position, value in enumerate(vector.values))
     encoded = f"{{{{ encode({columns}) }}}}"
@@ -95,7 +95,7 @@ def as_query(number: int, vector: Vector) -> str:
 
 @pytest.fixture(scope="module")
 def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    """What the warehouse makes of each vector, in their order."""
+    """Return the warehouse's results for all vectors."""
     folder = tmp_path_factory.mktemp("hashing")
     models = folder / "models" / "marts"
     models.mkdir(parents=True)
@@ -109,14 +109,14 @@ def encoded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.mark.services
 @pytest.mark.parametrize("number", range(len(VECTORS)), ids=lambda number: VECTORS[number].text)
-def test_the_warehouse_spells_and_hashes_a_vector_so(encoded: list[Row], number: int) -> None:
+def test_the_warehouse_encodes_and_hashes_a_vector_alike(encoded: list[Row], number: int) -> None:
     vector, row = VECTORS[number], encoded[number]
     assert row["encoded"] == vector.text
     assert row["hash"] == bytes.fromhex(vector.md5)
 
 
 @pytest.mark.services
-def test_a_key_is_null_as_soon_as_a_part_is(encoded: list[Row]) -> None:
+def test_a_key_is_null_if_a_part_is_null(encoded: list[Row]) -> None:
     for vector, row in zip(VECTORS, encoded, strict=True):
         has_null = any("null" in value for value in vector.values)
         assert row["encoded_key"] == (None if has_null else vector.text)

@@ -1,4 +1,4 @@
-"""A load is shown the ranges of keys that its batch touches, and makes the vault that one shown all makes."""
+"""A load reads only the key ranges that its batch touches, and builds the same vault as a full scan."""
 
 import re
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ RAW_TABLE = "test__parcels"
 RAW_SCHEMA = pa.schema(
     {"parcel_id": pa.int64(), "depot_id": pa.int64(), "state": pa.string(), "change_type": pa.string()}
 )
-WIDTH = 10_000  # numbers a partition, the project's key_range
-FAR = 3 * WIDTH + 1  # a depot in a partition of its own
+WIDTH = 10_000  # numbers per partition, as key_range of the project
+FAR = 3 * WIDTH + 1  # a depot in another partition
 MANY = [number * WIDTH + 7 for number in range(1, 130)]
 # batch -> parcel -> (state, depot); batches in one tuple are loaded at once. Old parcels change and change
-# back, alone and among new ones; a batch is empty; one touches more ranges than a condition lists. They move
-# to another depot and back, and to none; the far one is told of after a parcel was there (stg_wwi__depots).
+# back, alone and among new ones; a batch is empty; one touches more ranges than a condition lists. Parcels
+# move to another depot and back, and to none; the far depot is loaded after a parcel that refers to it.
 Batch = Mapping[int | None, tuple[str, int | None]]
 LOADS: tuple[tuple[Batch, ...], ...] = (
     ({1: ("a", 1), 2: ("a", 1), WIDTH - 1: ("a", 1), WIDTH: ("a", 1), -5: ("a", 1)},),
@@ -38,16 +38,16 @@ LOADS: tuple[tuple[Batch, ...], ...] = (
     (dict.fromkeys(MANY, ("a", 1)),),
     ({2: ("a", 1), 50 * WIDTH + 7: ("b", FAR), 10**9: ("a", 1)},),
 )
-# what somebody builds of the last load before all of it is built: points in time and bridge lack a table
+# a partial build of the last load: point-in-time table and bridge lack a table
 PART = ("stg_wwi__parcels", "sat_parcel__state+", "eff_sat_parcel_depot+")
 LATE = 3
 FIRST_OF_LAST_LOAD = 7
-Vault = dict[str, list[str]]  # raw vault, points in time and bridge: table -> rows
+Vault = dict[str, list[str]]  # raw vault, point-in-time table and bridge: table -> rows
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The vault after all loads, after some of them once more, and loaded anew; and the SQL of the last load.
+    """The vault after all loads, after repeated loads, and rebuilt; and the SQL of the last load.
 
     A part of the vault had the last load before the whole did.
     `again`: the last load came twice; `late`: a batch came after all that are newer.
@@ -63,7 +63,7 @@ class Loaded:
 
 @pytest.fixture(scope="module")
 def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """Deliver and load all batches."""
+    """Load all batches."""
     folder = tmp_path_factory.mktemp("ranges")
     project = make_project(folder / "project", Path(__file__).parent / "ranges_project", offline)
     sandbox = Sandbox(connect(settings), settings, project, folder)
@@ -90,12 +90,12 @@ def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathF
 
 
 def vault_of(sandbox: Sandbox) -> Vault:
-    """The content of both vaults."""
+    """Return the content of raw vault and business vault."""
     return sandbox.snapshot("raw_vault") | sandbox.snapshot("business_vault")
 
 
 def raw_layout(settings: Settings) -> TableLayout:
-    """The raw table as ingestion would make it."""
+    """Return the raw table as created by ingestion."""
     kinds = {"parcel_id": "INT64", "depot_id": "INT64", "state": "STRING", "change_type": "STRING",
              "batch_id": "INT64", "load_dts": "TIMESTAMP", "record_source": "STRING"}  # fmt: skip
     table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
@@ -104,7 +104,7 @@ def raw_layout(settings: Settings) -> TableLayout:
 
 
 def rows_of(batch: Batch) -> pa.Table:
-    """The raw rows of a batch."""
+    """Return the raw rows of a batch."""
     rows = [
         {"parcel_id": parcel, "state": state, "depot_id": depot, "change_type": "upsert"}
         for parcel, (state, depot) in batch.items()
@@ -112,23 +112,23 @@ def rows_of(batch: Batch) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
 
 
-def test_the_vault_is_the_one_that_a_load_of_everything_makes(loaded: Loaded) -> None:
+def test_the_vault_equals_a_full_load(loaded: Loaded) -> None:
     assert loaded.vault == loaded.anew
     states = len([batch for load in LOADS for each in load for batch in each if batch is not None])
-    assert len(loaded.vault["sat_parcel__state"]) == states - 3  # three came as they were
+    assert len(loaded.vault["sat_parcel__state"]) == states - 3  # three were unchanged
     assert len(loaded.vault["hub_parcel"]) == 6 + len(MANY) + 1
-    assert len(loaded.vault["pit_parcel"]) == states - 2  # where one came as it was, but to another depot
+    assert len(loaded.vault["pit_parcel"]) == states - 2  # one was unchanged but at another depot
 
 
-def test_a_late_batch_changes_nothing_in_the_end(loaded: Loaded) -> None:
+def test_a_late_batch_gives_the_same_vault(loaded: Loaded) -> None:
     assert loaded.late == loaded.vault
 
 
-def test_a_batch_that_comes_again_changes_nothing(loaded: Loaded) -> None:
+def test_a_repeated_batch_changes_nothing(loaded: Loaded) -> None:
     assert loaded.again == loaded.vault
 
 
-def test_a_bridge_has_each_relationship_from_the_load_at_which_it_came(loaded: Loaded) -> None:
+def test_a_bridge_has_each_relationship_with_its_load_time(loaded: Loaded) -> None:
     depots: dict[int, list[int | None]] = {}
     for row in loaded.sandbox.query("select * from {business_vault}.bridge_parcel order by load_dts"):
         depots.setdefault(row["parcel_id"], []).append(row["depot_id"])
@@ -136,12 +136,12 @@ def test_a_bridge_has_each_relationship_from_the_load_at_which_it_came(loaded: L
         **{parcel: [1] for parcel in (1, WIDTH - 1, WIDTH, 10**9, *MANY)},
         2: [1, FAR, 1],
         -5: [1, None],
-        2 * WIDTH + 5: [None],  # its depot was not known then
+        2 * WIDTH + 5: [None],  # its depot was unknown then
         50 * WIDTH + 7: [1, FAR],
     }
 
 
-def test_a_bridge_reads_of_a_growing_hub_what_the_stage_names(loaded: Loaded) -> None:
+def test_a_bridge_reads_only_touched_ranges_of_a_growing_hub(loaded: Loaded) -> None:
     sql = loaded.statements["bridge_parcel"]
     assert f"depot_id between 1 and 1 or depot_id between {FAR} and {FAR}" in sql
 
@@ -149,7 +149,7 @@ def test_a_bridge_reads_of_a_growing_hub_what_the_stage_names(loaded: Loaded) ->
 @pytest.mark.parametrize(
     "model", ["hub_parcel", "link_parcel_depot", "sat_parcel__state", "pit_parcel", "bridge_parcel"]
 )
-def test_the_target_is_read_where_the_batch_has_keys_and_nowhere_else(loaded: Loaded, model: str) -> None:
+def test_only_key_ranges_of_the_batch_are_read_from_the_target(loaded: Loaded, model: str) -> None:
     sql = loaded.statements[model]
     assert (
         "parcel_id between 2 and 2 or parcel_id between 500007 and 500007 "
@@ -159,8 +159,8 @@ def test_the_target_is_read_where_the_batch_has_keys_and_nowhere_else(loaded: Lo
     assert len(re.findall(rf"{table} where parcel_id", sql)) == len(re.findall(table, sql)) == 1
 
 
-def test_what_a_vault_of_before_lacks_is_told_before_its_loads_are_judged(loaded: Loaded) -> None:
-    """As for a vault whose links and satellites have no number yet: a build says the same."""
+def test_schema_differences_of_an_older_vault_are_reported_first(loaded: Loaded) -> None:
+    """A vault of an older release, whose links and satellites lack the number, gets the same message."""
     number = "number_of_customer_transaction"
     models = ", ".join(f"{{name: {model}, columns: [{{name: {number}}}]}}" for model in (
         "hub_parcel", "link_parcel_depot", "sat_parcel__state", "eff_sat_parcel_depot",

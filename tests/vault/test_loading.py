@@ -1,4 +1,4 @@
-"""Which batches a run loads and marks, and the runs that the vault refuses.
+"""Which batches a run loads and marks as loaded, and which runs fail.
 
 One warehouse for all tests, since each build costs seconds: every test delivers a batch of its own.
 """
@@ -45,7 +45,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """A warehouse with one batch loaded."""
+    """Return a warehouse with one loaded batch."""
     folder = tmp_path_factory.mktemp("loading")
     project = make_project(folder / "project", MODELS, offline)
     sandbox = Sandbox(connect(settings), settings, project, folder)
@@ -58,7 +58,7 @@ def loaded(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathF
 
 
 def raw_layout(settings: Settings, name: str = RAW_TABLE) -> TableLayout:
-    """A raw table as ingestion would make it."""
+    """Return a raw table as created by ingestion."""
     kinds = {"region": "STRING", "code": "STRING", "name": "STRING", "note": "STRING", "amount": "NUMERIC",
              "seen": "DATETIME", "photo": "BYTES", "is_active": "BOOL", "place_id": "INT64",
              "change_type": "STRING", "batch_id": "INT64", "load_dts": "TIMESTAMP",
@@ -70,32 +70,32 @@ def raw_layout(settings: Settings, name: str = RAW_TABLE) -> TableLayout:
 
 
 def deliver(sandbox: Sandbox) -> int:
-    """Bring one key in a state of its own and return the number of the batch."""
+    """Load one key with a new state and return the batch number."""
     batch = next(numbers)
-    bring(sandbox, batch)
+    load_raw(sandbox, batch)
     sandbox.complete(batch)
     return batch
 
 
-def bring(sandbox: Sandbox, batch: int, table: str = RAW_TABLE) -> None:
-    """Put that key into raw, for a batch that is not complete yet."""
+def load_raw(sandbox: Sandbox, batch: int, table: str = RAW_TABLE) -> None:
+    """Load that key into raw, for a batch that is not completed yet."""
     row = {**THING, "name": f"batch {batch}", "change_type": "upsert"}
-    sandbox.bring(batch, {table: pa.Table.from_pylist([row], schema=SCHEMA)})
+    sandbox.load_raw(batch, {table: pa.Table.from_pylist([row], schema=SCHEMA)})
 
 
 def marked(sandbox: Sandbox) -> list[int]:
-    """The batches that the ledger calls loaded."""
+    """Return the batches that the ledger marks as loaded."""
     return sorted(row["batch_id"] for row in sandbox.rows("audit", "vault_loads"))
 
 
 def held(sandbox: Sandbox, layer: str, table: str) -> list[int]:
-    """The batches whose states a table holds."""
+    """Return the batches with states in a table."""
     return sorted(int(row["name"].removeprefix("batch ")) for row in sandbox.rows(layer, table))
 
 
 @contextmanager
 def changed(file: Path, text: str) -> Iterator[None]:
-    """Let a file of the project have another content for a while."""
+    """Change a file of the project temporarily."""
     before = file.read_text() if file.exists() else None
     file.write_text(text)
     yield
@@ -124,7 +124,7 @@ def test_a_batch_that_is_not_completed_is_not_loaded(loaded: Sandbox) -> None:
     assert (loaded.snapshot("raw_vault"), marked(loaded)) == before
 
 
-def test_a_run_of_a_part_and_a_run_with_a_failure_mark_nothing(loaded: Sandbox) -> None:
+def test_partial_and_failed_runs_mark_nothing(loaded: Sandbox) -> None:
     before = marked(loaded)
     batch = deliver(loaded)
     loaded.build("stg_wwi__things+")
@@ -138,7 +138,7 @@ def test_a_run_of_a_part_and_a_run_with_a_failure_mark_nothing(loaded: Sandbox) 
     assert held(loaded, "raw_vault", "sat_thing__details") == marked(loaded) == [*before, batch]
 
 
-def test_a_batch_that_a_stage_did_not_ask_for_is_not_marked(loaded: Sandbox) -> None:
+def test_a_batch_missing_in_a_stage_is_not_marked(loaded: Sandbox) -> None:
     before = marked(loaded)
     batch = deliver(loaded)
     status = loaded.project / "models" / "staging" / "stg_wwi__things__status.sql"
@@ -150,7 +150,7 @@ def test_a_batch_that_a_stage_did_not_ask_for_is_not_marked(loaded: Sandbox) -> 
     assert marked(loaded) == [*before, batch]
 
 
-def test_a_new_column_is_refused_until_it_can_get_its_history(loaded: Sandbox) -> None:
+def test_a_new_column_requires_a_full_refresh(loaded: Sandbox) -> None:
     declared = "models: [{name: hub_thing, columns: [{name: thing_hk}, {name: colour}]}]"
     with (
         changed(loaded.project / "models" / "raw_vault" / "_models.yml", declared),
@@ -159,14 +159,14 @@ def test_a_new_column_is_refused_until_it_can_get_its_history(loaded: Sandbox) -
         loaded.build()
 
 
-def test_a_part_cannot_be_fully_refreshed(loaded: Sandbox) -> None:
+def test_a_partial_full_refresh_fails(loaded: Sandbox) -> None:
     before = loaded.snapshot("raw_vault")
     with pytest.raises(PermanentError, match=r"selects 1 of the 7 .*without --select"):
         loaded.build("hub_thing", full_refresh=True)
     assert loaded.snapshot("raw_vault") == before
 
 
-def test_a_new_table_is_refused_until_it_can_get_its_history(loaded: Sandbox) -> None:
+def test_a_new_table_requires_a_full_refresh(loaded: Sandbox) -> None:
     before = marked(loaded)
     batch = deliver(loaded)
     with changed(loaded.project / "models" / "raw_vault" / "sat_thing__copy.sql", NEW_SATELLITE):
@@ -177,7 +177,7 @@ def test_a_new_table_is_refused_until_it_can_get_its_history(loaded: Sandbox) ->
 
 
 def test_a_new_source_table_is_filled_by_its_first_load(loaded: Sandbox) -> None:
-    """Nothing of its past is in the vault, so that nothing has to be built again."""
+    """It has no loaded rows, so nothing has to be rebuilt."""
     before = marked(loaded)
     models = loaded.project / "models"
     loaded.create_tables([raw_layout(loaded.settings, "test__others")])
@@ -191,7 +191,7 @@ def test_a_new_source_table_is_filled_by_its_first_load(loaded: Sandbox) -> None
         assert held(loaded, "raw_vault", "sat_other__details") == []
         batch = next(numbers)
         for table in (RAW_TABLE, "test__others"):
-            bring(loaded, batch, table)
+            load_raw(loaded, batch, table)
         loaded.complete(batch)
         loaded.build()
         assert held(loaded, "raw_vault", "sat_other__details") == [batch]
@@ -202,15 +202,15 @@ def test_a_new_source_table_is_filled_by_its_first_load(loaded: Sandbox) -> None
     assert marked(loaded) == [*before, batch]
 
 
-def test_a_late_batch_takes_the_vault_back_and_all_after_it_in_order(loaded: Sandbox) -> None:
+def test_a_late_batch_rewinds_the_vault_and_loads_in_order(loaded: Sandbox) -> None:
     before = marked(loaded)
     late = next(numbers)
-    bring(loaded, late)
+    load_raw(loaded, late)
     newer = deliver(loaded)
     loaded.build()
     assert marked(loaded) == [*before, newer]
     loaded.complete(late)
-    for _ in range(2):  # a part takes nothing back, and can be built as often as one likes
+    for _ in range(2):  # a partial build deletes nothing and can be repeated
         loaded.build("stg_wwi__things+")
         assert marked(loaded) == [*before, newer]
     loaded.build()
@@ -239,20 +239,20 @@ def test_a_vault_of_another_hash_version_fails_until_everything_is_hashed_again(
 
 
 def hash_versions(sandbox: Sandbox) -> set[int]:
-    """The versions of the hash rules that the ledger names."""
+    """Return the hash versions in the ledger."""
     return {row["hash_version"] for row in sandbox.rows("audit", "vault_loads")}
 
 
-def test_a_batch_is_marked_when_all_that_its_tables_feed_is_built(loaded: Sandbox) -> None:
+def test_a_batch_is_marked_when_all_affected_models_are_built(loaded: Sandbox) -> None:
     before = marked(loaded)
     idle = next(numbers)
-    tell_rows(loaded, idle, 0)
+    record_rows(loaded, idle, 0)
     loaded.complete(idle)
     loaded.build("hub_thing")
     assert marked(loaded) == [*before, idle], "it feeds nothing"
     busy = next(numbers)
-    bring(loaded, busy)
-    tell_rows(loaded, busy, 1)
+    load_raw(loaded, busy)
+    record_rows(loaded, busy, 1)
     loaded.complete(busy)
     loaded.build("hub_thing")
     assert marked(loaded) == [*before, idle]
@@ -260,7 +260,7 @@ def test_a_batch_is_marked_when_all_that_its_tables_feed_is_built(loaded: Sandbo
     assert marked(loaded) == [*before, idle, busy]
 
 
-def tell_rows(sandbox: Sandbox, batch: int, rows: int) -> None:
-    """Note, as ingestion does, how many rows a batch brought."""
+def record_rows(sandbox: Sandbox, batch: int, rows: int) -> None:
+    """Record the row count of a batch, as ingestion does."""
     load = {"batch_id": batch, "table_name": "test.things", "rows_loaded": rows}
     execute(sandbox.client, insert(sandbox.settings, "table_loads", [load]))

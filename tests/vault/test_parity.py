@@ -1,6 +1,6 @@
-"""The offline packages build the same vault as AutomateDV and dbt-utils themselves, table by table.
+"""The offline packages build the same tables as the original AutomateDV and dbt-utils.
 
-Runs where the originals are at hand: WWI_DBT_PACKAGES names the folder with automate_dv/ and dbt_utils/.
+Needs the originals: WWI_DBT_PACKAGES is the folder with automate_dv/ and dbt_utils/.
 """
 
 import os
@@ -35,22 +35,22 @@ pytestmark = [
 ]
 
 LAYERS = ("staging", "raw_vault")
-# What each batch brings of each key: the letter names a state, "-" is a delete. Batches in one tuple are
-# loaded at once. A-B-A comes within a load (key 1), across loads (key 2) and around a delete (key 5).
+# State of each key in each batch: a letter is a state, "-" a delete. Batches in one tuple are
+# loaded at once. A-B-A occurs within a load (key 1), across loads (key 2) and around a delete (key 5).
 Batch = Mapping[int, str]
 LOADS: tuple[tuple[Batch, ...], ...] = (
     ({1: "a", 2: "a", 3: "a", 4: "a", 5: "a", 6: "a"},),
     ({1: "b", 2: "b", 3: "a", 7: "a"}, {1: "a", 4: "0", 7: "b"}, {3: "c", 6: "-"}),
     ({2: "a", 5: "-", 6: "a", 8: "b"}, {4: "a", 5: "a", 7: "-"}),
 )
-# Made-up rows break rules of the business; here only models count.
+# Generated rows break business rules, so tests are disabled.
 NO_TESTS = "\ndata_tests:\n  +enabled: false\n"
 TEXTS = ("", "a", "A", " a ", "it's", "a\nb", "a||b", "~", "1:a,", "é€😀", "^^", "\\")
 
 
 @pytest.fixture
 def twins(settings: Settings) -> Iterator[list[Settings]]:
-    """Settings with datasets of their own for each of the two builds."""
+    """Return settings with separate datasets for the two builds."""
     prefixes = [throw_away.new_prefix(settings, "parity") for _ in range(2)]
     both = [settings.model_copy(update={"dataset_prefix": prefix}) for prefix in prefixes]
     with throw_away.datasets(both[0]), throw_away.datasets(both[1]):
@@ -69,7 +69,7 @@ def test_both_package_sets_build_the_same_vault(
     tables = [table for table in catalog.tables if (models / "staging" / f"{table.stage_name}.sql").exists()]
     sandboxes = []
     for number, (twin, packages_dir) in enumerate(zip(twins, (offline, Path(ORIGINALS or "")), strict=True)):
-        home = tmp_path / f"home_{number}"  # each with its own parsed project
+        home = tmp_path / f"home_{number}"  # separate, since the parsed project is kept there
         home.mkdir()
         (home / "services").symlink_to(twin.home / "services", target_is_directory=True)
         own = twin.model_copy(update={"home": home})
@@ -88,7 +88,7 @@ def test_both_package_sets_build_the_same_vault(
 
 
 def loads_of(sandbox: Sandbox, tables: list[Table]) -> Iterator[dict[str, list[str]]]:
-    """Every staging and raw vault table after each load."""
+    """Yield all staging and raw vault tables after each load."""
     sandbox.create_tables([raw_layout(sandbox.settings, table) for table in tables])
     number = 0
     for batches in LOADS:
@@ -100,7 +100,7 @@ def loads_of(sandbox: Sandbox, tables: list[Table]) -> Iterator[dict[str, list[s
 
 
 def rows_of(table: Table, batch: Batch) -> pa.Table:
-    """What a batch brings of a table, without plumbing but with change_type."""
+    """Return the rows of a batch with change_type, without other system columns."""
     kinds = arrow_schema(table)
     fields = [kinds.field(column.name) for column in table.loaded_columns]
     schema = pa.schema([*fields, pa.field("change_type", pa.string())])
@@ -115,7 +115,7 @@ def rows_of(table: Table, batch: Batch) -> pa.Table:
 
 
 def value(table: Table, column: Column, kind: pa.DataType, key: int, state: str) -> Any:
-    """A value that depends on its place and the state only; state "0" is NULL wherever it may be."""
+    """Return a value that depends only on column, key and state; state "0" is NULL if allowed."""
     if column.name in table.primary_key:
         return key if pa.types.is_integer(kind) else f"key {key}"
     seed = zlib.crc32(f"{table.qualified} {column.name} {key} {state}".encode())

@@ -1,4 +1,4 @@
-"""What dbt writes of columns after it made a table: description and policy tag, as BigQuery would get them.
+"""Descriptions and policy tags of columns that dbt sends to BigQuery after creating a table.
 
 The local warehouse keeps no policy tags and is told no descriptions. So dbt takes it for BigQuery here, and
 speaks to it through a gate that hands everything on and keeps the schemas that were sent.
@@ -43,7 +43,7 @@ models:
 
 @dataclass
 class Gate:
-    """The address to speak to, and the fields of every schema that was sent, by table."""
+    """A proxy's address, and the fields of every schema that was sent, by table."""
 
     url: str = ""
     schemas: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Gate:
 
 @pytest.fixture
 def gate(services: Settings) -> Iterator[Gate]:
-    """A server that hands on to the local warehouse."""
+    """Run a proxy for the local warehouse."""
     found, behind = Gate(), services.resolve_warehouse_url()
 
     class Handler(BaseHTTPRequestHandler):
@@ -78,10 +78,10 @@ def gate(services: Settings) -> Iterator[Gate]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - as http.server spells them
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - names of http.server
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Disable logging."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -93,7 +93,7 @@ def gate(services: Settings) -> Iterator[Gate]:
 
 @pytest.fixture
 def sandbox(gate: Gate, settings: Settings, offline: Path, tmp_path: Path) -> Sandbox:
-    """A dbt project of one mart, with the vault's own settings and macros, that speaks through the gate."""
+    """Return a dbt project with one mart and the vault's settings and macros, connected to the proxy."""
     marts = tmp_path / "models" / "marts"
     marts.mkdir(parents=True)
     (marts / "people.sql").write_text(MODEL)
@@ -109,13 +109,13 @@ def sandbox(gate: Gate, settings: Settings, offline: Path, tmp_path: Path) -> Sa
 
 
 def tagged(gate: Gate) -> dict[str, list[str]]:
-    """Column -> policy tags that dbt sent."""
+    """Return {column: policy tags} that dbt sent."""
     return {each["name"]: each.get("policyTags", {}).get("names", []) for each in gate.schemas["people"]}
 
 
-def test_the_tag_follows_the_meta_of_a_column_and_goes_with_the_setting(gate: Gate, sandbox: Sandbox) -> None:
+def test_personal_columns_have_the_tag_only_if_it_is_set(gate: Gate, sandbox: Sandbox) -> None:
     settings = sandbox.settings.model_copy(update={"personal_policy_tag": TAG})
-    Sandbox(sandbox.client, settings, sandbox.project, sandbox.spool).build("people")
+    Sandbox(sandbox.client, settings, sandbox.project, sandbox.staged_files).build("people")
     assert tagged(gate) == {"person_id": [], "full_name": [TAG], "unmarked": []}
     assert {each["name"]: each.get("description") for each in gate.schemas["people"]} == {
         "person_id": "Number.",
