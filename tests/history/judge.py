@@ -1,7 +1,7 @@
 """Check that the vault, as of every load, has what was delivered until then, without duplicates.
 
-Only the tables of a vault are read. There are two readers, since the vaults under test differ in two structures:
-how a link shows the effective row, and where the members of a group are.
+Only the tables of a vault are read. There are two readers, since the vaults under test differ in two
+structures: how a link shows the effective row, and where the members of a group are.
 """
 
 import hashlib
