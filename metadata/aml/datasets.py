@@ -68,7 +68,7 @@ def _join(
         problem = f"{left} is {many.data_type} and {right} is {one.data_type}"
         yield source.issue(line, problem, "Join columns of the same type.")
     if many.refers_to != target.mart:
-        problem = f"{left} refers to {many.refers_to or 'nothing'} , not to {target.mart}"
+        problem = f"{left} refers to {many.refers_to or 'nothing'}, not to {target.mart}"
         yield source.issue(line, problem, "Join columns that a `refers_to` test of the marts connects.")
 
 

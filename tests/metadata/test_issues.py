@@ -192,7 +192,7 @@ CASES = {
     ),
     "reserved column": (
         (COLOURS, "colour_name:", "load_dts:"),
-        (COLOURS, "columns.load_dts", "the column name is reserved", "Rename the column"),
+        (COLOURS, "columns.load_dts", "the column name is reserved", "Rename it"),
     ),
     "measure that is not a number": (
         (COLOURS, "colour_name: {type: text,", "colour_name: {type: text, measure: true,"),

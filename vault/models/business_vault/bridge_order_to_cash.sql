@@ -1,10 +1,10 @@
 {#-
-    From the order to the money (business_rules, sections 4 to 8), as it is now. Deleted rows do not count.
+    Order to cash (business_rules, sections 4 to 8), current state, without deleted rows.
 
-    The source has no key from an order line to the invoice line that bills it: an invoice names its order, and
-    both lines name the item. Lines are matched by order and item, and by their turn where an order has
-    an item twice. An entry of the ledger names its invoice; the payment that settled it is the one that its
-    customer made on the day on which the entry was finalized (section 8: one a day and customer).
+    The source has no key from an order line to its invoice line: an invoice has its order, and both lines have the
+    item. So lines are matched by order and item, and by position if an order has an item twice. A ledger entry has
+    its invoice; its payment is the one by the same customer on the day the entry was finalized (section 8: at most
+    one per day and customer).
 -#}
 with order_lines_now as (
     {{ latest(ref('pit_order_line'), 'order_line_hk') }}
@@ -29,7 +29,7 @@ order_lines as (
     where not coalesce(status.is_deleted, false)
 ),
 
--- only what was picked is billed: what waits has no turn, and so meets no invoice line
+-- only picked lines are billed; the others have no position and match no invoice line
 order_lines_in_turn as (
     select
         order_lines.*,
@@ -79,7 +79,7 @@ invoices_now as (
 invoices as (
     select
         invoices_now.invoice_hk,
-        -- a credit note bills nothing of an order, even if it names one
+        -- a credit note bills no order line, even if it has an order
         if(details.is_credit_note, null, link.order_hk) as order_hk,
         link.customer_hk,
         link.bill_to_customer_hk,
@@ -193,7 +193,7 @@ entries as (
     where not coalesce(status.is_deleted, false)
 ),
 
--- type 3 is Customer Payment Received; the names of types change, their numbers do not
+-- type 3 is Customer Payment Received; type names can change, numbers do not
 payments as (
     select
         customer_transaction_hk,
@@ -223,7 +223,7 @@ bills as (
         on
             entries.customer_hk = payments.customer_hk
             and entries.finalization_date = payments.transaction_date
-    where true -- GoogleSQL asks for a where beside a qualify
+    where true -- GoogleSQL requires a where with qualify
     qualify row_number() over (
         partition by entries.invoice_hk order by entries.customer_transaction_id
     ) = 1

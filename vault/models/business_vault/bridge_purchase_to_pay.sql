@@ -1,9 +1,9 @@
 {#-
-    From the purchase order to the money (business_rules, section 9), as it is now. Deleted rows do not count.
+    Purchase to pay (business_rules, section 9), current state, without deleted rows.
 
-    A receipt names its purchase order and the item, not the line: they are matched by these, and by their
-    turn where an order has an item twice. The supplier's invoice names the purchase order; the payment that
-    settled it is the one made to that supplier on the day on which the entry was finalized (section 9.3).
+    A receipt has its purchase order and the item, but not the line. So they are matched by order and item, and by
+    position if an order has an item twice. The supplier's invoice has the purchase order; its payment is the one to
+    the same supplier on the day the entry was finalized (section 9.3).
 -#}
 with lines_now as (
     {{ latest(ref('pit_purchase_order_line'), 'purchase_order_line_hk') }}
@@ -65,7 +65,7 @@ movement_status as (
     {{ latest(ref('sat_stock_movement__status'), 'stock_movement_hk') }}
 ),
 
--- type 11 is Stock Receipt; the names of types change, their numbers do not
+-- type 11 is Stock Receipt; type names can change, numbers do not
 receipts as (
     select
         movement.stock_movement_hk,
@@ -168,7 +168,7 @@ bills as (
         on
             entries.supplier_hk = payments.supplier_hk
             and entries.finalization_date = payments.transaction_date
-    where true -- GoogleSQL asks for a where beside a qualify
+    where true -- GoogleSQL requires a where with qualify
     qualify row_number() over (
         partition by entries.purchase_order_hk order by entries.supplier_transaction_id
     ) = 1

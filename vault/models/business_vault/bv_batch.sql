@@ -1,9 +1,8 @@
 {#-
-    The one place that reads the ledger of the loads.
+    The only business vault model that reads the ledger.
 
-    A version must be longer than nothing, yet two batches may find the source's clock at the same
-    moment. `valid_from` is therefore the running maximum of applied_dts, made strictly increasing by a
-    microsecond per batch: valid_from(n) = max(applied_dts(n), valid_from(n - 1) + 1 microsecond).
+    A version must have a positive duration, but two batches may have the same applied_dts. `valid_from` is
+    therefore the running maximum of applied_dts, made strictly increasing by a microsecond per batch: valid_from(n) = max(applied_dts(n), valid_from(n - 1) + 1 microsecond).
 -#}
 with completed as (
     select

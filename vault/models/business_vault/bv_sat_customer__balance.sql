@@ -1,4 +1,4 @@
-{#- The newest snapshot, so that the rule stands once; it is told in snapshot_customer_balance. -#}
+{#- The newest snapshot; the rule is defined in snapshot_customer_balance. -#}
 select
     balance.customer_hk,
     balance.open_entries,

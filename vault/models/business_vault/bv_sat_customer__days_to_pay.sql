@@ -1,4 +1,4 @@
-{#- What a customer's paid invoices say of it; see bv_sat_customer_transaction__days_to_pay. -#}
+{#- Aggregates the paid invoices of each customer, see bv_sat_customer_transaction__days_to_pay. -#}
 with customers_of_entries as (
     {{ relationships('customer_transaction', 'customer_transaction_hk', ['customer_hk']) }}
 ),

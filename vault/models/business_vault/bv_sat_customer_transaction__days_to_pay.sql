@@ -1,7 +1,7 @@
 {#-
-    How long an invoice took to be paid (business_rules, section 8), by the terms that its customer has now. An
-    entry is finalized exactly when it is settled (section 20). Only invoices are waited for: type 1 is Customer
-    Invoice. What is open past its day is late already, by the days up to the newest batch.
+    Days until an invoice was paid (business_rules, section 8), with the current payment terms of the customer. An
+    entry is finalized if and only if it is settled (section 20). Only invoices are included: type 1 is Customer
+    Invoice. An open invoice after its due date is late by the days up to the newest batch.
 -#}
 with entries_now as (
     {{ latest(ref('pit_customer_transaction'), 'customer_transaction_hk') }}

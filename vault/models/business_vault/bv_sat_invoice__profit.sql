@@ -1,4 +1,4 @@
-{#- The profit of an invoice is that of its lines; see bv_sat_invoice_line__profit. -#}
+{#- Profit of an invoice: the sum of its lines, see bv_sat_invoice_line__profit. -#}
 with invoices_of_lines as (
     {{ relationships('invoice_line', 'invoice_line_hk', ['invoice_hk']) }}
 ),

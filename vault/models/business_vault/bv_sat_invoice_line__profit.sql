@@ -1,6 +1,6 @@
 {#-
-    Profit (business_rules, section 12): the source counts it when it bills, at the cost of that moment, which it
-    does not keep; sales and profit give it back. A credit note counts with its negative amounts.
+    Profit (business_rules, section 12): the source computes it at invoicing with the cost at that time, which it does
+    not store, so the cost is sales minus profit. Credit notes have negative amounts.
 -#}
 with lines_now as (
     {{ latest(ref('pit_invoice_line'), 'invoice_line_hk') }}

@@ -1,7 +1,7 @@
 {#-
-    What became of an order (business_rules, sections 5 and 6): picked in whole lines, billed in what was picked;
-    the rest moves to a new order, to which the old one points. Both have the date of the first order, so the lead
-    time of a backorder counts from the customer's own order on.
+    Fulfilment of an order (business_rules, sections 5 and 6): lines are picked completely or not at all, and picked
+    lines are billed. The other lines move to a backorder, which the order refers to. Both have the date of the first
+    order, so the lead time of a backorder starts with the customer's original order.
 -#}
 with orders_now as (
     {{ latest(ref('pit_order'), 'order_hk') }}

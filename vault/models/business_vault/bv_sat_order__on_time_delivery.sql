@@ -1,7 +1,7 @@
 {#-
-    An order is delivered when all of its lines are, the backordered ones not among them: they stand on an order
-    of their own with the same dates (business_rules, section 6; delivery in section 7). What is due and not
-    delivered is late already, by the days up to the newest batch.
+    An order is delivered when all its lines are. Backordered lines belong to another order with the same dates
+    (business_rules, section 6; delivery in section 7). An undelivered order after its expected day is late by the days
+    up to the newest batch.
 -#}
 with orders_now as (
     {{ latest(ref('pit_order'), 'order_hk') }}

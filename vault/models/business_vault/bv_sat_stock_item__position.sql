@@ -1,4 +1,4 @@
-{#- The newest snapshot, so that the rule stands once; it is told in snapshot_stock_position. -#}
+{#- The newest snapshot; the rule is defined in snapshot_stock_position. -#}
 select
     position.stock_item_hk,
     position.quantity_on_hand,

@@ -1,6 +1,6 @@
 {#-
-    Snapshot control: the days whose state is kept, and the batch that shows it. A pure function of the
-    batches: the same batches give the same ladder, wherever and whenever it is built.
+    Snapshot control: the days that have a snapshot, and their batches. The result depends only on the batches, not on
+    where or when it is built.
 -#}
 with days as (
     select
@@ -8,12 +8,12 @@ with days as (
         load_dts,
         batch_id
     from {{ ref('bv_batch') }}
-    where true -- GoogleSQL asks for a where beside a qualify
-    -- several batches of one day: the last one shows the day's end
+    where true -- GoogleSQL requires a where with qualify
+    -- with several batches on a day, the last one is its end-of-day state
     qualify max(load_dts) over (partition by date(valid_from)) = load_dts
 ),
 
--- weeks, months and years as what can be counted back
+-- weeks, months and years as numbers, to count back
 periods as (
     select
         snapshot_date,

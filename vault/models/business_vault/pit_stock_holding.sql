@@ -1,4 +1,4 @@
-{#- Apart from pit_stock_item, so that dim_stock_item gets no version from a movement of stock. -#}
+{#- Separate from pit_stock_item, so that stock movements add no versions to dim_stock_item. -#}
 {%- set number = "stock_item_id" %}
 {{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
 

@@ -1,7 +1,7 @@
 {#-
-    What customers owe. The ledger books every entry on the customer who pays (business_rules, section 6), and
-    its outstanding balance is what is still open of it (section 8); credit notes are open with a negative
-    one. Overdue is what should have been paid before the day of the snapshot: credit has no term.
+    Outstanding balance of customers. The ledger has every entry under the bill-to customer (business_rules, section
+    6) with its outstanding balance (section 8), which is negative for credit notes. Overdue is the balance due before
+    the day of the snapshot; credit notes have no due date.
 -#}
 with snapshots as (
     select
@@ -41,7 +41,7 @@ entries as (
     ]) }}
 ),
 
--- the spans of ledger entries in which something was open
+-- validity ranges of ledger entries with an outstanding balance
 open_entries as (
     select
         link.customer_hk,
@@ -111,7 +111,7 @@ select
     balance,
     overdue_amount,
     credit_limit,
-    -- no limit means unlimited credit, of which no part is used
+    -- null without a limit, since credit is unlimited
     {{ percent('balance', 'credit_limit') }} as credit_use_percent,
     load_dts
 from balances

@@ -1,9 +1,9 @@
 {#-
     Purchasing, business_rules section 9.1: effective stock = on hand + on order - needed; an item below its
     reorder level is filled up to its target, in whole outers rounded up (section 19, correction 3).
-    An item is as the batch of the snapshot found it, its open lines too.
+    Items and open lines are as of the batch of the snapshot.
 
-    Quantities are added up and multiplied as NUMERIC. One that INT64 cannot hold is null.
+    Quantities are added and multiplied as NUMERIC. Results that do not fit INT64 are null.
 -#}
 with snapshots as (
     select
@@ -48,7 +48,7 @@ order_lines as (
     ]) }}
 ),
 
--- the spans of order lines in which they waited to be picked
+-- validity ranges of order lines that are not picked
 waiting as (
     select
         link.stock_item_hk,
@@ -88,7 +88,7 @@ purchase_lines as (
     ]) }}
 ),
 
--- the spans of purchase order lines in which goods were still to come
+-- validity ranges of purchase order lines that are not completely received
 coming as (
     select
         link.stock_item_hk,
@@ -165,7 +165,7 @@ needs as (
 orders as (
     select
         *,
-        -- rounded up from whole numbers, as a quotient has nine decimals only
+        -- rounded up with integers, since a NUMERIC quotient has only nine decimals
         if(
             is_reorder_needed,
             div(lacking_quantity, outer_size)

@@ -71,7 +71,7 @@ select
     sales_territory,
     region,
     subregion,
-    -- the Postgres port of the source has no geography
+    -- the Postgres port of the source has no geography columns
     cast(null as geography) as location,
     latest_recorded_population,
     valid_from,

@@ -1,4 +1,4 @@
--- A customer in a buying group is a store or its head office: those names are no person's.
+-- Customers in a buying group are stores or head offices; their names are not personal data.
 with stores as (
     select distinct customer as name
     from {{ ref('dim_customer_unmasked') }}

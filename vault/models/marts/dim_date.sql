@@ -1,6 +1,6 @@
 {#-
-    The calendar of the business. Fiscal years start on November 1 and are named after the year in which
-    they end; US weeks start on Sunday and week 1 holds January 1; ISO weeks go with iso_year only.
+    Calendar. Fiscal years start on November 1 and are named after the year in which they end. US weeks start on
+    Sunday, and week 1 contains January 1. Use ISO weeks with iso_year only.
 -#}
 with parts as (
     select

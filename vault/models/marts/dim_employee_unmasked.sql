@@ -8,7 +8,7 @@ with people as (
         personal.photo,
         coalesce(status.is_deleted, false) as is_deleted,
         pit.load_dts,
-        -- once an employee, always a member: sales of those who left keep their name
+        -- former employees stay members, so that their sales keep a name
         max(if(details.is_employee, 1, 0)) over (
             partition by pit.person_hk order by pit.load_dts
             rows between unbounded preceding and current row

@@ -48,7 +48,7 @@ order_lines as (
         orders.order_date,
         line_progress.picking_completed_when,
         coalesce(line_status.is_deleted, false) as is_deleted,
-        -- last edit of line or header: the moment its dimensions are looked up at
+        -- last edit of line or header: dimension versions are looked up as of this time
         greatest(
             coalesce(line_progress.last_edited_when, order_progress.last_edited_when),
             coalesce(order_progress.last_edited_when, line_progress.last_edited_when)

@@ -42,13 +42,13 @@ order_lines as (
         bridge.stock_item_id,
         orders.order_date,
         lines.ordered_outers,
-        -- the item as it is now, as in the source
+        -- the current item, as in the source
         lines.ordered_outers * coalesce(stock_items.quantity_per_outer, 0) as ordered_quantity,
         line_progress.received_outers,
         lines.package_type_id,
         line_progress.is_order_line_finalized,
         coalesce(line_status.is_deleted, false) as is_deleted,
-        -- last edit of line or header: the moment its dimensions are looked up at
+        -- last edit of line or header: dimension versions are looked up as of this time
         greatest(
             coalesce(line_progress.last_edited_when, order_progress.last_edited_when),
             coalesce(order_progress.last_edited_when, line_progress.last_edited_when)

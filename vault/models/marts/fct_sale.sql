@@ -47,12 +47,12 @@ invoice_lines as (
         lines.tax_amount,
         lines.line_profit,
         lines.extended_price,
-        -- the item as it is now, as in the source
+        -- the current item, as in the source
         if(stock_items.is_chiller_stock, lines.quantity, 0) as chiller_items,
         invoices.invoice_date,
         invoice_delivery.confirmed_delivery_time,
         coalesce(line_status.is_deleted, false) as is_deleted,
-        -- last edit of line or header: the moment its dimensions are looked up at
+        -- last edit of line or header: dimension versions are looked up as of this time
         greatest(
             coalesce(lines.last_edited_when, invoice_delivery.last_edited_when),
             coalesce(invoice_delivery.last_edited_when, lines.last_edited_when)

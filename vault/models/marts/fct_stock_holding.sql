@@ -10,7 +10,7 @@ holding_status as (
     {{ latest(ref('sat_stock_item__holding_status'), 'stock_item_hk') }}
 ),
 
--- a present state goes with the item's newest version
+-- the current state refers to the newest version of the item
 stock_items_now as (
     select
         stock_item_key,

@@ -39,7 +39,7 @@ entries as (
         {{ ledger_key('bridge.customer_transaction_id', 1) }} as transaction_key,
         bridge.customer_transaction_id,
         cast(null as int64) as supplier_transaction_id,
-        -- a payment has no invoice: it is the payer's own
+        -- a payment has no invoice, so the customer is the payer
         coalesce(invoices.customer_id, bridge.customer_id) as customer_id,
         bridge.customer_id as bill_to_customer_id,
         cast(null as int64) as supplier_id,
