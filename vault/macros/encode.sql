@@ -34,8 +34,8 @@
 {%- endmacro %}
 
 {#-
-    Encodes one value; NULL for NULL. Each value has one spelling on every engine: numbers without trailing zeros,
-    floats with 17 digits, which restore the same float, times with six digits of a second, bytes in lower-case hex.
+    Encodes one value; NULL for NULL. Each value has one spelling, the same everywhere. Numbers have no trailing
+    zeros; floats have 17 digits, which restore the same float; times have six digits of a second; bytes are hex.
     Dates are cast, since not every engine pads `%Y` to four digits.
 -#}
 {% macro encoded_value(name, kind) -%}
