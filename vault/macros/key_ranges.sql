@@ -5,7 +5,7 @@
 -#}
 
 {#- Returns the config `partition_by` of a table partitioned by ranges of the integer column `number`. -#}
-{% macro key_range_partitions(number) -%}
+{% macro key_ranges(number) -%}
     {%- set width = var('key_range') -%}
     {#- a job can write 4,000 partitions; larger numbers share the last one -#}
     {{ return({

@@ -2,7 +2,7 @@
 {%- set growing = {"purchase_order": "purchase_order"} %}
 {{ config(
     materialized="incremental",
-    partition_by=key_range_partitions(number),
+    partition_by=key_ranges(number),
     cluster_by=["load_dts"],
     meta={"growing": growing},
 ) }}

@@ -1,5 +1,5 @@
 {%- set number = "customer_transaction_id" %}
-{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_ranges(number), cluster_by=["load_dts"]) }}
 
 {{ point_in_time('customer_transaction', {
     'details': 'sat_customer_transaction__details',

@@ -1,5 +1,5 @@
 {%- set number = "invoice_line_id" %}
-{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_ranges(number), cluster_by=["load_dts"]) }}
 
 {{ point_in_time('invoice_line', {
     'details': 'sat_invoice_line__details',

@@ -1,5 +1,5 @@
 {%- set number = "person_id" %}
-{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_ranges(number), cluster_by=["load_dts"]) }}
 
 {{ point_in_time('person', {
     'details': 'sat_person__details',

@@ -1,5 +1,5 @@
 {%- set number = "stock_item_id" %}
-{{ config(materialized="incremental", partition_by=key_range_partitions(number), cluster_by=["load_dts"]) }}
+{{ config(materialized="incremental", partition_by=key_ranges(number), cluster_by=["load_dts"]) }}
 
 {{ point_in_time('stock_item', {
     'details': 'sat_stock_item__details',

@@ -1,4 +1,4 @@
 {%- set number = "parcel_id" %}
-{{ config(materialized="incremental", partition_by=key_range_partitions(number)) }}
+{{ config(materialized="incremental", partition_by=key_ranges(number)) }}
 
 {{ bridge_rows('parcel', 'parcel_depot', number, {'depot': 'depot'}, {'depot': 'depot'}) }}

@@ -1,5 +1,5 @@
 {%- set number = "depot_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 
 {{ pruned_target(number, ["stg_wwi__depots"], automate_dv.hub(
     src_pk="depot_hk",

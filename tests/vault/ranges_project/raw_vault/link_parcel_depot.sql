@@ -1,5 +1,5 @@
 {%- set number = "parcel_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 
 {{ pruned_target(number, ["stg_wwi__parcels"], automate_dv.link(
     src_pk="link_parcel_depot_hk",

@@ -1,5 +1,5 @@
 {%- set number = "parcel_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(meta={"apply_source_filter": true}) }}
 
 {{ pruned_target(number, ["stg_wwi__parcels"], automate_dv.sat(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/vehicle_temperatures.yml
 {%- set number = "chiller_sensor_number" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["chiller_sensor_number"]) }}
 
 {{ pruned_target(number, ["stg_wwi__vehicle_temperatures"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/cities.yml
 {%- set number = "city_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["city_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__cities"], automate_dv.hub(

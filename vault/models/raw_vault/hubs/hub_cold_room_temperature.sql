@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/cold_room_temperatures.yml
 {%- set number = "cold_room_temperature_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["cold_room_temperature_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__cold_room_temperatures"], automate_dv.hub(

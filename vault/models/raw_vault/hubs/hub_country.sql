@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/countries.yml
 {%- set number = "country_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["country_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__countries"], automate_dv.hub(

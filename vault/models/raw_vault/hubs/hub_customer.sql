@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/customers.yml
 {%- set number = "customer_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["customer_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__customers"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/customer_transactions.yml
 {%- set number = "customer_transaction_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["customer_transaction_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__customer_transactions"], automate_dv.hub(

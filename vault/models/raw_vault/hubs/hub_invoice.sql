@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/invoices.yml
 {%- set number = "invoice_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["invoice_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__invoices"], automate_dv.hub(

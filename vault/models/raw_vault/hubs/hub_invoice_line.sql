@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/invoice_lines.yml
 {%- set number = "invoice_line_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["invoice_line_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__invoice_lines"], automate_dv.hub(

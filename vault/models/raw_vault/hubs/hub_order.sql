@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/orders.yml
 {%- set number = "order_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["order_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__orders"], automate_dv.hub(

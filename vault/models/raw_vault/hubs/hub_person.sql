@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/people.yml
 {%- set number = "person_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["person_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__people"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/purchasing/purchase_orders.yml
 {%- set number = "purchase_order_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["purchase_order_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__purchase_orders"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/sales/special_deals.yml
 {%- set number = "special_deal_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["special_deal_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__special_deals"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/state_provinces.yml
 {%- set number = "state_province_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["state_province_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__state_provinces"], automate_dv.hub(

@@ -3,7 +3,7 @@
 -- metadata/tables/warehouse/stock_items.yml
 -- metadata/tables/warehouse/stock_item_holdings.yml
 {%- set number = "stock_item_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["stock_item_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__stock_items", "stg_wwi__stock_item_holdings"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/stock_item_stock_groups.yml
 {%- set number = "stock_item_stock_group_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["stock_item_stock_group_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__stock_item_stock_groups"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/purchasing/suppliers.yml
 {%- set number = "supplier_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["supplier_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__suppliers"], automate_dv.hub(

@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/purchasing/supplier_transactions.yml
 {%- set number = "supplier_transaction_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["supplier_transaction_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__supplier_transactions"], automate_dv.hub(

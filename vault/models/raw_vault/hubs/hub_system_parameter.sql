@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/application/system_parameters.yml
 {%- set number = "system_parameter_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["system_parameter_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__system_parameters"], automate_dv.hub(

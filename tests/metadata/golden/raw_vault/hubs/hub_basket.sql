@@ -2,7 +2,7 @@
 -- metadata/hubs.yml
 -- metadata/tables/shop/baskets.yml
 {%- set number = "basket_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["basket_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__baskets"], automate_dv.hub(

@@ -3,7 +3,7 @@
 -- metadata/tables/shop/buyers.yml
 -- metadata/tables/shop/buyer_balances.yml
 {%- set number = "buyer_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["buyer_id"]) }}
 
 {{ pruned_target(number, ["stg_wwi__buyers", "stg_wwi__buyer_balances"], automate_dv.hub(

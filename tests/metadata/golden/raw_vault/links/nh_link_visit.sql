@@ -2,7 +2,7 @@
 -- metadata/tables/shop/visits.yml
 -- metadata/hubs.yml
 {%- set number = "visit_id" %}
-{{ config(partition_by=key_range_partitions(number)) }}
+{{ config(partition_by=key_ranges(number)) }}
 {{ config(cluster_by=["load_dts"]) }}
 
 with
