@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from cli.reference import markdown
-from metadata.mappings import NonHistorizedLinkMapping, Hub, HubMapping, Link, ReferenceMapping, Satellite, Spec
+from metadata.mappings import (
+    Hub,
+    HubMapping,
+    Link,
+    NonHistorizedLinkMapping,
+    ReferenceMapping,
+    Satellite,
+    Spec,
+)
 from metadata.reconciliation import Fact
 from metadata.spec import Column, Table
 
