@@ -1,1 +1,1 @@
-"""Read the warehouse and say how it is: status, reconciliation, verification, trace. Nothing is changed."""
+"""Report on the warehouse without changing it: status, reconciliation, verification and traces."""

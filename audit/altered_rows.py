@@ -1,4 +1,4 @@
-"""Find the rows of raw that were altered after their batch was loaded, by comparison with the vault."""
+"""Find rows of raw that were altered after their batch was loaded, by comparing raw with the vault."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from google.cloud.bigquery import Client
 
-from audit.delivery import rebuilt
+from audit.delivery import table_from_vault
 from audit.ledger_state import Finding, LedgerState, raw_deliveries
 from config.settings import Settings
 from metadata import naming
@@ -18,8 +18,8 @@ from warehouse.raw_tables import system_column_names
 SHOWN_ROWS = 5
 
 
-def later_columns(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
-    """Rows with a value in a column that their batch did not bring, so that its content leaves it out."""
+def unexpected_columns(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
+    """Yield rows with a value in a column that their batch did not load: the batch's checksum misses it."""
     listed: dict[str, set[str]] = defaultdict(set)
     for row in query(client, _columns_statement(settings), timeout_s=settings.query_timeout_s):
         listed[row["table_name"]].add(row["column_name"])
@@ -34,7 +34,7 @@ def later_columns(client: Client, settings: Settings, state: LedgerState) -> Ite
                 "group by batch_id"
             )
             for row in query(client, sql, timeout_s=settings.load_timeout_s):
-                text = f"{row['row_count']} rows hold a column that this batch did not bring: {name}"
+                text = f"{row['row_count']} rows have a value in column {name}, which this batch did not load"
                 yield Finding(text, row["batch_id"], delivery.table)
 
 
@@ -45,31 +45,31 @@ def _columns_statement(settings: Settings) -> str:
     )
 
 
-def located_rows(  # noqa: PLR0913, PLR0917 - a delivery, and where everything stands
+def locate_rows(  # noqa: PLR0913, PLR0917 - a table and batch, and their context
     client: Client, settings: Settings, catalog: Catalog, state: LedgerState, table: str, batch_id: int
 ) -> tuple[str, ...]:
-    """Name the rows of a delivery that the vault knows otherwise, by key; none where it cannot tell."""
+    """Return the keys of a batch's rows that differ from the vault; none if the vault lacks the batch."""
     described = {each.qualified: each for each in catalog.tables}.get(table)
     if described is None or described.vault is None or batch_id not in state.vault_batches:
         return ()
     load_dts = next(batch["load_dts"] for batch in state.batches if batch["batch_id"] == batch_id)
-    sql = located_statement(settings, catalog, described, batch_id, load_dts)
+    sql = locate_statement(settings, catalog, described, batch_id, load_dts)
     rows = query(client, sql, timeout_s=settings.load_timeout_s)
     return tuple(f"{row['row_key']}: {row['what']}" for row in rows)
 
 
-def located_statement(
+def locate_statement(
     settings: Settings, catalog: Catalog, table: Table, batch_id: int, load_dts: datetime
 ) -> str:
-    """The rows of a delivery in raw that differ from the table as the vault has it after that batch.
+    """Return the SELECT of a batch's rows in raw that differ from the table in the vault after that batch.
 
-    Columns: row_key (JSON), what. A row that a batch brought unchanged and that is missing is not found: the
-    vault does not know that it came again.
+    Columns: row_key (JSON), what. A missing row is not found if the batch had loaded it unchanged: the vault
+    does not store repeated rows.
     """
     columns = ", ".join(f"`{column.name}`" for column in table.loaded_columns)
     parts = {
-        "now": rebuilt(catalog, table, settings, as_of=load_dts),
-        "earlier": rebuilt(catalog, table, settings, as_of=load_dts - timedelta(microseconds=1)),
+        "now": table_from_vault(catalog, table, settings, as_of=load_dts),
+        "earlier": table_from_vault(catalog, table, settings, as_of=load_dts - timedelta(microseconds=1)),
         "delivered": f"select {columns} from {hash_chain.raw_table(settings, table.qualified)} "
         f"where batch_id = {batch_id} and change_type = 'upsert'",
         "deleted": f"select {columns} from {hash_chain.raw_table(settings, table.qualified)} "
@@ -113,7 +113,7 @@ limit {SHOWN_ROWS}"""
 
 
 def _texts(rows: str, columns: str, key: Collection[str]) -> str:
-    """Key and whole row as JSON texts."""
+    """Select the key and the whole row as JSON."""
     listed = ", ".join(f"'\"{name}\":', to_json_string(one_row.`{name}`)" for name in key)
     separated = listed.replace("), '\"", "), ',', '\"")
     return f"""    select concat('{{', {separated}, '}}') as row_key, to_json_string(one_row) as row_text

@@ -1,10 +1,9 @@
-"""What the tables of vault and marts hold, so told that two states can be compared: rows and a checksum.
+"""Row counts and checksums of the tables of vault and marts, for comparing two states.
 
-A row is written as JSON, which keeps every type without loss and tells NULL from ''; 60 bits of its MD5 are
-a number, and the checksum of a table is the sum of these. So the order of rows does not count, and a row that
-is there twice does. Where two tables differ, the rows that only one of them holds are asked for, without
-their values: what is told of a row is its key and the names of the columns that differ, for others may be
-personal.
+Each row is written as JSON, which keeps every type without loss and distinguishes NULL from ''. The checksum
+of a table is the sum of 60 bits of each row's MD5: the order of rows does not matter, duplicate rows do. For
+tables that differ, the first differing rows are reported by key and column name only, because other values
+may be personal.
 """
 
 import json
@@ -21,7 +20,7 @@ from config.settings import Layer, Settings
 from warehouse.queries import query
 
 LAYERS: tuple[Layer, ...] = ("raw_vault", "business_vault", "marts")
-# dbt's own, of a run that is under way or was killed
+# temporary tables of a dbt run that is still running or was killed
 TEMPORARY = "__dbt_"
 TABLES_A_STATEMENT = 30
 SHOWN_ROWS = 5
@@ -34,9 +33,9 @@ Name = tuple[Layer, str]
 
 @dataclass(frozen=True)
 class Shape:
-    """A table or view: its columns with their types, in order, and how BigQuery lays it out.
+    """A table or view: its columns with their types, in order, and its physical layout.
 
-    `layout`: the column that it is partitioned by, then those that it is clustered by.
+    `layout`: the partitioning column, then the clustering columns.
     """
 
     layer: Layer
@@ -48,7 +47,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Content:
-    """How many rows there are, and the sum of 60 bits of each one's MD5."""
+    """The row count, and the sum of 60 bits of each row's MD5."""
 
     rows: int
     checksum: Decimal
@@ -56,10 +55,10 @@ class Content:
 
 @dataclass(frozen=True)
 class TableComparison:
-    """A table or view as it is live and as it was rebuilt; None where there is none.
+    """A live table or view next to the rebuilt one; None if it does not exist.
 
-    `difference` says in words what is not the same, and is empty where everything is. `examples`: the first
-    rows that only one of the two holds, in words, without values.
+    `difference` describes what differs; it is empty if both are equal. `examples`: the first differing rows,
+    by key, without other values.
     """
 
     layer: Layer
@@ -71,7 +70,7 @@ class TableComparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether columns and content are the same."""
+        """Whether columns and content are equal."""
         return not self.difference
 
 
@@ -91,7 +90,7 @@ def shapes(client: Client, settings: Settings) -> dict[Name, Shape]:
 
 
 def columns_statement(settings: Settings, layer: Layer) -> str:
-    """Ask for the columns of a layer's tables."""
+    """Return the SELECT of the columns of a layer's tables."""
     return (
         "select table_name, column_name, data_type, is_partitioning_column, clustering_ordinal_position\n"
         f"from `{settings.project}`.`{settings.dataset(layer)}`.INFORMATION_SCHEMA.COLUMNS\n"
@@ -100,7 +99,7 @@ def columns_statement(settings: Settings, layer: Layer) -> str:
 
 
 def tables_statement(settings: Settings, layer: Layer) -> str:
-    """Ask which tables and views a layer has."""
+    """Return the SELECT of the tables and views of a layer."""
     return (
         "select table_name, table_type\n"
         f"from `{settings.project}`.`{settings.dataset(layer)}`.INFORMATION_SCHEMA.TABLES"
@@ -137,7 +136,7 @@ def compare(client: Client, live: Settings, rebuilt: Settings) -> tuple[TableCom
 
 
 def contents(client: Client, settings: Settings, wanted: Iterable[Shape]) -> dict[Name, Content]:
-    """Return rows and checksum of the tables and views."""
+    """Return row count and checksum of the tables and views."""
     found: dict[Name, Content] = {}
     rest = iter(wanted)
     while chunk := list(islice(rest, TABLES_A_STATEMENT)):
@@ -148,7 +147,10 @@ def contents(client: Client, settings: Settings, wanted: Iterable[Shape]) -> dic
 
 
 def checksum_statement(settings: Settings, wanted: Sequence[Shape]) -> str:
-    """One row per table: layer, table_name, row_count, checksum. Each table is read once."""
+    """Return a SELECT with one row per table: layer, table_name, row_count, checksum.
+
+    Each table is read once.
+    """
     return "\nunion all\n".join(
         f"""select
     '{each.layer}' as layer, '{each.name}' as table_name, count(*) as row_count,
@@ -161,9 +163,9 @@ from ({_rows(settings, each, sorted(each.columns))}) as one_row"""
 
 
 def differing_statement(live: Settings, rebuilt: Settings, table: Shape) -> str:
-    """The first rows of which one side holds more than the other: row_text, live_rows, rebuilt_rows.
+    """Return the SELECT of the first rows that differ in number: row_text, live_rows, rebuilt_rows.
 
-    Exact: rows are compared as a whole, and how often each is there.
+    The comparison is exact: it compares whole rows and how often each occurs.
     """
     columns = list(table.columns)
     sides = [
@@ -190,14 +192,14 @@ def _rows(settings: Settings, table: Shape, columns: Sequence[str]) -> str:
 def _difference(
     ours: Shape | None, theirs: Shape | None, before: Content | None, after: Content | None
 ) -> str:
-    """Say in a few words what differs; nothing where nothing does."""
+    """Describe what differs; empty if nothing does."""
     if ours is None or before is None:
         return "missing in live"
     if theirs is None or after is None:
-        return "no model makes it"
+        return "no model builds it"
     columns = [
-        *(f"live lacks column {name}" for name in theirs.columns if name not in ours.columns),
-        *(f"no model makes column {name}" for name in ours.columns if name not in theirs.columns),
+        *(f"live has no column {name}" for name in theirs.columns if name not in ours.columns),
+        *(f"no model has column {name}" for name in ours.columns if name not in theirs.columns),
         *(
             f"column {name} is {ours.columns[name]}, not {kind}"
             for name, kind in theirs.columns.items()
@@ -220,15 +222,15 @@ def _examples(client: Client, live: Settings, rebuilt: Settings, table: Shape) -
 
 
 def _keys(table: Shape) -> list[str]:
-    """The columns that tell which row it is, and nothing personal: its key, its time, other keys."""
+    """Return columns that identify a row and are not personal: its key, its time, other keys."""
     first, *others = [name for name in table.columns if name.endswith(KEY_ENDINGS)] or list(table.columns)[:1]
     return [first, *(name for name in KEY_TIMES if name in table.columns), *others][:KEY_COLUMNS]
 
 
 def describe(rows: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> tuple[str, ...]:
-    """Tell of each differing row what is wrong with it: `order_key 7: differs in picked_when`.
+    """Describe each differing row: `order_key 7: differs in picked_when`.
 
-    `rows` as `differing_statement` gives them. Only values of `keys` are told.
+    `rows` as returned by `differing_statement`. Only the values of `keys` are shown.
     """
     by_key: dict[str, list[tuple[Mapping[str, Any], int, int]]] = defaultdict(list)
     for row in rows:
@@ -239,13 +241,13 @@ def describe(rows: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> tuple[st
 
 
 def _verdict(found: Sequence[tuple[Mapping[str, Any], int, int]]) -> str:
-    """What is wrong with the rows of one key: values, times in live, times in the rebuilt table."""
+    """Describe the differing rows of one key. `found`: values, count in live, count in the rebuilt table."""
     ours = [values for values, live, rebuilt in found if live > rebuilt]
     theirs = [values for values, live, rebuilt in found if live < rebuilt]
-    if len(ours) == len(theirs) == 1 and len(found) == 2:  # a row, and the same changed
+    if len(ours) == len(theirs) == 1 and len(found) == 2:  # one row that was changed
         columns = [name for name, value in ours[0].items() if value != theirs[0].get(name)]
         return f"differs in {', '.join(columns)}"
     live, rebuilt = sum(each[1] for each in found), sum(each[2] for each in found)
     if live and rebuilt:
-        return f"{live} times in live, {rebuilt} times rebuilt"
+        return f"{live} times in live, {rebuilt} times in the rebuilt table"
     return "only in live" if live else "missing in live"

@@ -1,4 +1,4 @@
-"""What the data tests found when they ran last: a build runs only those of the tables that it makes."""
+"""The latest results of data tests and models. A build runs only the tests of the tables that it builds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from warehouse.queries import query
 
 @dataclass(frozen=True)
 class FailingNode:
-    """A test or model whose newest outcome is no success. `rows`: that failed the test."""
+    """A test or model whose latest run did not succeed. `rows`: number of rows that failed the test."""
 
     kind: str
     name: str
@@ -26,7 +26,10 @@ class FailingNode:
 
 
 def failing_nodes(client: bigquery.Client, settings: Settings) -> tuple[FailingNode, ...]:
-    """Return what did not succeed when it ran last. Raises MissingInWarehouseError without a build."""
+    """Return tests and models whose latest run did not succeed.
+
+    Raises MissingInWarehouseError before the first build.
+    """
     rows = query(
         client,
         f"""
@@ -48,7 +51,7 @@ def failing_nodes(client: bigquery.Client, settings: Settings) -> tuple[FailingN
 
 
 def failing_rows(client: bigquery.Client, settings: Settings) -> tuple[FailingRow, ...]:
-    """Return the first rows of each data test that warned or failed when it ran last."""
+    """Return the first failing rows of each data test whose latest run warned or failed."""
     try:
         rows = query(
             client,
@@ -65,16 +68,16 @@ def failing_rows(client: bigquery.Client, settings: Settings) -> tuple[FailingRo
             """,
             timeout_s=settings.query_timeout_s,
         )
-    except MissingInWarehouseError:  # of an earlier release, or no test has found anything yet
+    except MissingInWarehouseError:  # a warehouse of an earlier release, or no test has failed yet
         return ()
     return tuple(FailingRow(**row) for row in rows)
 
 
 def _newest_outcomes(settings: Settings) -> str:
-    """SQL: the CTE `newest`, the newest outcome of each node of the live datasets.
+    """Return the CTE `newest`: the latest result of each node of the live datasets.
 
-    A node that the newest build of everything did not know has been renamed or removed since, and counts no
-    more. Unit tests are run only on request, so a build of everything says nothing of them.
+    A node that is missing in the latest full build was renamed or removed, so it is left out. Unit tests
+    run only on request, so they are kept even if the full build did not run them.
     """
     return f"""
         with outcomes as (
@@ -88,7 +91,7 @@ def _newest_outcomes(settings: Settings) -> str:
             where builds.dataset_prefix = '{settings.dataset_prefix}'
         ),
 
-        newest_whole as (
+        newest_full as (
             select max(started_at) as started_at
             from outcomes
             where scope = 'all'
@@ -99,10 +102,10 @@ def _newest_outcomes(settings: Settings) -> str:
                 outcomes.kind,
                 outcomes.name
             from outcomes
-            cross join newest_whole
+            cross join newest_full
             where
                 outcomes.kind = 'unit_test'
-                or outcomes.started_at >= coalesce(newest_whole.started_at, outcomes.started_at)
+                or outcomes.started_at >= coalesce(newest_full.started_at, outcomes.started_at)
         ),
 
         newest as (

@@ -1,8 +1,8 @@
-"""The SQL that rebuilds a source table from the raw vault alone, as it was delivered up to any load.
+"""The SQL that reads a source table back from the raw vault alone, as of any load.
 
-A row comes from its hub (or non-historized link, or code list), the newest record of its status and of each
-of its satellites, and the relationship in force, whose keys are looked up in the hubs they belong to. A tie
-for the newest record gives the row twice on purpose: what the vault holds double must show.
+A row is joined from its hub (or non-historized link, or reference table), the newest records of its status
+and of its satellites, and the current relationship with the business keys of its hubs. A tie for the newest
+record returns the row twice on purpose, so that duplicates in the vault are visible.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from metadata.spec import Catalog, Table
 from warehouse.queries import timestamp_literal
 
 
-def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less of it
+def table_from_vault(  # noqa: PLR0913 - a table, its context, and three ways to narrow the result
     catalog: Catalog,
     table: Table,
     settings: Settings,
@@ -26,9 +26,9 @@ def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less
 ) -> str:
     """Return a SELECT of the table's loaded columns, or of `columns`, in the order of the source.
 
-    `as_of`: the time of the last load to take into account (with zone); default all. `whole`: a row counts
-    only when each of its parts is there; otherwise what the columns need is enough. Raises ValueError for a
-    table that has no place in the vault.
+    `as_of`: load time of the last batch to include (with zone); default all. `whole`: require every satellite
+    and relationship of a row, not only those that the columns need. Raises ValueError for a table that is
+    not mapped to the vault.
     """
     wanted = [
         column.name for column in table.loaded_columns if columns is None or column.name in set(columns)
@@ -47,7 +47,7 @@ def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less
             parts.start(naming.reference(name), wanted, wanted, is_versioned=True)
             return parts.sql(naming.reference_status(name), wanted)
         case _:
-            raise ValueError(f"{table.qualified} has no place in the vault.")
+            raise ValueError(f"{table.qualified} is not mapped to the vault.")
     for satellite in mapping.satellites:
         if whole or set(satellite.columns) & set(wanted):
             parts.satellite(naming.satellite(mapping.concept, satellite.topic), satellite.columns, wanted)
@@ -55,7 +55,7 @@ def rebuilt(  # noqa: PLR0913 - what, from where, and three ways to ask for less
 
 
 class _Parts:
-    """The joins that make a row whole, and which of them each column comes from."""
+    """The joins that build a row, and the join that each column comes from."""
 
     def __init__(
         self, catalog: Catalog, table: Table, settings: Settings, concept: str, as_of: datetime | None
@@ -69,7 +69,7 @@ class _Parts:
     def start(
         self, model: str, columns: Collection[str], wanted: Collection[str], *, is_versioned: bool = False
     ) -> None:
-        """Begin with the model that holds the keys, and take these columns from it."""
+        """Start with the model that contains the keys, and take these columns from it."""
         chosen = [name for name in columns if name in wanted]
         rows = self._latest(model, chosen) if is_versioned else self._name(model)
         self._joins.append(f"{rows} as parent")
@@ -82,17 +82,17 @@ class _Parts:
         self._from |= {name: f"{model}.{naming.quoted(name)}" for name in chosen}
 
     def relationship(self, link: str, columns: Collection[str], wanted: Collection[str]) -> None:
-        """Join the row of the link that is in force, and the hubs of its columns that are wanted."""
+        """Join the current row of the link, and the hubs of the wanted columns."""
         link_key = naming.link_hash_key(link)
         in_force = self._latest(naming.effectivity(link), [link_key])
         self._inner(in_force, "in_force", f"parent.{self._key} = in_force.{self._key}")
         self._inner(self._name(naming.link(link)), "link", f"in_force.{link_key} = link.{link_key}")
         for name in columns:
             if name in wanted:
-                self._end(name)
+                self._reference(name)
 
-    def _end(self, column: str) -> None:
-        """Take a reference from the hub that it points to; the zero key is in no hub and gives null."""
+    def _reference(self, column: str) -> None:
+        """Read a reference from the hub that it points to; the zero key is in no hub and returns null."""
         target = self._catalog.referenced_table(self._table, column).vault
         assert isinstance(target, HubMapping), f"{column} passed the checks without a hub"
         (key,) = self._catalog.hub(target.hub).business_key
@@ -102,7 +102,7 @@ class _Parts:
         self._from[column] = f"{alias}.{naming.quoted(key)}"
 
     def sql(self, status: str, wanted: Collection[str]) -> str:
-        """Return the whole SELECT: rows that the source has not deleted."""
+        """Return the complete SELECT, without rows that the source has deleted."""
         rows = self._latest(status, [naming.IS_DELETED])
         self._inner(rows, "status", f"parent.{self._key} = status.{self._key}")
         listed = (
@@ -127,6 +127,6 @@ class _Parts:
 
 
 def newest(*key: str) -> str:
-    """Condition: the record that came last for the key; all of them when several came together."""
+    """Return the condition for the newest record of the key; a tie keeps all of them."""
     listed = ", ".join(map(naming.quoted, key))
     return f"rank() over (partition by {listed} order by {naming.LOAD_DTS} desc) = 1"

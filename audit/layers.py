@@ -1,23 +1,22 @@
-"""The SQL that counts and adds up the present state of a layer, raw, raw vault or marts, beside the source.
+"""The SQL that computes the control totals of raw, raw vault or marts and compares them with the source.
 
-One statement per layer reads every table once. It adds up each business day and compares it with the day's
-total in the ledger there, in the warehouse; what comes back is one row per total, and those of the days that
-differ. A tie for the newest record is counted twice on purpose: a doubled row is a difference, not something
-to pick one of.
+One statement per layer reads every table once. The warehouse adds up each business day and compares it with
+the daily total in the ledger; the result is one row per total, plus the days that differ. A tie for the
+newest record is counted twice on purpose: a duplicate row must show as a difference.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from audit.delivery import newest, rebuilt
+from audit.delivery import newest, table_from_vault
 from config.settings import Layer, Settings
 from metadata import naming
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog, Lookup, Table
 from warehouse.ledger.tables import completed_batches_query
 
-# engine: numeric - it is (38, 9) on BigQuery; said in full, for the emulator makes less of the bare word
+# engine: numeric - it is (38, 9) on BigQuery; written in full because the emulator's default is smaller
 TOTAL = "numeric(38, 9)"
 DAY = "control_day"
 SHOWN_DAYS = 20
@@ -26,10 +25,10 @@ NO_DAY = "cast(null as date)"
 
 @dataclass(frozen=True)
 class Totals:
-    """One select of rows with their `control_day`, and what to add up: "rows", then {name: SQL}.
+    """A SELECT of rows with their `control_day`, and the controls to add up: {name: SQL}.
 
-    `label` tells it from others of its layer, `table` is the source table it must add up to. `by_day`: its
-    rows have a day. `layer`: what it is called in answers, where that is not the name of the layer.
+    `label` is unique in the layer; `table` is the source table to compare with. `by_day`: rows have a
+    business day. `layer`: name to report, if it differs from the name of the layer.
     """
 
     label: str
@@ -41,40 +40,40 @@ class Totals:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The totals: "rows", then the controls."""
+        """The names of the totals: "rows", then the controls."""
         return ("rows", *self.controls)
 
 
 @dataclass(frozen=True)
-class DaysTaken:
-    """The batch in which the control totals of a table were last taken by day."""
+class DailyTotalsBatch:
+    """The latest batch with daily control totals of a table."""
 
     batch_id: int
     load_dts: datetime
 
 
 def raw_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals:
-    """Newest record of every key among the completed batches, unless it is a delete."""
+    """Return the totals of raw: the newest record of every key in completed batches, without deletes."""
     rows = _raw_rows(table, table.control_columns, settings)
     for lookup in catalog.lookups(table):
-        rows = looked_up(rows, lookup, _raw_rows(lookup.table, set(lookup.columns), settings))
+        rows = join_lookup(rows, lookup, _raw_rows(lookup.table, set(lookup.columns), settings))
     return _totals(table, rows)
 
 
 def vault_totals(catalog: Catalog, table: Table, settings: Settings) -> Totals | None:
-    """What the raw vault holds now of the table's rows; None for a table that is not mapped."""
+    """Return the totals of the table's current rows in the raw vault; None for a table that is not mapped."""
     if table.vault is None:
         return None
-    rows = rebuilt(catalog, table, settings, columns=table.control_columns)
+    rows = table_from_vault(catalog, table, settings, columns=table.control_columns)
     for lookup in catalog.lookups(table):
         needed = {*lookup.table.primary_key, *lookup.columns}
-        found = rebuilt(catalog, lookup.table, settings, columns=needed, whole=False)
-        rows = looked_up(rows, lookup, found)
+        found = table_from_vault(catalog, lookup.table, settings, columns=needed, whole=False)
+        rows = join_lookup(rows, lookup, found)
     return _totals(table, rows)
 
 
 def mart_totals(fact: Fact, settings: Settings) -> Totals:
-    """The rows of a fact whose source rows still exist."""
+    """Return the totals of the rows of a fact whose source rows still exist."""
     conditions = [f"not {naming.IS_DELETED}", *([f"({fact.where})"] if fact.where else [])]
     day = f"cast({naming.quoted(fact.day)} as date)" if fact.day else NO_DAY
     rows = (
@@ -85,15 +84,15 @@ def mart_totals(fact: Fact, settings: Settings) -> Totals:
     return Totals(fact.label, fact.source, measures, rows, fact.day is not None, fact.name)
 
 
-def statement(selects: Sequence[Totals], taken: Mapping[str, DaysTaken], settings: Settings) -> str:
+def statement(selects: Sequence[Totals], daily: Mapping[str, DailyTotalsBatch], settings: Settings) -> str:
     """Return one statement with a row per total, and one per day that differs, at most 20 for each total.
 
-    Columns: label, control, `total` of the layer, `days` added up, `days_different`; then `day` with its
-    `source_value` and `layer_value`, which mean something only where the table's days were taken and the two
-    differ. `taken`: {source table: when}. A total without a row is zero.
+    Columns: label, control, `total` of the layer, `days` compared, `days_different`; then `day` with its
+    `source_value` and `layer_value`, valid only if the table has daily totals and the two differ.
+    `daily`: {source table: batch with its daily totals}. A total without a row is zero.
     """
     parts = [_aggregate(select) for select in selects]
-    parts += _source_days([each for each in selects if each.by_day and each.table in taken], taken, settings)
+    parts += _source_days([each for each in selects if each.by_day and each.table in daily], daily, settings)
     both_sides = "\nunion all\n".join(parts)
     return f"""with
 both_sides as (
@@ -128,7 +127,7 @@ qualify row_number() over (
 
 
 def _aggregate(select: Totals) -> str:
-    """A row per day and total of the layer."""
+    """Select a row per day and total of the layer."""
     if not select.controls:
         return f"""select
     '{select.label}' as label, 'rows' as control, {DAY} as day, cast(0 as {TOTAL}) as source_value,
@@ -153,15 +152,15 @@ cross join unnest(grouped.totals) as total"""
 
 
 def _source_days(
-    selects: Sequence[Totals], taken: Mapping[str, DaysTaken], settings: Settings
+    selects: Sequence[Totals], daily: Mapping[str, DailyTotalsBatch], settings: Settings
 ) -> Iterator[str]:
-    """The days of the source for the same totals, as the ledger has them: its partitions as literals."""
-    groups: dict[tuple[DaysTaken, str, str], list[Totals]] = {}
+    """Select the source's daily totals from the ledger, with literals so that partitions are pruned."""
+    groups: dict[tuple[DailyTotalsBatch, str, str], list[Totals]] = {}
     for each in selects:
         is_table = each.label == each.table
         label = "table_name" if is_table else f"'{each.label}'"
         names = "" if is_table else ", ".join(f"'{name}'" for name in each.names)
-        groups.setdefault((taken[each.table], label, names), []).append(each)
+        groups.setdefault((daily[each.table], label, names), []).append(each)
     for (when, label, names), members in groups.items():
         tables = ", ".join(f"'{each.table}'" for each in members)
         load_dts = f"timestamp '{when.load_dts.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
@@ -178,8 +177,8 @@ def _totals(table: Table, rows: str) -> Totals:
     return Totals(table.qualified, table.qualified, table.warehouse_controls, dated, table.day is not None)
 
 
-def looked_up(rows: str, lookup: Lookup, found: str) -> str:
-    """Add the columns that are looked up in the rows of another table."""
+def join_lookup(rows: str, lookup: Lookup, found: str) -> str:
+    """Add the columns that are looked up in another table."""
     (key,) = lookup.table.primary_key
     names = ", ".join(f"{naming.quoted(name)} as {lookup.name(name)}" for name in lookup.columns)
     return f"""select line.*, found.* except (found_key)

@@ -1,4 +1,4 @@
-"""The ledger as it is now, as values for the verification."""
+"""Read the current ledger, and compute the checksums that it expects, for `wwi audit verify`."""
 
 import json
 from collections import defaultdict
@@ -22,7 +22,7 @@ PARTS = ("table_loads", "control_totals")
 
 @dataclass(frozen=True)
 class Finding:
-    """What is not as it was. `table`: a source table, or one of the ledger; `rows`: keys, as far as known."""
+    """A change since the load. `table`: a source table or a ledger table; `rows`: keys, if known."""
 
     what: str
     batch_id: int | None = None
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """The ledger as it stands: batches in their order, and the rows of each."""
+    """The current ledger: batches in order, and the rows of each."""
 
     batches: Sequence[Row]
     parts: Mapping[str, Mapping[int, Sequence[Row]]]
@@ -72,7 +72,7 @@ def contents_at_load(state: LedgerState) -> dict[tuple[str, int], str | None]:
 
 
 def ledger_contents_at_load(state: LedgerState) -> dict[tuple[str, int], str | None]:
-    """The content of what each batch loaded into the ledger; none of batches of an older release."""
+    """Return the checksum of each batch's rows in the ledger; batches of an older release have none."""
     return {
         (name, batch["batch_id"]): batch[column]
         for batch in state.completed
@@ -84,7 +84,7 @@ def ledger_contents_at_load(state: LedgerState) -> dict[tuple[str, int], str | N
 def contents_after_erasures(
     state: LedgerState, at_load: Mapping[tuple[str, int], str | None]
 ) -> dict[tuple[str, int], str | None]:
-    """The content that each delivery must have now: that of the load, or what an erasure left."""
+    """Return the checksum that each table and batch must have now: from the load or from a later erasure."""
     found = dict(at_load)
     for each in state.erasures:
         found |= {
@@ -96,7 +96,7 @@ def contents_after_erasures(
 
 
 def raw_deliveries(state: LedgerState) -> list[hash_chain.BatchRows]:
-    """What to ask of raw: a table with the same columns in several batches is read once."""
+    """Return what to read from raw; batches of a table with the same columns are read together."""
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for table, batch_id in contents_at_load(state):
         load = next(row for row in state.parts["table_loads"][batch_id] if row["table_name"] == table)

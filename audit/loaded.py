@@ -1,4 +1,4 @@
-"""Whether anything was loaded yet: a question to an empty warehouse is answered by what to run."""
+"""Check whether the warehouse contains a completed batch."""
 
 from google.cloud import bigquery
 
@@ -10,7 +10,7 @@ from warehouse.queries import query
 
 
 def holds_batches(client: bigquery.Client, settings: Settings) -> bool:
-    """Tell whether the warehouse holds a completed batch. Raises WwiError when it does not answer."""
+    """Return whether the warehouse contains a completed batch. Raises WwiError if it does not respond."""
     try:
         rows = query(
             client,
@@ -23,6 +23,6 @@ def holds_batches(client: bigquery.Client, settings: Settings) -> bool:
 
 
 def require_batches(settings: Settings) -> None:
-    """Raise PermanentError unless the warehouse holds a completed batch."""
+    """Raise PermanentError unless the warehouse contains a completed batch."""
     if not holds_batches(connect(settings, "status"), settings):
-        raise PermanentError("nothing is loaded yet: the warehouse holds no completed batch. Run `wwi run`.")
+        raise PermanentError("nothing is loaded yet: the warehouse has no completed batch. Run `wwi run`.")

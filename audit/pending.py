@@ -1,4 +1,4 @@
-"""What lies in raw and no build has taken up yet."""
+"""Count the rows of pending batches."""
 
 from google.cloud import bigquery
 
@@ -7,11 +7,11 @@ from warehouse.ledger.tables import completed_batches_query, table_name
 from warehouse.queries import query
 
 
-def rows_waiting(client: bigquery.Client, settings: Settings) -> int:
-    """Return the rows of completed batches that the vault does not hold.
+def pending_rows(client: bigquery.Client, settings: Settings) -> int:
+    """Return the number of rows in completed batches that the vault has not loaded yet.
 
-    Batches that brought nothing do not count: a build would change nothing. Raises MissingInWarehouseError
-    when there is no ledger.
+    A pending batch without rows counts zero: a build would change nothing. Raises MissingInWarehouseError
+    if there is no ledger.
     """
     rows = query(
         client,

@@ -1,4 +1,4 @@
-"""The state of the platform as values: batches, tables, builds, new columns."""
+"""The result of `wwi status`: batches, tables, builds and new columns."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +10,10 @@ from warehouse.ledger.test_failures import FailingRow
 
 @dataclass(frozen=True)
 class BatchState:
-    """One batch of the ledger. `is_in_vault`: a build has loaded it; `applied_dts` is the source's clock.
+    """One batch of the ledger. `is_in_vault`: a build has loaded it; `applied_dts`: time of the source.
 
-    `rows_read`: rows that were added to raw, all rows of a table that was read whole. `rows_changed`: those
-    of them that are new or differ from what raw held. `rejected`: values that BigQuery cannot hold.
+    `rows_read`: rows added to raw; for a full read, all rows of the table. `rows_changed`: rows that were
+    new or different. `rejected`: number of values that BigQuery cannot hold.
     """
 
     batch_id: int
@@ -32,7 +32,7 @@ class BatchState:
 
 @dataclass(frozen=True)
 class TableState:
-    """The last load of one table, with rows as in BatchState, and when a load last changed it."""
+    """The latest load of one table, with row counts as in BatchState, and when a load last changed it."""
 
     table: str
     batch_id: int
@@ -45,7 +45,7 @@ class TableState:
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """What became last of a column that the metadata do not know, see ingestion/changes/new_columns.py."""
+    """The latest event of a column not in the metadata, see ingestion/changes/new_columns.py."""
 
     table: str
     column: str
@@ -57,12 +57,11 @@ class ColumnChange:
 
 @dataclass(frozen=True)
 class BuildState:
-    """One build. `batches`: those that it took up, as text; `bytes_billed`: None where the engine tells none.
+    """One build. `batches`: those that it loaded, as text; `bytes_billed`: None if the engine reports none.
 
-    `packages`: versions of dbt and its packages.
-
-    `prefix`: of the datasets that were built; a rebuild's are not the live ones. One that is "running" runs
-    now or was killed and is the newest; of that and of a "killed" one there is no more than the beginning.
+    `packages`: versions of dbt and its packages. `prefix`: of the datasets that were built; a rebuild uses
+    its own. A newest build with status "running" may have been killed. For "running" and "killed" builds
+    only the start is recorded.
     """
 
     started_at: datetime
@@ -82,7 +81,7 @@ class BuildState:
 
     @property
     def offline_packages(self) -> tuple[str, ...]:
-        """The stand-ins of vault/offline that built in place of AutomateDV and dbt-utils, with versions."""
+        """The stand-ins of vault/offline that replaced AutomateDV and dbt-utils, with versions."""
         return tuple(f"{name} {version}" for name, version in self.packages.items() if "+offline" in version)
 
 
@@ -90,9 +89,9 @@ class BuildState:
 class Status:
     """The state of the platform at `asked_at` (UTC). The newest batch comes first.
 
-    `rejected`: what the source still holds and BigQuery cannot. `changes`: of columns not described yet.
-    `builds`: the newest first; `failing`: what did not succeed when it ran last; `failing_rows`: the first
-    rows of its data tests.
+    `rejected`: current values of the source that BigQuery cannot hold. `changes`: columns that the metadata
+    do not describe yet. `builds`: newest first; `failing`: nodes whose latest run did not succeed;
+    `failing_rows`: the first failing rows of data tests.
     """
 
     asked_at: datetime
@@ -108,7 +107,7 @@ class Status:
 
     @property
     def loaded_to(self) -> datetime | None:
-        """load_dts of the newest completed batch: what the warehouse knows ends here."""
+        """Load time of the newest completed batch."""
         return next((batch.load_dts for batch in self.batches if batch.status == "completed"), None)
 
     @property
@@ -118,20 +117,20 @@ class Status:
 
     @property
     def offline_packages(self) -> tuple[str, ...]:
-        """The stand-ins of vault/offline in the newest build; none when it had the originals."""
+        """The stand-ins of vault/offline in the newest build; none if it used the original packages."""
         return self.builds[0].offline_packages if self.builds else ()
 
     @property
-    def waiting(self) -> tuple[int, ...]:
+    def pending(self) -> tuple[int, ...]:
         """Completed batches that no build has loaded into the vault."""
         return tuple(b.batch_id for b in self.batches if b.status == "completed" and not b.is_in_vault)
 
     @property
     def questionable(self) -> dict[tuple[str, str | None], int]:
-        """{(table, column): rows} of the data tests that warned or failed when they ran last."""
+        """{(table, column): rows} of the data tests whose latest run warned or failed."""
         return {(row.table, row.column): row.rows for row in self.failing_rows}
 
     @property
     def open(self) -> tuple[int, ...]:
-        """Batches neither completed nor given up: running now, or left by a run that was killed."""
+        """Batches neither completed nor abandoned: running now, or left behind by a killed run."""
         return tuple(b.batch_id for b in self.batches if b.status not in ("completed", "void"))

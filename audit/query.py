@@ -1,4 +1,4 @@
-"""Any SELECT that a person wants to run on the warehouse."""
+"""Run a user's SELECT on the warehouse."""
 
 import re
 from collections import Counter
@@ -21,20 +21,20 @@ MISSING_DATASET = re.compile(r"Dataset (?:[\w-]+[.:])?(?P<dataset>\w+) was not f
 
 @dataclass(frozen=True)
 class Answer:
-    """Column names and rows of a SELECT."""
+    """The result of a SELECT: column names and rows."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
 
     def first(self, count: int) -> "Answer":
-        """Return the answer cut down to its first `count` rows."""
+        """Return the first `count` rows."""
         return replace(self, rows=self.rows[:count])
 
 
 def ask(settings: Settings, sql: str) -> Answer:
     """Run one SELECT within the configured time limit.
 
-    Raises PermanentError for anything but one SELECT, an unknown table, and what the engine refuses.
+    Raises PermanentError for anything but one SELECT, for an unknown table, and for an error of the engine.
     """
     client = connect(settings, "query")
     try:
@@ -50,7 +50,7 @@ def ask(settings: Settings, sql: str) -> Answer:
 
 
 def _missing(client: Client, settings: Settings, error: str) -> str:
-    """Say which table or dataset is not there, with the nearest one that is."""
+    """Explain which table or dataset does not exist, and suggest a similar name."""
     ours = {settings.dataset(layer) for layer in get_args(Layer)}
     with translated("query"):
         datasets = {each.dataset_id for each in client.list_datasets(timeout=30)}
@@ -72,7 +72,7 @@ def _missing(client: Client, settings: Settings, error: str) -> str:
 
 
 def _unqualified(client: Client, datasets: list[str], table: str) -> str:
-    """Name the dataset of a table that was written without one; the marts come first."""
+    """Suggest the dataset of a table that was written without one; the marts take precedence."""
     known = {
         each.table_id: dataset
         for dataset in sorted(datasets, key=lambda name: name.endswith("_marts"))

@@ -1,9 +1,8 @@
-"""Source = raw = vault = marts: row counts and control totals of every table, compared to the last digit.
+"""Compare row counts and control totals of every table in source, raw, vault and marts, to the last digit.
 
-As a whole, and by business day where a table has one: two mistakes that cancel out do so on one day at most.
-
-The source's totals were taken inside the snapshot of the batch that was loaded, so the comparison holds
-however far the source has moved on since.
+Totals are compared as a whole and, if the table has a business day, day by day, so that errors on different
+days cannot cancel out. The source's totals were computed in the source snapshot of the batch, so later
+changes in the source do not matter.
 """
 
 import logging
@@ -16,18 +15,10 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from audit.layers import (
-    TOTAL,
-    DaysTaken,
-    Totals,
-    mart_totals,
-    raw_totals,
-    statement,
-    vault_totals,
-)
+from audit.layers import TOTAL, DailyTotalsBatch, Totals, mart_totals, raw_totals, statement, vault_totals
 from audit.reconciliation import Comparison, DayDifference, Reconciliation
 from audit.reconciliation_record import record
-from audit.rejected_values import standing
+from audit.rejected_values import current_rejected_values
 from config.errors import MissingInWarehouseError
 from config.settings import Settings
 from metadata.errors import WwiError
@@ -51,20 +42,20 @@ def reconcile(
 ) -> Reconciliation:
     """Compare every table's totals in raw, vault and marts with those of the source, and record the result.
 
-    `now`: the time to record, by default the present. Returns all comparisons, equal or not. Raises
-    WwiError when nothing was loaded yet or the vault was never built.
+    `now`: the time to record, by default the current time. Returns all comparisons, equal or not. Raises
+    WwiError if nothing was loaded yet or the vault was never built.
     """
     client = connect(settings, "reconcile")
     source = comparable(catalog, source_totals(client, settings))
-    taken = days_taken(client, settings, catalog, source)
+    daily = latest_daily_totals(client, settings, catalog, source)
     loaded = [table for table in catalog.tables if (table.qualified, ROWS) in source]
     comparisons: list[Comparison] = []
     try:
         for layer, selects in _selects(settings, catalog, loaded, facts).items():
-            found = query(client, statement(selects, taken, settings), timeout_s=settings.query_timeout_s)
-            comparisons += compare(layer, selects, source, taken, found)
-        behind = _batches_outside_vault(client, settings)
-        rejected = standing(client, settings, catalog)
+            found = query(client, statement(selects, daily, settings), timeout_s=settings.query_timeout_s)
+            comparisons += compare(layer, selects, source, daily, found)
+        behind = _pending_batches(client, settings)
+        rejected = current_rejected_values(client, settings, catalog)
     except MissingInWarehouseError as error:
         raise WwiError(f"the vault is not built yet ({error}). Run `wwi build`.") from error
     ordered = sorted(comparisons, key=lambda each: (each.table, each.control, each.layer))
@@ -77,7 +68,7 @@ def reconcile(
 def _selects(
     settings: Settings, catalog: Catalog, tables: Sequence[Table], facts: Sequence[Fact]
 ) -> dict[str, list[Totals]]:
-    """What to ask each layer, one statement per layer that holds any of the tables."""
+    """Return the selects of each layer, for one statement per layer."""
     names = {table.qualified for table in tables}
     vault = [vault_totals(catalog, table, settings) for table in tables]
     selects: dict[str, list[Totals]] = {
@@ -92,24 +83,24 @@ def compare(
     layer: str,
     selects: Sequence[Totals],
     source: SourceTotals,
-    taken: Mapping[str, DaysTaken],
+    daily: Mapping[str, DailyTotalsBatch],
     found: Sequence[Mapping[str, Any]],
 ) -> list[Comparison]:
-    """Put what a layer answered to `statement` beside the source's totals.
+    """Compare the rows that `statement` returned for a layer with the source's totals.
 
-    A total that the source does not have is not compared; a mart is compared under the name of its source
-    table. A mart without a day of its own is compared as a whole only.
+    A total that the source does not have is not compared. A mart is compared under the name of its source
+    table; a mart without a business day is compared as a whole only.
     """
-    answered: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    by_total: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in found:
-        answered[row["label"], row["control"]].append(row)
+        by_total[row["label"], row["control"]].append(row)
     comparisons = []
     for select in selects:
         for control in select.names:
             if (select.table, control) not in source:
                 continue
             batch_id, expected = source[select.table, control]
-            rows = answered[select.label, control]
+            rows = by_total[select.label, control]
             comparison = Comparison(
                 batch_id=batch_id,
                 table=select.table,
@@ -118,7 +109,7 @@ def compare(
                 source=expected,
                 value=_number(rows[0]["total"]) if rows else Decimal(0),
             )
-            by_day = select.by_day and select.table in taken
+            by_day = select.by_day and select.table in daily
             comparisons.append(_with_days(comparison, rows) if by_day else comparison)
     return comparisons
 
@@ -144,7 +135,7 @@ def _number(value: Decimal | None) -> Decimal:
 def source_totals(client: bigquery.Client, settings: Settings) -> SourceTotals:
     """Return {(table, control): (batch, value)} from the newest completed batch of each table.
 
-    Raises WwiError when no batch was completed.
+    Raises WwiError if there is no completed batch.
     """
     audit = f"`{settings.project}.{settings.dataset('audit')}"
     try:
@@ -165,12 +156,13 @@ def source_totals(client: bigquery.Client, settings: Settings) -> SourceTotals:
     return {(row["table_name"], row["control"]): (row["batch_id"], _number(row["value"])) for row in rows}
 
 
-def days_taken(
+def latest_daily_totals(
     client: bigquery.Client, settings: Settings, catalog: Catalog, source: SourceTotals
-) -> dict[str, DaysTaken]:
-    """Return the batch in which each table was last added up by day; a table that never was is left out.
+) -> dict[str, DailyTotalsBatch]:
+    """Return the latest batch with daily totals of each table.
 
-    So is one whose totals need another table, when the two were last loaded in different batches.
+    Left out are tables without daily totals, and tables whose totals need another table that was last loaded
+    in a different batch.
     """
     audit = f"`{settings.project}.{settings.dataset('audit')}"
     rows = query(
@@ -184,29 +176,29 @@ def days_taken(
         """,
         timeout_s=settings.query_timeout_s,
     )
-    taken = {row["table_name"]: DaysTaken(row["batch_id"], row["load_dts"]) for row in rows}
+    daily = {row["table_name"]: DailyTotalsBatch(row["batch_id"], row["load_dts"]) for row in rows}
     return {
-        table.qualified: taken[table.qualified]
+        table.qualified: daily[table.qualified]
         for table in catalog.tables
-        if table.day and table.qualified in taken and not _is_apart(catalog, table, source)
+        if table.day and table.qualified in daily and not _is_out_of_step(catalog, table, source)
     }
 
 
 def comparable(catalog: Catalog, source: SourceTotals) -> SourceTotals:
-    """Leave out the totals that need another table which was last loaded in another batch."""
-    unsure = {
+    """Drop the totals that need another table which was last loaded in a different batch."""
+    not_comparable = {
         (table.qualified, control)
         for table in catalog.tables
         for control in table.looked_up_controls
-        if _is_apart(catalog, table, source)
+        if _is_out_of_step(catalog, table, source)
     }
-    return {key: value for key, value in source.items() if key not in unsure}
+    return {key: value for key, value in source.items() if key not in not_comparable}
 
 
-def _is_apart(catalog: Catalog, table: Table, source: SourceTotals) -> bool:
-    """Tell whether the table and one that its totals need were last loaded in different batches.
+def _is_out_of_step(catalog: Catalog, table: Table, source: SourceTotals) -> bool:
+    """Return whether the table and one that its totals need were last loaded in different batches.
 
-    A line can then be without its header, or have a newer one.
+    A line may then lack its header or have a newer one.
     """
     batches = {
         source.get((each.qualified, ROWS), (0,))[0]
@@ -215,7 +207,7 @@ def _is_apart(catalog: Catalog, table: Table, source: SourceTotals) -> bool:
     return len(batches) > 1
 
 
-def _batches_outside_vault(client: bigquery.Client, settings: Settings) -> tuple[int, ...]:
+def _pending_batches(client: bigquery.Client, settings: Settings) -> tuple[int, ...]:
     audit = f"`{settings.project}.{settings.dataset('audit')}"
     rows = query(
         client,

@@ -1,4 +1,4 @@
-"""The result of a reconciliation as values, and how its differences read."""
+"""The result of a reconciliation, and its error message."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SHOWN_IN_TEXT = 3
 
 @dataclass(frozen=True)
 class DayDifference:
-    """A business day (None: rows of no day) on which source and layer do not hold the same."""
+    """A business day (None: rows without a day) on which source and layer differ."""
 
     day: date | None
     source: Decimal
@@ -25,10 +25,10 @@ class DayDifference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One total of one table in one layer beside the same total in the source.
+    """One total of one table in one layer, next to the same total in the source.
 
-    `days`: how many days were compared, None when only the whole was; `first_days` are the first of those
-    that differ.
+    `days`: number of days compared, None if only the overall total was; `first_days`: the first days that
+    differ.
     """
 
     batch_id: int
@@ -43,16 +43,16 @@ class Comparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether the layer holds exactly what the source held, as a whole and on every day."""
+        """Whether layer and source are equal, as a whole and on every day."""
         return self.source == self.value and not self.days_different
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """All comparisons of one time. `vault_is_behind`: completed batches that no build has loaded yet.
+    """The comparisons of one run. `vault_is_behind`: completed batches that no build has loaded yet.
 
-    `rejected`: values of the source that BigQuery cannot hold. They count as null in every total, also in
-    those of the source.
+    `rejected`: values of the source that BigQuery cannot hold. They count as null in every total, including
+    the source's.
     """
 
     reconciled_at: datetime
@@ -67,7 +67,7 @@ class Reconciliation:
 
 
 class ReconciliationError(PermanentError):
-    """A layer does not add up to the source."""
+    """The totals of a layer differ from the source."""
 
     def __init__(self, reconciliation: Reconciliation) -> None:
         super().__init__(_difference_text(reconciliation))
@@ -75,7 +75,7 @@ class ReconciliationError(PermanentError):
 
 
 def _difference_text(reconciliation: Reconciliation) -> str:
-    """Name table, total, layer and both values of the first differences, and the likely mend."""
+    """List table, total, layer and both values of the first differences, and suggest a fix."""
     differences = reconciliation.differences
     by_layer: dict[str, int] = defaultdict(int)
     for each in differences:
@@ -90,17 +90,15 @@ def _difference_text(reconciliation: Reconciliation) -> str:
     if len(differences) > SHOWN_DIFFERENCES:
         lines.append(f"  and {len(differences) - SHOWN_DIFFERENCES} more: `wwi reconcile`")
     if reconciliation.vault_is_behind:
-        waiting = ", ".join(map(str, reconciliation.vault_is_behind))
-        lines.append(f"Batch {waiting} is not in the vault yet: run `wwi build`.")
+        pending = ", ".join(map(str, reconciliation.vault_is_behind))
+        lines.append(f"Batch {pending} is not in the vault yet: run `wwi build`.")
     else:
-        lines.append(
-            "Raw is the record of what came: `wwi build --full-refresh` makes the rest anew from it."
-        )
+        lines.append("To recreate vault and marts from raw, run `wwi build --full-refresh`.")
     return "\n".join(lines)
 
 
 def days_text(comparison: Comparison) -> str:
-    """Tell on which days a total differs: `; 2 of 30 days differ: 2013-01-02 10 not 11, ...`."""
+    """List the days on which a total differs: `; 2 of 30 days differ: 2013-01-02 10 instead of 11, ...`."""
     if not comparison.days_different:
         return ""
     shown = [

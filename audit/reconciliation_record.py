@@ -6,10 +6,7 @@ from decimal import Decimal
 
 from google.cloud import bigquery
 
-from audit.layers import (
-    SHOWN_DAYS,
-    TOTAL,
-)
+from audit.layers import SHOWN_DAYS, TOTAL
 from audit.reconciliation import Reconciliation
 from config.settings import Settings
 from warehouse.queries import execute
@@ -56,7 +53,7 @@ RECONCILED_DAYS = (
 
 
 def record(client: bigquery.Client, settings: Settings, result: Reconciliation) -> None:
-    """Append the comparisons to the ledger, and the days that differ to a table of their own."""
+    """Append the comparisons and the days that differ to the ledger."""
     if not result.comparisons:
         return
     stamp = f"timestamp '{result.reconciled_at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
@@ -84,7 +81,7 @@ def _append(  # noqa: PLR0913, PLR0917 - a table and its rows
     description: str,
     rows: Sequence[str],
 ) -> None:
-    """Make the table where there is none, and insert the rows; a statement has a million bytes at most."""
+    """Create the table if it is missing, and insert the rows in statements of at most one megabyte."""
     table_id = f"{settings.project}.{settings.dataset('audit')}.{name}"
     ensure_table(client, TableLayout(table_id, schema, description=description, partition_by="reconciled_at"))
     columns = ", ".join(field.name for field in schema)

@@ -1,4 +1,4 @@
-"""Which values of the source BigQuery cannot hold: null in raw since some batch, and not corrected since."""
+"""List current values of the source that BigQuery cannot hold. They are null in raw."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from warehouse.type_mappings import column_type
 
 @dataclass(frozen=True)
 class RejectedValues:
-    """How many values of a column stand in `rejected_values`, and why. `since_batch`: the oldest of them."""
+    """The rejected values of a column with the same reason. `since_batch`: batch of the oldest one."""
 
     table: str
     column: str
@@ -24,11 +24,13 @@ class RejectedValues:
     since_batch: int
 
 
-def standing(client: bigquery.Client, settings: Settings, catalog: Catalog) -> tuple[RejectedValues, ...]:
-    """Return the values whose row has not come again since, neither corrected nor deleted, by column.
+def current_rejected_values(
+    client: bigquery.Client, settings: Settings, catalog: Catalog
+) -> tuple[RejectedValues, ...]:
+    """Return the rejected values whose row was not loaded again since (neither corrected nor deleted).
 
-    Costs one small query where no value was ever rejected, one more otherwise. Raises
-    MissingInWarehouseError when there is no ledger.
+    Runs one small query, and a second one only if a value was ever rejected. Raises MissingInWarehouseError
+    if there is no ledger.
     """
     rejected = table_name(settings, "rejected_values")
     found = query(
@@ -48,14 +50,14 @@ def standing(client: bigquery.Client, settings: Settings, catalog: Catalog) -> t
         return ()
     rows = query(
         client,
-        "\nunion all\n".join(_standing(settings, table) for table in tables) + "\norder by 1, 2, 3",
+        "\nunion all\n".join(_current_statement(settings, table) for table in tables) + "\norder by 1, 2, 3",
         timeout_s=settings.query_timeout_s,
     )
     return tuple(RejectedValues(**row) for row in rows)
 
 
-def _standing(settings: Settings, table: Table) -> str:
-    """The rejected values of a table for whose row raw has nothing newer."""
+def _current_statement(settings: Settings, table: Table) -> str:
+    """Select the rejected values of a table whose row has no newer record in raw."""
     raw = f"`{settings.project}.{settings.dataset('raw')}.{table.raw_name}`"
     key = ", ".join(f"`{name}`" for name in table.primary_key)
     same_key = " and ".join(f"newest.`{name}` = {_key_part(table, name)}" for name in table.primary_key)
@@ -79,7 +81,7 @@ def _standing(settings: Settings, table: Table) -> str:
 
 
 def _key_part(table: Table, name: str) -> str:
-    """A part of the key out of its JSON, as the type that it has in raw."""
+    """Extract a part of the key from its JSON, with the type that it has in raw."""
     text = f"json_value(rejected.key, '$.{name}')"
     kind = column_type(table.column(name).type).bigquery
     if kind == "BYTES":

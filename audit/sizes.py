@@ -1,4 +1,4 @@
-"""How large each layer is and how much history the dimensions hold."""
+"""Count the tables and rows of each layer, and the versions in the dimensions."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ def layer_sizes(settings: Settings) -> tuple[LayerSize, ...]:
 
 
 def dimensions(settings: Settings) -> tuple[Dimension, ...]:
-    """Return members and versions of each dimension that keeps history, as everybody reads it."""
+    """Return members and versions of each type 2 dimension, from its masked table."""
     client = connect(settings, "sizes")
     dataset = f"{settings.project}.{settings.dataset('marts')}"
     rows = query(

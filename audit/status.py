@@ -1,4 +1,4 @@
-"""How the platform stands: its last batches, how fresh each table is, what waits or was left over."""
+"""Read the state of the platform from the ledger: latest batches, freshness of tables, pending batches."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from google.cloud import bigquery
 
 from audit.data_quality import failing_nodes, failing_rows
 from audit.platform_state import BatchState, BuildState, ColumnChange, Status, TableState
-from audit.rejected_values import standing
+from audit.rejected_values import current_rejected_values
 from config.errors import MissingInWarehouseError
 from config.settings import Settings
 from metadata.spec import Catalog
@@ -19,16 +19,16 @@ from warehouse.queries import query
 
 
 def status(settings: Settings, catalog: Catalog, *, batches: int = 10, now: datetime | None = None) -> Status:
-    """Return the newest `batches` batches and the state of every table, as the ledger has them.
+    """Return the newest `batches` batches and builds, and the state of every table.
 
-    `now` is the time to measure freshness at. An empty status means that nothing was ever loaded.
+    `now`: reference time for freshness. The status is empty if nothing was ever loaded.
     """
     client = connect(settings, "status")
     asked_at = now or datetime.now(UTC)
     try:
         found = _batches(client, settings, batches)
         tables = _tables(client, settings)
-        rejected = standing(client, settings, catalog)
+        rejected = current_rejected_values(client, settings, catalog)
         changes = _changes(client, settings, catalog)
     except MissingInWarehouseError:
         return Status(asked_at, (), ())
@@ -36,7 +36,7 @@ def status(settings: Settings, catalog: Catalog, *, batches: int = 10, now: date
     try:
         builds = _builds(client, settings, batches)
         failing = failing_nodes(client, settings)
-    except MissingInWarehouseError:  # of an earlier release, and nothing was built since
+    except MissingInWarehouseError:  # a warehouse of an earlier release, without a build since
         builds, failing = (), ()
     rows = failing_rows(client, settings) if failing else ()
     return Status(
@@ -60,7 +60,7 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
             group by batch_id
         ),
 
-        set_apart as (
+        rejected_counts as (
             select
                 batch_id,
                 count(*) as rejected
@@ -81,12 +81,12 @@ def _batches(client: bigquery.Client, settings: Settings, limit: int) -> tuple[B
                 select batch_id from {table_name(settings, "vault_loads")}
             ) as is_in_vault,
             batches.error,
-            coalesce(set_apart.rejected, 0) as rejected
+            coalesce(rejected_counts.rejected, 0) as rejected
         from {table_name(settings, "batches")} as batches
         left join loads
             on batches.batch_id = loads.batch_id
-        left join set_apart
-            on batches.batch_id = set_apart.batch_id
+        left join rejected_counts
+            on batches.batch_id = rejected_counts.batch_id
         order by batches.batch_id desc
         limit {limit:d}
         """,
@@ -140,7 +140,7 @@ def _tables(client: bigquery.Client, settings: Settings) -> tuple[TableState, ..
 
 
 def _changes(client: bigquery.Client, settings: Settings, catalog: Catalog) -> tuple[ColumnChange, ...]:
-    """The newest note of each column, unless the metadata have come to know it."""
+    """Return the latest event of each column that the metadata do not describe yet."""
     rows = _ask(
         client,
         settings,
@@ -168,7 +168,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
         client,
         settings,
         f"""
-        with taken as (
+        with loaded as (
             select
                 invocation_id,
                 string_agg(cast(batch_id as string), ', ' order by batch_id) as batches
@@ -180,7 +180,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
             builds.finished_at,
             builds.status,
             timestamp_diff(builds.finished_at, builds.started_at, millisecond) / 1000 as seconds,
-            taken.batches,
+            loaded.batches,
             builds.models,
             builds.tests,
             builds.failed,
@@ -191,8 +191,8 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
             builds.dataset_prefix as prefix,
             builds.error
         from {table_name(settings, "builds")} as builds
-        left join taken
-            on builds.invocation_id = taken.invocation_id
+        left join loaded
+            on builds.invocation_id = loaded.invocation_id
         order by builds.started_at desc
         limit {limit:d}
         """,
@@ -201,7 +201,7 @@ def _builds(client: bigquery.Client, settings: Settings, limit: int) -> tuple[Bu
 
 
 def _last_reconciliation(client: bigquery.Client, settings: Settings) -> tuple[datetime | None, int]:
-    """Return when the layers were last compared and how many totals differed."""
+    """Return the time of the latest reconciliation and its number of differences."""
     try:
         rows = _ask(
             client,

@@ -1,9 +1,9 @@
-"""From a figure of a fact to what it was made of: the vault's rows, their batches, and the row of the source.
+"""Trace a figure of a fact back to its rows in the vault, their batches and the source row.
 
-Where the parts stand comes from the metadata: a source row's place in the vault from its table's mapping, the
-formula of a figure from the control totals that metadata/reconciliation.yml gives each column of a mart. The
-formula is computed again over raw, so a trace also tells whether the figure is what raw says. A handful of
-statements serves any number of rows of one fact. Personal columns are left out.
+The metadata say where these are stored: the mapping of the source table names its vault tables, and
+metadata/reconciliation.yml gives the formula of each measure. The formula is computed again over raw, so a
+trace also checks the figure. A fixed number of statements serves any number of rows of one fact. Personal
+columns are left out.
 """
 
 import json
@@ -33,7 +33,7 @@ WORD = re.compile(r"`?\b[a-z]\w*(?:\.[a-z]\w*)?\b`?")
 
 @dataclass(frozen=True)
 class Part:
-    """A row of vault or raw that a row of the fact rests on. `values`: its columns, without personal ones."""
+    """A row of vault or raw behind a row of the fact. `values`: its columns, without personal ones."""
 
     kind: str
     name: str
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the mart. `filled`: its formula with the values of raw, `computed`: what that gives."""
+    """A figure of the mart. `filled`: its formula with the values of raw, `computed`: the result."""
 
     column: str
     value: Decimal | None
@@ -54,15 +54,15 @@ class Figure:
 
     @property
     def is_equal(self) -> bool:
-        """Whether the mart shows what raw gives."""
+        """Whether the mart has the value computed from raw."""
         return self.value == self.computed
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One row of a fact, all the way home. `row`: as the mart has it, `parts`: in the order of the way.
+    """One row of a fact with its origins. `row`: the mart's row, `parts`: from the vault back to raw.
 
-    `differs`: columns in which the mart, the vault and raw do not agree; empty in a sound warehouse.
+    `differs`: where mart, vault and raw disagree; empty in a consistent warehouse.
     """
 
     fact: str
@@ -82,20 +82,20 @@ def trace(
     name: str,
     keys: Sequence[int],
 ) -> tuple[Trace, ...]:
-    """Return the traces of these rows of the fact, by key. Raises WwiError when one is not there."""
-    named = facts_named(facts, name)
+    """Return the traces of these rows of the fact, by key. Raises WwiError if a key does not exist."""
+    named = facts_by_name(facts, name)
     client = connect(settings, "trace")
     require_batches(settings)
     found: dict[int, Trace] = {}
     for fact in named:
         found |= {each.key: each for each in _traces(client, settings, catalog, fact, keys)}
-    lacking = [str(key) for key in keys if key not in found]
-    if lacking:
-        raise WwiError(f"{name} has no row with {named[0].key} {', '.join(lacking)}.")
+    missing = [str(key) for key in keys if key not in found]
+    if missing:
+        raise WwiError(f"{name} has no row with {named[0].key} {', '.join(missing)}.")
     return tuple(found[key] for key in sorted(found))
 
 
-def facts_named(facts: Sequence[Fact], name: str) -> list[Fact]:
+def facts_by_name(facts: Sequence[Fact], name: str) -> list[Fact]:
     """Return the fact's entries, one for each source table. Raises WwiError for an unknown fact."""
     found = [fact for fact in facts if fact.name == name]
     if not found:
@@ -164,25 +164,25 @@ def _traces(
 
 
 ORDER = ("point in time", "hub", "event", "effectivity", "link", "end", "satellite", "status")
-PLUMBING = ("load_dts", "record_source", "hashdiff", "driving_hk", "source_column", "batch_id")
+SYSTEM_COLUMNS = ("load_dts", "record_source", "hashdiff", "driving_hk", "source_column", "batch_id")
 
 
 def _part(row: Row, batches: Mapping[str, int]) -> Part:
-    told = json.loads(row["row_json"])
-    load_dts = told.get("load_dts")
-    return Part(row["kind"], row["name"], load_dts, batches.get(_moment(load_dts)), told)
+    values = json.loads(row["row_json"])
+    load_dts = values.get("load_dts")
+    return Part(row["kind"], row["name"], load_dts, batches.get(_normalized_time(load_dts)), values)
 
 
 def _raw_part(table: Table, delivered: Row | None, values: Row, batches: Mapping[str, int]) -> Iterator[Part]:
     if delivered:
         own = {column.name for column in table.columns if not column.is_personal}
-        told = {name: value for name, value in values.items() if name in own or LOOKED_UP in name}
+        shown = {name: value for name, value in values.items() if name in own or LOOKED_UP in name}
         load_dts = values["load_dts"]
-        yield Part("raw", table.raw_name, load_dts, batches.get(_moment(load_dts)), told)
+        yield Part("raw", table.raw_name, load_dts, batches.get(_normalized_time(load_dts)), shown)
 
 
 def _batches(client: Client, settings: Settings) -> dict[str, int]:
-    """{load time: batch}: the vault knows when, the ledger which batch that was."""
+    """Return {load time: batch}: rows of the vault have a load time, but no batch ID."""
     sql = (
         f"select batch_id, load_dts from {tables.table_name(settings, 'batches')} where status = 'completed'"
     )
@@ -192,8 +192,8 @@ def _batches(client: Client, settings: Settings) -> dict[str, int]:
     }
 
 
-def _moment(text: str | None) -> str:
-    """A time out of JSON, spelled as `_batches` does; both engines leave zeros out in their own way."""
+def _normalized_time(text: str | None) -> str:
+    """Format a time from JSON as `_batches` does: BigQuery and the emulator omit zeros differently."""
     if not text:
         return ""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat(timespec="microseconds")
@@ -206,7 +206,7 @@ def _order(part: Part) -> tuple[int, str]:
 def _differences(
     figures: Iterable[Figure], parts: Iterable[Part], values: Row, is_delivered: bool
 ) -> Iterator[str]:
-    """Where the mart is not what the formula gives over raw, or the vault holds another value than raw."""
+    """Yield where the mart differs from the formula over raw, or the vault from raw."""
     if not is_delivered:
         yield "raw has no row with this key"
         return
@@ -219,25 +219,27 @@ def _differences(
             key = next(
                 value
                 for name, value in part.values.items()
-                if not name.endswith("_hk") and name not in PLUMBING
+                if not name.endswith("_hk") and name not in SYSTEM_COLUMNS
             )
             if values.get(column, key) != key:
                 yield f"{part.name}: {key} in the vault, {values[column]} in raw"
-        elif part.kind in {"satellite", "hub"}:  # an event's link keeps what came first
+        elif part.kind in {"satellite", "hub"}:  # a non-historized link keeps the first values
             for name, value in part.values.items():
-                if name in values and name not in PLUMBING and values[name] != value:
+                if name in values and name not in SYSTEM_COLUMNS and values[name] != value:
                     yield f"{part.name}.{name}: {value} in the vault, {values[name]} in raw"
 
 
 def _filled(formula: str, values: Row) -> str:
-    """The formula with each column replaced by its value."""
+    """Return the formula with each column replaced by its value."""
 
     def value(found: re.Match[str]) -> str:
         name = found[0].strip("`").replace(".", LOOKED_UP)
         if name not in values:
             return found[0]
-        told = values[name]
-        return "null" if told is None else str(told).lower() if isinstance(told, bool) else str(told)
+        content = values[name]
+        if content is None:
+            return "null"
+        return str(content).lower() if isinstance(content, bool) else str(content)
 
     return WORD.sub(value, formula)
 

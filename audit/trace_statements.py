@@ -1,12 +1,12 @@
-"""The statements that a trace asks: rows of raw with the formulas over them, and the rows of the vault.
+"""The statements of a trace: rows of raw with the formulas computed over them, and rows of the vault.
 
-Where each is stored comes from the metadata. Personal columns are left out.
+The metadata say where each is stored. Personal columns are left out.
 """
 
 import re
 from collections.abc import Sequence
 
-from audit.layers import looked_up
+from audit.layers import join_lookup
 from config.settings import PROJECT_ROOT, Layer, Settings
 from metadata import naming
 from metadata.mappings import HubMapping, NonHistorizedLinkMapping
@@ -22,10 +22,10 @@ FORMULA = "formula__"
 def raw_statement(
     settings: Settings, catalog: Catalog, fact: Fact, source_keys: str, measures: Sequence[str]
 ) -> str:
-    """The source rows as raw had them last, with the formulas computed over them.
+    """Return the SELECT of the latest source rows in raw, with the formulas computed over them.
 
-    `source_keys`: what may stand within `in (...)`. Columns: source_key, row_json, batch_id, load_dts, then
-    `formula__<column of the mart>`. A row that is gone from the source is shown as it was last.
+    `source_keys`: a list or subquery for `in (...)`. Columns: source_key, row_json, batch_id, load_dts, then
+    `formula__<column of the mart>`. A row that was deleted in the source is returned with its last values.
     """
     table = catalog.table(fact.source)
     (key,) = table.primary_key
@@ -34,7 +34,7 @@ def raw_statement(
     rows = _last(settings, table, needed, f"and {naming.quoted(key)} in ({source_keys})")
     for lookup in catalog.lookups(table):
         names = sorted({*lookup.columns, *lookup.table.primary_key})
-        rows = looked_up(rows, lookup, _last(settings, lookup.table, names))
+        rows = join_lookup(rows, lookup, _last(settings, lookup.table, names))
     formulas = fact.formulas(table)
     computed = "".join(f",\n    {_joined(formulas[measure])} as {FORMULA}{measure}" for measure in measures)
     return f"""select
@@ -44,7 +44,7 @@ from ({rows}) as one_row"""
 
 
 def _joined(formula: str) -> str:
-    """A formula with the looked-up columns under the names that they have in the joined rows."""
+    """Return the formula with looked-up columns under their names in the joined rows."""
     return re.sub(r"\b([a-z]\w*)\.([a-z]\w*)\b", rf"\1{LOOKED_UP}\2", formula)
 
 
@@ -58,7 +58,7 @@ def _last(settings: Settings, table: Table, columns: Sequence[str], condition: s
 
 
 def parts_statement(settings: Settings, catalog: Catalog, table: Table, source_keys: str) -> str:
-    """Every row of the vault that these source rows rest on now: source_key, kind, name, row_json."""
+    """Return the SELECT of the current vault rows of these source rows: source_key, kind, name, row_json."""
     mapping = table.vault
     assert isinstance(mapping, HubMapping | NonHistorizedLinkMapping), (
         f"{table.qualified} is not the source of a fact"
@@ -89,7 +89,7 @@ def parts_statement(settings: Settings, catalog: Catalog, table: Table, source_k
 
 
 def points_in_time(satellites: Sequence[str]) -> list[str]:
-    """The point-in-time tables that take all of these satellites together."""
+    """Return the point-in-time (PIT) tables that read all of these satellites."""
     return [
         path.stem
         for path in sorted(PIT_FOLDER.glob("pit_*.sql"))
@@ -104,7 +104,7 @@ def _hub_of(catalog: Catalog, table: Table, column: str) -> str:
 
 
 class _Vault:
-    """The selects of the parts of rows whose hash keys are in `parents`."""
+    """Build the selects of vault rows for the hash keys in `parents`."""
 
     def __init__(self, settings: Settings, key: str) -> None:
         self._settings, self.key = settings, key
@@ -113,7 +113,7 @@ class _Vault:
         return table_name(self._settings, layer, model)
 
     def newest(self, kind: str, model: str, *, is_personal: bool = False, layer: Layer = "raw_vault") -> str:
-        """The newest record of a table under the same hash key; of a personal one, not what it says."""
+        """Select the newest record of each hash key; of a personal satellite only the system columns."""
         columns = f"{self.key}, hashdiff, load_dts, record_source" if is_personal else "*"
         rows = f"""select {columns}
         from {self.name(model, layer)}
@@ -122,7 +122,7 @@ class _Vault:
         return self._part(kind, model, rows, f"parents.{self.key} = one_row.{self.key}")
 
     def link(self, link: str) -> str:
-        """The link row that is in force."""
+        """Select the current link row."""
         key = naming.link_hash_key(link)
         rows = f"""select link.*, in_force.{self.key} as driving_hk
         from {self.name(naming.link(link))} as link
@@ -130,7 +130,7 @@ class _Vault:
         return self._part("link", naming.link(link), rows, f"parents.{self.key} = one_row.driving_hk")
 
     def end(self, column: str, hub: str, role: str, link: str) -> str:
-        """The hub that a link points to under a role."""
+        """Select the hub that a link points to under a role."""
         role_key, hub_key = naming.hash_key(role), naming.hash_key(hub)
         key = naming.link_hash_key(link)
         ends = f"""select in_force.{self.key} as driving_hk, link.{role_key} as end_hk
@@ -156,5 +156,5 @@ inner join ({rows}) as one_row on {condition}"""
 
 
 def table_name(settings: Settings, layer: Layer, model: str) -> str:
-    """The table as SQL writes it."""
+    """Return the quoted name of a table."""
     return f"`{settings.project}.{settings.dataset(layer)}.{model}`"

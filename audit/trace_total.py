@@ -1,4 +1,4 @@
-"""What a sum over a fact is made of: its rows, their batches, and the same sum computed over raw."""
+"""Explain a total of a fact: its rows, their batches, and the same total computed from raw."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from audit.loaded import require_batches
-from audit.trace import check_figure, facts_named
+from audit.trace import check_figure, facts_by_name
 from audit.trace_statements import FORMULA, raw_statement, table_name
 from config.settings import Settings
 from metadata import naming
@@ -23,10 +23,10 @@ SHOWN_ROWS = 20
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a sum over a fact is made of. `rows`: the first of them by size, as (key, batch, value).
+class Breakdown:
+    """A total and the rows behind it. `rows`: the largest ones, as (key, batch, value).
 
-    `computed`: the same sum taken over raw by the formula. `batches`: {batch: rows}.
+    `computed`: the same total computed from raw by the formula. `batches`: {batch: rows}.
     """
 
     fact: str
@@ -40,14 +40,14 @@ class Made:
     rows: tuple[tuple[int, int, Decimal], ...]
 
 
-def made_of(  # noqa: PLR0913, PLR0917 - a sum, and where everything stands
+def explain_total(  # noqa: PLR0913, PLR0917 - a total and its context
     settings: Settings, catalog: Catalog, facts: Sequence[Fact], name: str, measure: str, condition: str
-) -> Made:
-    """Return the rows of the fact that the sum of `measure` over those with `condition` (SQL) is made of.
+) -> Breakdown:
+    """Return the total of `measure` over the rows that meet `condition` (SQL), with the rows behind it.
 
     Raises WwiError for an unknown fact or measure, and for a condition that is not one boolean expression.
     """
-    named = facts_named(facts, name)
+    named = facts_by_name(facts, name)
     check_figure(catalog, named, measure)
     columns = next({c.name: c.type for c in mart.columns} for mart in load_marts() if mart.name == name)
     filter_sql = checked_condition(condition, name, columns)
@@ -77,7 +77,7 @@ def made_of(  # noqa: PLR0913, PLR0917 - a sum, and where everything stands
     for row in rows:
         batches[row["lineage_key"]] += 1
     values = [(row["row_key"], row["lineage_key"], Decimal(row["value"] or 0)) for row in rows]
-    return Made(
+    return Breakdown(
         name,
         measure,
         condition,

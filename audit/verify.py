@@ -1,9 +1,9 @@
-"""Whether raw and the ledger still are what they were when each batch was completed.
+"""Verify that raw and the ledger are unchanged since each batch was completed.
 
-Raw is asked for the content of every batch, the ledger for its rows; the chain of hashes
-(warehouse/ledger/hash_chain.py) is checked from the first batch to the last. A difference is named by table
-and batch, and its rows by comparing raw with what the vault took from it. An erasure of personal values
-records the contents that it left (warehouse/ledger/erasures.py): they count in place of those at the load.
+The checksums of every batch are recomputed from raw and from the ledger, and the hash chain
+(warehouse/ledger/hash_chain.py) is checked from the first batch to the last. A finding names table and
+batch, and its rows if the vault allows to locate them. An erasure of personal values records the checksums
+after it (warehouse/ledger/erasures.py); they replace those of the load.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from google.cloud.bigquery import Client
 
-from audit.altered_rows import later_columns, located_rows
+from audit.altered_rows import locate_rows, unexpected_columns
 from audit.ledger_state import (
     PARTS,
     Finding,
@@ -36,10 +36,10 @@ from warehouse.queries import query
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at, and everything that was found. `head`: hash of the newest batch.
+    """What was verified, and the findings. `head`: hash of the newest batch.
 
-    `unchained`: completed batches from before the chain, whose rows nothing vouches for. `erasures`: how many
-    signed records explain contents that differ from the load's.
+    `unchained`: completed batches from before the hash chain, which cannot be verified. `erasures`: number of
+    signed records that explain checksums different from the load's.
     """
 
     verified_at: datetime
@@ -53,10 +53,10 @@ class Verification:
 
 
 def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> Verification:
-    """Recompute every content from raw and every hash from the ledger.
+    """Recompute every checksum from raw and every hash from the ledger.
 
-    `head`: a hash that was noted earlier; it must still be in the chain. Raises WwiError when no batch was
-    ever completed.
+    `head`: a hash noted earlier; it must still be in the chain. Raises WwiError if there is no completed
+    batch.
     """
     client = connect(settings, "audit")
     try:
@@ -68,18 +68,18 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
     findings = [*_chain(state), *_erasures(state)]
     if head and head not in {batch["own_hash"] for batch in state.completed}:
         findings.append(
-            Finding(f"no batch has the hash {head}: the end of the chain was cut off or replaced")
+            Finding(f"no batch has the hash {head}: the end of the hash chain was removed or replaced")
         )
     expected = contents_after_erasures(state, contents_at_load(state))
     found = hash_chain.content_checksums(client, settings, raw_deliveries(state))
     for (table, batch_id), content in sorted(expected.items(), key=lambda each: (each[0][1], each[0][0])):
         is_now = found.get((table, batch_id))
         if is_now != content:
-            rows = located_rows(client, settings, catalog, state, table, batch_id)
+            rows = locate_rows(client, settings, catalog, state, table, batch_id)
             findings.append(Finding(_difference(content, is_now, "raw"), batch_id, table, rows))
     findings += _ledger_rows(client, settings, state)
-    findings += later_columns(client, settings, state)
-    findings += _strays(client, settings, state)
+    findings += unexpected_columns(client, settings, state)
+    findings += _rows_of_unknown_batches(client, settings, state)
     chained = [batch for batch in state.completed if batch["own_hash"]]
     return Verification(
         datetime.now(UTC),
@@ -94,19 +94,19 @@ def verify(settings: Settings, catalog: Catalog, *, head: str | None = None) -> 
 
 
 def expected_contents(client: Client, settings: Settings) -> dict[tuple[str, int], str | None]:
-    """Return {(table, batch): content} of raw and of `CONTENT_COLUMNS`, as the ledger says that it is now."""
+    """Return {(table, batch): checksum} that the ledger expects now for raw and the ledger's tables."""
     state = read_ledger(client, settings)
     return contents_after_erasures(state, contents_at_load(state) | ledger_contents_at_load(state))
 
 
 def deliveries(client: Client, settings: Settings) -> list[hash_chain.BatchRows]:
-    """Return every delivery whose content is in the chain."""
+    """Return every table and batch with a checksum in the hash chain."""
     state = read_ledger(client, settings)
     return [*raw_deliveries(state), *_ledger_deliveries(settings, state)]
 
 
 def _unchained(state: LedgerState) -> list[Row]:
-    """The completed batches at the beginning that an older release loaded, without a hash."""
+    """Return the first completed batches, which an older release loaded without a hash."""
     found = []
     for batch in state.completed:
         if batch["own_hash"]:
@@ -116,25 +116,25 @@ def _unchained(state: LedgerState) -> list[Row]:
 
 
 def _chain(state: LedgerState) -> Iterator[Finding]:
-    """Go through the ledger: no number may lack, no hash may differ, each must know the one before."""
+    """Check the batches of the ledger: none is missing, and every hash follows from the one before."""
     ids = [int(batch["batch_id"]) for batch in state.batches]
     for number in sorted({number for number in ids if ids.count(number) > 1}):
         yield Finding(f"the ledger has {ids.count(number)} rows of this batch", number, "batches")
     for number in sorted(set(range(1, max(ids) + 1)) - set(ids)):
-        yield Finding("the ledger's row of this batch is gone", number, "batches")
+        yield Finding("the row of this batch is missing in the ledger", number, "batches")
     known = {number for part in state.parts.values() for number in part} | state.vault_batches
     for number in sorted(known - set(ids)):
         if number > max(ids):
-            yield Finding("the ledger's row of this batch is gone", number, "batches")
+            yield Finding("the row of this batch is missing in the ledger", number, "batches")
     completed, before = state.completed, hash_chain.GENESIS_HASH
     for batch in completed[len(_unchained(state)) :]:
         number = int(batch["batch_id"])
         rows = [state.parts[name].get(number, []) for name in PARTS]
         if not batch["own_hash"]:
-            yield Finding("a completed batch without a hash after one that has one", number, "batches")
+            yield Finding("this completed batch has no hash, but an earlier one has", number, "batches")
             continue
         if batch["previous_hash"] != before:
-            yield Finding("it does not follow the batch before it: that one was removed or altered", number)
+            yield Finding("its hash does not follow the batch before: that was removed or altered", number)
         if (
             hash_chain.batch_hash(batch["previous_hash"] or "", batch, batch_contents.hashed_rows(*rows))
             != batch["own_hash"]
@@ -144,7 +144,7 @@ def _chain(state: LedgerState) -> Iterator[Finding]:
 
 
 def _altered(batch: Row, rows: Sequence[Sequence[Row]]) -> str:
-    """Where in the ledger the change must be, as far as its own figures tell."""
+    """Return the ledger tables that may contain the change."""
     loads, totals = rows
     listed = {row["table_name"] for row in loads}
     if listed != {row["table_name"] for row in totals}:
@@ -153,7 +153,7 @@ def _altered(batch: Row, rows: Sequence[Sequence[Row]]) -> str:
 
 
 def _erasures(state: LedgerState) -> Iterator[Finding]:
-    """Each erasure must be as it was signed, and begin with the contents that the one before it left."""
+    """Check that each erasure is unchanged since it was signed and starts from the current checksums."""
     now = contents_at_load(state) | ledger_contents_at_load(state)
     before = hash_chain.GENESIS_HASH
     for each in state.erasures:
@@ -163,13 +163,13 @@ def _erasures(state: LedgerState) -> Iterator[Finding]:
         for change in each.changes:
             key = change.table, change.batch_id
             if now.get(key) != change.old_content:
-                text = f"erasure {each.erasure_id} does not begin with what the batch held"
+                text = f"erasure {each.erasure_id} does not start from the checksum of the batch"
                 yield Finding(text, change.batch_id, change.table)
             now[key] = change.new_content
 
 
 def _ledger_rows(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
-    """Tables of the ledger whose rows are not what a batch has loaded into them."""
+    """Yield ledger tables with rows that differ from those that a batch loaded."""
     expected = contents_after_erasures(state, ledger_contents_at_load(state))
     found = hash_chain.content_checksums(client, settings, _ledger_deliveries(settings, state))
     for (name, batch_id), content in sorted(expected.items()):
@@ -190,8 +190,8 @@ def _difference(expected: str | None, found: str | None, where: str) -> str:
     return f"rows changed in {where}"
 
 
-def _strays(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
-    """Rows of raw that belong to no batch of the ledger."""
+def _rows_of_unknown_batches(client: Client, settings: Settings, state: LedgerState) -> Iterator[Finding]:
+    """Yield rows of raw with a batch ID that is not in the ledger."""
     tables = sorted({row["table_name"] for rows in state.parts["table_loads"].values() for row in rows})
     known = ", ".join(str(batch["batch_id"]) for batch in state.batches)
     sql = "\nunion all\n".join(
@@ -201,5 +201,5 @@ def _strays(client: Client, settings: Settings, state: LedgerState) -> Iterator[
         for table in tables
     )
     for row in query(client, sql, timeout_s=settings.load_timeout_s) if tables else []:
-        text = f"{row['row_count']} rows in raw of a batch that the ledger does not know"
+        text = f"{row['row_count']} rows in raw have a batch ID that is not in the ledger"
         yield Finding(text, row["batch_id"], row["table_name"])

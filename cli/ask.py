@@ -31,7 +31,7 @@ def status(
 
     found = read_status(options.settings(), load_catalog(), batches=batches)
     if as_json:
-        print_json(dataclasses.asdict(found) | {"waiting": found.waiting, "open": found.open})
+        print_json(dataclasses.asdict(found) | {"waiting": found.pending, "open": found.open})
     else:
         results.show_status(found)
 
@@ -75,7 +75,7 @@ def trace(
     Exit code 1 if mart, vault and raw do not agree.
     """
     from audit import trace as ask
-    from audit.trace_total import made_of
+    from audit.trace_total import explain_total
     from cli.pages import trace_pages
     from metadata.load import load_catalog
     from metadata.reconciliation import load_reconciliation
@@ -85,12 +85,12 @@ def trace(
     settings, catalog = options.settings(), load_catalog()
     facts = load_reconciliation(catalog)
     if where is not None and measure is not None:
-        made = made_of(settings, catalog, facts, fact, measure, where)
+        made = explain_total(settings, catalog, facts, fact, measure, where)
         print_json(made) if as_json else trace_pages.show_breakdown(made)
         wrong = made.total != made.computed
     else:
         if measure is not None:
-            ask.check_figure(catalog, ask.facts_named(facts, fact), measure)
+            ask.check_figure(catalog, ask.facts_by_name(facts, fact), measure)
         (found,) = ask.trace(settings, catalog, facts, fact, [key or 0])
         print_json(found) if as_json else trace_pages.show_trace(found, measure)
         wrong = bool(found.differs)

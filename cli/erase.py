@@ -48,11 +48,11 @@ def person(
 
 
 def _show(found: "ErasureReport") -> None:
-    if found.held:
+    if found.occurrences:
         print_table(
             f"person {found.key}: values {'erased from' if found.done else 'found in'} raw",
             ("table", "column", "rows", "in current rows"),
-            ((each.table, each.column, each.rows, len(each.newest)) for each in found.held),
+            ((each.table, each.column, each.rows, len(each.newest)) for each in found.occurrences),
         )
     elif not found.done:
         print(f"person {found.key}: no values in raw.")
@@ -68,5 +68,5 @@ def _show(found: "ErasureReport") -> None:
     elif found.done:
         print(f"Rebuilt from raw: {', '.join(found.models)}, business vault and marts.")
         print(f"Erasure {found.erasure_id} is recorded. " + ("" if found.left else "No value is left."))
-    elif found.held:
+    elif found.occurrences:
         print("Nothing was changed. Add `--yes --reason TEXT` to erase the values.")

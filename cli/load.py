@@ -124,7 +124,7 @@ def build(  # noqa: PLR0913, PLR0917 - one per option
             unit_tests=unit_tests,
             full_selection=whole,
         )
-        refresh_functions.renew(settings)
+        refresh_functions.refresh_outdated(settings)
     print_json(report) if as_json else results.show_build(report)
 
 
@@ -165,7 +165,7 @@ def rebuild(
         print_json({**dataclasses.asdict(report), "different": len(report.different)})
     else:
         results.show_rebuild(report)
-    if not report.is_as_raw_says:
+    if not report.matches_raw:
         raise typer.Exit(1)
 
 

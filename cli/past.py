@@ -115,7 +115,7 @@ def functions(
             print(f"{statement};\n")
         return
     with progress():
-        created = past.make_functions(settings, marts, table)
+        created = past.create_functions(settings, marts, table)
     print(f"{len(created)} table functions in {settings.dataset('marts')}: {', '.join(created)}.")
 
 

@@ -18,7 +18,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from audit.pending import rows_waiting
+from audit.pending import pending_rows
 from config.errors import PermanentError
 from config.settings import Settings
 from config.timing import timed
@@ -91,7 +91,7 @@ def rebuild(put_in_place: bool = True, force: bool = False) -> State[Any] | None
         report = tasks.rebuild(settings, put_in_place=put_in_place, force=force)
         title, markdown = rebuild_markdown(report)
         tasks.summarise("rebuild", title, markdown)
-        if not report.is_as_raw_says:
+        if not report.matches_raw:
             raise PermanentError(f"{title}. See docs/how_to/rebuild.md for what to do.")
     return Completed(message=title)
 
@@ -117,7 +117,7 @@ def _load(
             batch = tasks.ingest(
                 settings, catalog, full=full, allow_shrink=allow_shrink, compare_keys=compare_keys, days=days
             )
-        if skip_unchanged and not rows_waiting(connect(settings, "turn"), settings):
+        if skip_unchanged and not pending_rows(connect(settings, "turn"), settings):
             title, markdown = unchanged_markdown(batch, seconds["ingest"])
             tasks.summarise("daily-load", title, markdown)
             return Completed(message=title)

@@ -26,7 +26,7 @@ from metadata.errors import WwiError
 from metadata.spec import Catalog
 from operations import rebuild as rebuilding
 from operations import refresh_functions
-from operations.retention import retain as let_go
+from operations.retention import apply_retention
 from transform.build_report import BuildReport
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def build_vault(settings: Settings, *, whole: bool = False) -> BuildReport:
     can mark a batch as loaded.
     """
     report = dbt_tasks.build(settings, whole=whole)
-    refresh_functions.renew(settings)
+    refresh_functions.refresh_outdated(settings)
     return report
 
 
@@ -103,5 +103,5 @@ compare = task(name="reconcile", timeout_seconds=HOUR_S, **_STEP)(reconcile)
 summarise = task(name="summary", timeout_seconds=60, cache_policy=NO_CACHE)(publish)
 show_dashboard = task(name="dashboard", timeout_seconds=600, cache_policy=NO_CACHE)(link_dashboard)
 wait_for_lease = task(name="wait for lease", timeout_seconds=2 * HOUR_S, **_STEP)(wait_until_free)
-retain = task(name="retention", timeout_seconds=HOUR_S, **_STEP)(let_go)
+retain = task(name="retention", timeout_seconds=HOUR_S, **_STEP)(apply_retention)
 rebuild = task(name="rebuild", timeout_seconds=12 * HOUR_S, **_STEP)(rebuilding.rebuild)

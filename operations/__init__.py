@@ -1,1 +1,1 @@
-"""Operations that change or read several layers at once: rebuild, erasure, retention, cost."""
+"""Operations across several layers: rebuild, erasure, retention and cost."""

@@ -1,9 +1,9 @@
-"""Take one person's values out of everything: raw, vault, marts, rejected values and the spool.
+"""Erase a person's values from raw, vault, marts, rejected values and staged files. Keys and figures stay.
 
-Keys and figures stay. The source comes first: what it still held, the next full read would bring back, so an
-erasure is refused until the newest delivered rows are free of the values (docs/adr/0010). Then every older
-row of raw is given what the source says now, null or `[erased]`, and vault and marts are made again of it as
-a rebuild makes them; so a rebuild gives the same, and the next delivery is no change.
+The source comes first: the next full read would load its values again, so the erasure fails until the newest
+rows in raw no longer contain them (docs/adr/0010). Then all older rows in raw get the value that the source
+has now, null or `[erased]`, and vault and marts are recreated from raw as in a rebuild. So a later rebuild is
+equal, and the next batch is no change.
 """
 
 import getpass
@@ -27,7 +27,7 @@ from metadata.spec import Catalog, Table
 from operations import personal_values
 from operations.erasure_rebuild import rebuild_affected
 from operations.erasure_task import Task, sign_record, updates
-from operations.personal_values import Held, Searched
+from operations.personal_values import Occurrence, SearchResult
 from operations.rebuild import loaded_batches
 from transform.dbt_invocation import VAULT_DIR
 from warehouse.client import connect
@@ -42,32 +42,32 @@ from warehouse.tables import ensure_table
 logger = logging.getLogger(__name__)
 
 
-# what the local services keep in WWI_HOME
+# folders of the local services in WWI_HOME
 SERVICES = ("source", "warehouse", "services")
 
 
 @dataclass(frozen=True)
 class ErasureReport:
-    """What an erasure would do or did. `done`: False for a dry run, and for one that `at_source` forbids.
+    """What an erasure would do or did. `done`: False for a dry run, or if nothing had to be erased.
 
-    `held`: where raw held the values before. `at_source`: statements for the source, which still holds some.
-    `searched`: where they were looked for; `left`: what was found there, in tables and files. `files`: how
-    many files of this machine were read.
+    `occurrences`: where raw contained the values before. `at_source`: statements for the source, if it still
+    contains values. `searched`: the tables searched; `left`: occurrences found there and in files. `files`:
+    number of files searched on this machine.
     """
 
     entity: str
     key: int
     done: bool
-    held: tuple[Held, ...]
+    occurrences: tuple[Occurrence, ...]
     at_source: tuple[str, ...]
-    searched: Searched
+    searched: SearchResult
     files: int
     left: tuple[str, ...]
     models: tuple[str, ...] = ()
     erasure_id: int | None = None
 
 
-def erase(  # noqa: PLR0913 - a person, and who wants what
+def erase(  # noqa: PLR0913 - a person, and the record of the erasure
     settings: Settings,
     catalog: Catalog,
     key: int,
@@ -77,10 +77,10 @@ def erase(  # noqa: PLR0913 - a person, and who wants what
     by: str | None = None,
     vault_dir: Path = VAULT_DIR,
 ) -> ErasureReport:
-    """Erase the person with this key; without `yes` only look what that would change.
+    """Erase the values of the person with this key; without `yes` only report what would change.
 
-    Raises WwiError when raw never knew the person, PermanentError when a batch waits to be built, when raw is
-    not as it was loaded, or when the source still holds the values.
+    Raises WwiError if raw has no such person, PermanentError if a batch is pending, if raw was altered since
+    the load, or if the source still contains the values.
     """
     client = connect(settings, "erase")
     with run_lock(settings.home), hold(client, settings, "erase", on_lost=interrupter()) as lease:
@@ -88,19 +88,19 @@ def erase(  # noqa: PLR0913 - a person, and who wants what
         for name in (*erasures.TABLES, REJECTED, FAILURES, personal_values.VALUES):
             ensure_table(client, layout(settings, name))
         table = personal_values.person_table(catalog)
-        with personal_values.values_of(client, settings, table, key) as values:
-            held = personal_values.held(client, settings, catalog, key, values.count)
-            at_source = tuple(_at_source(catalog, table, key, held))
+        with personal_values.collected_values(client, settings, table, key) as values:
+            occurrences = personal_values.find_in_raw(client, settings, catalog, key, values.count)
+            at_source = tuple(_at_source(catalog, table, key, occurrences))
             if yes and at_source:
-                raise PermanentError(_refusal(at_source))
-            task = Task(client, settings, catalog, key, held, values.count)
+                raise PermanentError(_source_first(at_source))
+            task = Task(client, settings, catalog, key, occurrences, values.count)
             begun = [each for each in erasures.read(client, settings) if each.entity_key == str(key)]
-            if not yes or not (held or begun):
-                found = _looked_for(task)
-                return ErasureReport("person", key, False, held, at_source, *found)
-            loaded_batches(client, settings, may_wait=False)
-            _refuse_what_is_not_sound(client, settings, catalog)
-            if held:
+            if not yes or not (occurrences or begun):
+                found = _search(task)
+                return ErasureReport("person", key, False, occurrences, at_source, *found)
+            loaded_batches(client, settings, allow_pending=False)
+            _check_unaltered(client, settings, catalog)
+            if occurrences:
                 begun.append(sign_record(task, reason, by or getpass.getuser()))
                 lease.confirm()
                 statements = [*updates(task), *erasures.insert_statements(settings, begun[-1])]
@@ -110,21 +110,21 @@ def erase(  # noqa: PLR0913 - a person, and who wants what
             values.keep = True
             staged_files.delete_all(settings)
             models = rebuild_affected(task, begun, vault_dir)
-            searched, files, left = _looked_for(task)
+            searched, files, left = _search(task)
             left += tuple(
                 f"raw.{each.table}.{each.column}: {each.rows} rows"
-                for each in personal_values.held(client, settings, catalog, key, values.count)
+                for each in personal_values.find_in_raw(client, settings, catalog, key, values.count)
             )
             values.keep = False
             return ErasureReport(
-                "person", key, True, held, (), searched, files, left, models, begun[-1].erasure_id
+                "person", key, True, occurrences, (), searched, files, left, models, begun[-1].erasure_id
             )
 
 
-def _at_source(catalog: Catalog, own: Table, key: int, held: Sequence[Held]) -> list[str]:
-    """What to run at the source, for it still has the values: other tables first, by keys alone."""
+def _at_source(catalog: Catalog, own: Table, key: int, occurrences: Sequence[Occurrence]) -> list[str]:
+    """Return the statements to run at the source if it still contains values: other tables first, by key."""
     found = []
-    for each in held:
+    for each in occurrences:
         if each.newest and not each.is_own:
             table = catalog.table(each.table)
             key_column, column = map(naming.quoted_in_source, (table.primary_key[0], each.column))
@@ -132,7 +132,7 @@ def _at_source(catalog: Catalog, own: Table, key: int, held: Sequence[Held]) -> 
             found.append(
                 f"update {table.in_source} set {column} = '{ERASED}' where {key_column} in ({listed});"
             )
-    if any(each.newest and each.is_own for each in held):
+    if any(each.newest and each.is_own for each in occurrences):
         values = ", ".join(
             f"{naming.quoted_in_source(column.name)} = {'null' if column.nullable else repr(ERASED)}"
             for column in own.columns
@@ -143,42 +143,45 @@ def _at_source(catalog: Catalog, own: Table, key: int, held: Sequence[Held]) -> 
     return found
 
 
-def _refusal(at_source: Sequence[str]) -> str:
+def _source_first(at_source: Sequence[str]) -> str:
     return "\n".join([
-        "the source still holds the values, so the next full read would bring them back. Erase them there:",
+        "the source still contains the values, and the next full read would load them again. Erase them "
+        "in the source first:",
         *(f"  {statement}" for statement in at_source),
-        "then run `wwi run`, which delivers the rows without them, and erase again.",
+        "Then run `wwi run` to load the changed rows, and run the erasure again.",
     ])  # fmt: skip
 
 
-def _refuse_what_is_not_sound(client: Client, settings: Settings, catalog: Catalog) -> None:
-    """An erasure signs what raw holds: it must not sign what somebody else has changed."""
+def _check_unaltered(client: Client, settings: Settings, catalog: Catalog) -> None:
+    """Raise PermanentError if raw was altered: an erasure signs the rows, so they must be verified first."""
     if read_state(client, settings).unfinished:
-        raise PermanentError("a batch is under way or was left by a killed run. `wwi run` clears it up.")
+        raise PermanentError(
+            "cannot erase: a batch is unfinished (running, or left by a killed run). Run `wwi run` first."
+        )
     found = verify(settings, catalog).findings
     if found:
         raise PermanentError(
-            f"raw or the ledger is not as it was loaded ({len(found)} findings), and an erasure would sign "
-            "that. Look at `wwi audit verify` first."
+            f"cannot erase: raw or the ledger was altered since the load ({len(found)} findings), and an "
+            "erasure would sign these changes. Run `wwi audit verify` to see them."
         )
 
 
-def _looked_for(task: Task) -> tuple[Searched, int, tuple[str, ...]]:
-    """Look for the values everywhere: what was searched, how many files, and where one was found."""
+def _search(task: Task) -> tuple[SearchResult, int, tuple[str, ...]]:
+    """Search tables and files for the values; return the tables searched, the file count, and the matches."""
     searched = personal_values.search(task.client, task.settings, task.values)
     files, in_files = _files(task.client, task.settings)
     return searched, files, (*(f"{place}: {rows} rows" for place, rows in searched.found.items()), *in_files)
 
 
 def _files(client: Client, settings: Settings) -> tuple[int, tuple[str, ...]]:
-    """Read the files that this platform leaves in WWI_HOME: state, dbt's and Prefect's, logs, the dashboard.
+    """Search the files in WWI_HOME (state, dbt, Prefect, logs, dashboard); return their number and matches.
 
-    Not those of the local services: what is in the source's and the emulator's own files is theirs.
+    The files of the local services (source, emulator) are left out.
     """
     values = [
         form.encode()
         for value in personal_values.read_values(client, settings)
-        for form in {value, json.dumps(value)[1:-1]}  # as text, and as JSON writes it
+        for form in {value, json.dumps(value)[1:-1]}  # as plain text and as escaped JSON
     ]
     paths = [
         path

@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 def rebuild_affected(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> tuple[str, ...]:
-    """Make of raw, beside the live vault, the tables that hold the changed columns, and put them in place.
+    """Rebuild the tables with the changed columns from raw in shadow datasets, and replace the live ones.
 
-    Then the stages, which hold the last delivery, and all of business vault and marts, as every build does.
-    `begun`: the records of this person; an interrupted one is so finished by the next.
+    Then build the stages (which contain the latest batch), business vault and marts in place. `begun`: all
+    erasure records of this person, so that an interrupted erasure is completed by the next.
     """
     changed: dict[str, set[str]] = defaultdict(set)
     for each in begun:
@@ -31,14 +31,14 @@ def rebuild_affected(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> t
             changed[change.table].update(change.columns)
     tables = [table for table in task.catalog.tables if table.qualified in changed]
     models = sorted({model for table in tables for model in _models(table, changed[table.qualified])})
-    beside = shadow_datasets.make(task.client, task.settings, begun[-1].erasure_id)
-    points = _points_in_time(beside, models, vault_dir, task.settings.dataset_prefix)
+    shadow = shadow_datasets.create(task.client, task.settings, begun[-1].erasure_id)
+    points = _points_in_time(shadow, models, vault_dir, task.settings.dataset_prefix)
     selected = [f"+{model}" for model in (*models, *points)]
     logger.info("erase: %s from raw ...", ", ".join((*models, *points)))
-    dbt.run_models(beside, selected, vault_dir=vault_dir, raw_prefix=task.settings.dataset_prefix)
-    swap.refill(task.client, task.settings, beside, "raw_vault", _with_columns(task, "raw_vault", models))
+    dbt.run_models(shadow, selected, vault_dir=vault_dir, raw_prefix=task.settings.dataset_prefix)
+    swap.refill(task.client, task.settings, shadow, "raw_vault", _with_columns(task, "raw_vault", models))
     swap.refill(
-        task.client, task.settings, beside, "business_vault", _with_columns(task, "business_vault", points)
+        task.client, task.settings, shadow, "business_vault", _with_columns(task, "business_vault", points)
     )
     shadow_datasets.drop(task.client, task.settings)
     logger.info("erase: business vault and marts ...")
@@ -48,21 +48,21 @@ def rebuild_affected(task: Task, begun: Sequence[Erasure], vault_dir: Path) -> t
 
 
 def _points_in_time(
-    beside: Settings, models: Sequence[str], vault_dir: Path, raw_prefix: str
+    shadow: Settings, models: Sequence[str], vault_dir: Path, raw_prefix: str
 ) -> tuple[str, ...]:
-    """The tables of the business vault that only add what a load brings, and are made of these models.
+    """Return the incremental tables of the business vault downstream of these models.
 
-    They hold the times of states that are one and the same now, so they are made again as a whole, too.
+    They contain load times of states that are now identical, so they are also rebuilt from the start.
     """
     chosen = [f"{model}+,business_vault,config.materialized:incremental" for model in models]
     arguments = ["compile", "--select", *chosen, "--no-populate-cache", "--full-refresh"]
-    nodes = compile_nodes(arguments, beside, vault_dir, raw_prefix)
-    # dbt brings the tests of what is selected
+    nodes = compile_nodes(arguments, shadow, vault_dir, raw_prefix)
+    # dbt also returns the tests of the selected models
     return tuple(sorted(node.name for node in nodes if node.resource_type == "model"))
 
 
 def _models(table: Table, columns: Collection[str]) -> list[str]:
-    """The raw vault's tables that hold these columns."""
+    """Return the raw vault's tables that contain these columns."""
     mapping = table.vault
     if isinstance(mapping, ReferenceMapping):
         return [naming.reference(mapping.reference)]
@@ -72,7 +72,7 @@ def _models(table: Table, columns: Collection[str]) -> list[str]:
             for satellite in mapping.satellites
             if set(satellite.columns) & set(columns)
         ]
-    return []  # a table that has no place in the vault
+    return []  # not mapped to the vault
 
 
 def _with_columns(task: Task, layer: Layer, models: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""One erasure: the statements that change raw and the ledger, and its signed record."""
+"""The statements of an erasure that change raw and the ledger, and its signed record."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from ingestion.extract.rejected_values import TABLE as REJECTED
 from metadata import naming
 from metadata.spec import Catalog, Table
 from operations import personal_values
-from operations.personal_values import Held
+from operations.personal_values import Occurrence
 from warehouse.ledger import erasures, hash_chain
 from warehouse.ledger.erasures import ERASED, Change, Erasure
 from warehouse.ledger.tables import COMPLETED, table_name
@@ -21,36 +21,36 @@ from warehouse.queries import query
 
 @dataclass(frozen=True)
 class Task:
-    """One erasure that is under way."""
+    """One erasure in progress. `values`: number of texts to search for."""
 
     client: Client
     settings: Settings
     catalog: Catalog
     key: int
-    held: tuple[Held, ...]
+    occurrences: tuple[Occurrence, ...]
     values: int
 
     def columns(self) -> dict[str, list[str]]:
-        """{table: its columns to change}."""
+        """Return {table: columns to change}."""
         found: dict[str, list[str]] = {}
-        for each in self.held:
+        for each in self.occurrences:
             found.setdefault(each.table, []).append(each.column)
         return found
 
     def erased(self, table: Table, name: str) -> str:
-        """SQL: what a column holds after the erasure, in every row of the table."""
+        """Return the SQL expression of a column's value after the erasure, for any row of the table."""
         text = naming.quoted(name)
         if table != personal_values.person_table(self.catalog):
-            found = personal_values.holds_value(self.settings, text, self.values)
+            found = personal_values.contains_value(self.settings, text, self.values)
             return f"if({found}, {personal_values.without_values(self.settings, text)}, {text})"
         column = table.column(name)
         instead = "null" if column.nullable else f"'{ERASED}'"
         own = f"{naming.quoted(table.primary_key[0])} = {self.key} and change_type = 'upsert'"
-        return f"if({own} and {personal_values.is_open(column)}, {instead}, {text})"
+        return f"if({own} and {personal_values.is_not_erased(column)}, {instead}, {text})"
 
 
 def sign_record(task: Task, reason: str, by: str) -> Erasure:
-    """The signed record: the content of each touched delivery before, and as it will be."""
+    """Return the signed record: the checksums of each affected table and batch before and after."""
     before = expected_contents(task.client, task.settings)
     replaced = {
         name: {column: task.erased(task.catalog.table(name), column) for column in columns}
@@ -95,7 +95,7 @@ def _head(client: Client, settings: Settings) -> str | None:
 
 
 def updates(task: Task) -> list[str]:
-    """The statements that change raw, rejected values, and failing rows that hold a value of the person."""
+    """Return the statements that change raw and rejected values, and delete failing rows with a value."""
     statements = []
     for name, columns in task.columns().items():
         table = task.catalog.table(name)
@@ -104,7 +104,7 @@ def updates(task: Task) -> list[str]:
             where = f"{naming.quoted(table.primary_key[0])} = {task.key}"
         else:
             where = " or ".join(
-                personal_values.holds_value(task.settings, naming.quoted(column), task.values)
+                personal_values.contains_value(task.settings, naming.quoted(column), task.values)
                 for column in columns
             )
         raw = hash_chain.raw_table(task.settings, name)
@@ -113,7 +113,7 @@ def updates(task: Task) -> list[str]:
     rejected = table_name(task.settings, REJECTED)
     failures = table_name(task.settings, FAILURES)
     holds = " or ".join(
-        personal_values.holds_value(task.settings, f"coalesce({column}, '')", task.values)
+        personal_values.contains_value(task.settings, f"coalesce({column}, '')", task.values)
         for column in ("row_key", "value")
     )
     return [
@@ -124,10 +124,10 @@ def updates(task: Task) -> list[str]:
 
 
 def _rejected(task: Task) -> tuple[str, str]:
-    """SQL: which rejected values are the person's or hold a value of theirs, and what any becomes."""
+    """Return the condition for affected rejected values, and the expression of their new value."""
     own = personal_values.person_table(task.catalog)
     key = f"json_value(key, '$.{own.primary_key[0]}') = '{task.key}'"
     is_own = f"(table_name = '{own.qualified}' and coalesce({key}, false))"
-    held = personal_values.holds_value(task.settings, "value", task.values)
+    contains = personal_values.contains_value(task.settings, "value", task.values)
     rest = personal_values.without_values(task.settings, "value")
-    return f"{is_own} or {held}", f"if({is_own}, '{ERASED}', if({held}, {rest}, value))"
+    return f"{is_own} or {contains}", f"if({is_own}, '{ERASED}', if({contains}, {rest}, value))"

@@ -1,7 +1,7 @@
-"""The models of business vault and marts as dbt compiles them here, for questions that ask them of the past.
+"""Compile the models of business vault and marts with dbt, for as-of queries.
 
-Compiling takes dbt some seconds and depends on nothing but the project's files and where its datasets are: it
-is done once, and kept under WWI_HOME until one of them changes.
+Compiling takes some seconds and depends only on the project's files and the dataset names. The result is
+cached in WWI_HOME until one of them changes.
 """
 
 import dataclasses
@@ -18,34 +18,34 @@ from transform.dbt_invocation import VAULT_DIR
 logger = logging.getLogger(__name__)
 
 LAYERS = ("business_vault", "marts")
-# what the compiled SQL of these layers is made of, below the dbt project
+# files of the dbt project that affect the compiled SQL of these layers
 SOURCES = ("dbt_project.yml", "packages.yml", "macros/**/*", "models/**/*.yml")
 FOLDER = Path("dbt") / "definitions"
 
 
 def definitions(settings: Settings, *, vault_dir: Path = VAULT_DIR) -> Models:
-    """Return the models by name. Raises as `dbt.build` when dbt cannot compile them."""
-    kept = settings.home / FOLDER / f"{fingerprint(settings, vault_dir)}.json"
+    """Return the models by name. Raises like `dbt.build` if dbt cannot compile them."""
+    cached = settings.home / FOLDER / f"{fingerprint(settings, vault_dir)}.json"
     try:
-        return {each["name"]: Model(**each) for each in json.loads(kept.read_text())}
+        return {each["name"]: Model(**each) for each in json.loads(cached.read_text())}
     except (FileNotFoundError, ValueError):
         pass
-    logger.info("compiling the definitions of the marts, once for this version of the project ...")
+    logger.info("compiling the marts (once for this version of the project) ...")
     models = compiled(settings, vault_dir)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    written = kept.with_suffix(".new")
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    written = cached.with_suffix(".new")
     written.write_text(json.dumps([dataclasses.asdict(model) for model in models.values()]))
-    written.replace(kept)  # whoever reads meanwhile finds all of it or none
-    for old in kept.parent.glob("*.json"):
-        if old != kept:
+    written.replace(cached)  # atomic: another process reads all of it or nothing
+    for old in cached.parent.glob("*.json"):
+        if old != cached:
             old.unlink(missing_ok=True)
     return models
 
 
 def compiled(settings: Settings, vault_dir: Path) -> Models:
-    """Have dbt compile the models."""
+    """Compile the models with dbt."""
     selected = [f"{layer},resource_type:model" for layer in LAYERS]
-    # the whole of what a model holds, not what the next load would add to it
+    # full refresh: the SQL of the whole table, not of the next load
     arguments = ["compile", "--select", *selected, "--no-populate-cache", "--full-refresh"]
     nodes = build_plan.compile_nodes(arguments, settings, vault_dir)
     return {
@@ -56,7 +56,7 @@ def compiled(settings: Settings, vault_dir: Path) -> Models:
 
 
 def fingerprint(settings: Settings, vault_dir: Path) -> str:
-    """A digest of everything that the compiled SQL depends on."""
+    """Return a digest of everything that the compiled SQL depends on."""
     digest = hashlib.sha256(settings.warehouse_name.encode())
     patterns = [*SOURCES, *(f"models/{layer}/*.sql" for layer in LAYERS)]
     for path in sorted(file for pattern in patterns for file in vault_dir.glob(pattern) if file.is_file()):

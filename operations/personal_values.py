@@ -1,7 +1,7 @@
-"""Where a person's values are: in which rows of raw, and in every text of every table of the warehouse.
+"""Find a person's values in raw and in all text columns of the warehouse.
 
-The values themselves stay in the warehouse, in a table of the ledger that is empty but for that time: no
-statement holds one, for BigQuery keeps the text of statements for half a year.
+The values stay in the warehouse, in a ledger table that is empty except during an erasure. No statement
+contains a value, because BigQuery keeps the text of statements for half a year.
 """
 
 from collections import defaultdict
@@ -31,10 +31,10 @@ TABLES_A_STATEMENT = 40
 
 
 @dataclass(frozen=True)
-class Held:
-    """Rows of a raw table that hold a value of the person. `newest`: keys whose newest row still does.
+class Occurrence:
+    """Rows of a raw table with a value of the person. `newest`: keys whose newest row still contains it.
 
-    `is_own`: the person's own row; in others a value stands within a text.
+    `is_own`: it is the person's own row; in other tables the value is part of a text.
     """
 
     table: str
@@ -45,8 +45,8 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What was looked through for the values, and where one was found: {layer.table.column: rows}."""
+class SearchResult:
+    """The number of tables, columns and values searched, and the matches: {layer.table: rows}."""
 
     tables: int
     columns: int
@@ -55,7 +55,7 @@ class Searched:
 
 
 def person_table(catalog: Catalog) -> Table:
-    """The source table whose rows are persons."""
+    """Return the source table of persons."""
     return next(
         table
         for table in catalog.tables
@@ -63,13 +63,13 @@ def person_table(catalog: Catalog) -> Table:
     )
 
 
-def personal_texts(table: Table) -> list[Column]:
-    """The personal columns that are loaded as text."""
+def personal_text_columns(table: Table) -> list[Column]:
+    """Return the personal columns that are loaded as text."""
     return [column for column in table.loaded_columns if column.is_personal and _is_text(column)]
 
 
-def texts(table: Table) -> list[Column]:
-    """All columns that are loaded as text: a name may stand where none is expected."""
+def text_columns(table: Table) -> list[Column]:
+    """Return all columns that are loaded as text: a name may be in any of them."""
     return [
         column for column in table.loaded_columns if _is_text(column) and column.name not in table.primary_key
     ]
@@ -81,20 +81,20 @@ def _is_text(column: Column) -> bool:
 
 @dataclass
 class Values:
-    """How many texts are kept, and whether they stay: for an erasure that has begun to write."""
+    """The number of stored texts. `keep`: do not delete them, because the erasure has started to write."""
 
     count: int
     keep: bool = False
 
 
 @contextmanager
-def values_of(client: Client, settings: Settings, table: Table, key: int) -> Iterator[Values]:
-    """Keep the texts by which the person can be found, while the context lasts, or longer if `keep` is set.
+def collected_values(client: Client, settings: Settings, table: Table, key: int) -> Iterator[Values]:
+    """Store the texts that identify the person, until the context ends or longer if `keep` is set.
 
-    A text that another person has too, such as the number of a switchboard, one of less than 5 characters,
-    or a single word, such as a first name that a city bears as well, tells nobody apart: it is erased in the
-    person's own row and not looked for elsewhere. Texts that an interrupted erasure kept are taken up. Raises
-    WwiError when raw knows no such person, or another person's erasure was interrupted.
+    Texts that do not identify anybody are erased only in the person's own row, not searched for: texts that
+    another person also has (such as a shared phone number), texts shorter than 5 characters, and single words
+    (such as a first name that is also a city). Texts stored by an interrupted erasure are used again. Raises
+    WwiError if raw has no such person, or if another person's erasure was interrupted.
     """
     column_key = naming.quoted(*table.primary_key)
     raw, kept = raw_table(settings, table.qualified), table_name(settings, VALUES)
@@ -104,10 +104,13 @@ def values_of(client: Client, settings: Settings, table: Table, key: int) -> Ite
         timeout_s=settings.query_timeout_s,
     )
     if not count["n"]:
-        raise WwiError(f"{table.qualified} never had a row with {column_key} {key}.")
-    left = _left_over(client, settings)
-    if left not in {None, key}:
-        raise WwiError(f"the erasure of person {left} was interrupted. Run it again first, to its end.")
+        raise WwiError(f"cannot erase: {table.qualified} never had a row with {column_key} {key}.")
+    interrupted = _interrupted_person(client, settings)
+    if interrupted not in {None, key}:
+        raise WwiError(
+            f"the erasure of person {interrupted} was interrupted. Run it again until it completes, then "
+            "run this one."
+        )
     _keep(client, settings, table, key)
     (row,) = query(client, f"select count(*) as n from {kept}", timeout_s=settings.query_timeout_s)
     values = Values(int(row["n"]))
@@ -118,8 +121,8 @@ def values_of(client: Client, settings: Settings, table: Table, key: int) -> Ite
             execute(client, f"delete from {kept} where true", timeout_s=settings.query_timeout_s)
 
 
-def _left_over(client: Client, settings: Settings) -> int | None:
-    """The person whose erasure was interrupted, if there is one."""
+def _interrupted_person(client: Client, settings: Settings) -> int | None:
+    """Return the person whose erasure was interrupted, if any."""
     kept = table_name(settings, VALUES)
     rows = query(client, f"select max(entity_key) as k from {kept}", timeout_s=settings.query_timeout_s)
     return None if rows[0]["k"] is None else int(rows[0]["k"])
@@ -128,7 +131,7 @@ def _left_over(client: Client, settings: Settings) -> int | None:
 def _keep(client: Client, settings: Settings, table: Table, key: int) -> None:
     column_key = naming.quoted(*table.primary_key)
     raw, kept = raw_table(settings, table.qualified), table_name(settings, VALUES)
-    columns = personal_texts(table)
+    columns = personal_text_columns(table)
     own = "\n        union distinct\n        ".join(
         f"select {naming.quoted(column.name)} as value from {raw} where {column_key} = {key}"
         for column in columns
@@ -161,18 +164,20 @@ def _keep(client: Client, settings: Settings, table: Table, key: int) -> None:
     )
 
 
-def held(client: Client, settings: Settings, catalog: Catalog, key: int, values: int) -> tuple[Held, ...]:
-    """Return where raw holds values of the person; within `values_of`."""
+def find_in_raw(
+    client: Client, settings: Settings, catalog: Catalog, key: int, values: int
+) -> tuple[Occurrence, ...]:
+    """Return where raw contains values of the person. Call within `collected_values`."""
     own = person_table(catalog)
     selects = [_own(settings, own, column, key) for column in own.loaded_columns if column.is_personal] + [
         _others(settings, table, column, values)
         for table in catalog.tables
-        for column in texts(table)
+        for column in text_columns(table)
         if table != own
     ]
     rows = query(client, "\nunion all\n".join(selects), timeout_s=settings.load_timeout_s)
     return tuple(
-        Held(
+        Occurrence(
             row["table_name"],
             row["column_name"],
             int(row["n"]),
@@ -184,18 +189,18 @@ def held(client: Client, settings: Settings, catalog: Catalog, key: int, values:
     )
 
 
-def is_open(column: Column) -> str:
-    """SQL: the column of a person's own row still says something."""
+def is_not_erased(column: Column) -> str:
+    """Return the condition that a column of the person's own row still has a value."""
     name = naming.quoted(column.name)
     if _is_text(column):
         return f"({name} is not null and {name} not in ('', '{ERASED}'))"
     return f"{name} is not null"
 
 
-def holds_value(settings: Settings, text: str, values: int) -> str:
-    """SQL: a text holds one of the person's values, of which there are so many.
+def contains_value(settings: Settings, text: str, values: int) -> str:
+    """Return the condition that a text contains one of the person's values. `values`: their number.
 
-    The plain search comes first: a pattern that is no literal is read anew for every row.
+    The plain search comes first: a pattern that is not a literal is compiled again for every row.
     """
     kept = table_name(settings, VALUES)
     plain = " or ".join(
@@ -206,14 +211,14 @@ def holds_value(settings: Settings, text: str, values: int) -> str:
 
 
 def without_values(settings: Settings, text: str) -> str:
-    """SQL: a text that holds a value, with the values taken out of it."""
+    """Return the SQL expression of a text with the values replaced by `[erased]`."""
     return f"regexp_replace({text}, {_pattern(settings)}, r'\\1{ERASED}\\3')"
 
 
 def _pattern(settings: Settings) -> str:
-    """SQL: one regular expression of all values, each a whole word or several; null when there is none.
+    """Return the SQL of one regular expression that matches all values as whole words; null without values.
 
-    A subquery that refers to nothing outside of it, so that it is made once, and BigQuery takes it anywhere.
+    The subquery is uncorrelated, so it is evaluated once and BigQuery accepts it anywhere.
     """
     escaped = r"regexp_replace(value, r'([\\.+*?()|\[\]{}^$])', r'\\\1')"
     return (
@@ -226,17 +231,20 @@ def _pattern(settings: Settings) -> str:
 
 def _own(settings: Settings, table: Table, column: Column, key: int) -> str:
     column_key = naming.quoted(*table.primary_key)
-    return _counted(settings, table, column.name, f"{column_key} = {key}", is_open(column))
+    return _counted(settings, table, column.name, f"{column_key} = {key}", is_not_erased(column))
 
 
 def _others(settings: Settings, table: Table, column: Column, values: int) -> str:
     return _counted(
-        settings, table, column.name, "true", holds_value(settings, naming.quoted(column.name), values)
+        settings, table, column.name, "true", contains_value(settings, naming.quoted(column.name), values)
     )
 
 
 def _counted(settings: Settings, table: Table, column: str, chosen: str, condition: str) -> str:
-    """Rows of a raw table with the condition, of void batches too, and the keys whose newest row has it."""
+    """Count the rows of a raw table that meet the condition, and list the keys whose newest row does.
+
+    Rows of void batches count, too.
+    """
     key = naming.quoted(table.primary_key[0])
     whole_key = ", ".join(map(naming.quoted, table.primary_key))
     return f"""select
@@ -255,8 +263,8 @@ from (
 where change_type = 'upsert' and {condition}"""
 
 
-def search(client: Client, settings: Settings, values: int) -> Searched:
-    """Look for the values in every text of every table and view; within `values_of`."""
+def search(client: Client, settings: Settings, values: int) -> SearchResult:
+    """Search all text columns of all tables and views. Call within `collected_values`."""
     columns_of: dict[tuple[Layer, str], list[str]] = defaultdict(list)
     for layer in LAYERS:
         sql = (
@@ -270,25 +278,27 @@ def search(client: Client, settings: Settings, values: int) -> Searched:
     rest = iter(sorted(columns_of.items()))
     while chunk := list(islice(rest, TABLES_A_STATEMENT)):
         sql = "\nunion all\n".join(
-            found_statement(settings, layer, table, columns, values) for (layer, table), columns in chunk
+            search_statement(settings, layer, table, columns, values) for (layer, table), columns in chunk
         )
         for row in query(client, sql, timeout_s=settings.load_timeout_s):
             if row["n"]:
                 found[row["place"]] = int(row["n"])
-    return Searched(len(columns_of), sum(map(len, columns_of.values())), values, found)
+    return SearchResult(len(columns_of), sum(map(len, columns_of.values())), values, found)
 
 
-def found_statement(settings: Settings, layer: Layer, table: str, columns: Sequence[str], values: int) -> str:
-    """How many rows of a table hold a value in any of its texts."""
+def search_statement(
+    settings: Settings, layer: Layer, table: str, columns: Sequence[str], values: int
+) -> str:
+    """Return the SELECT that counts rows with a value in any text column of a table."""
     listed = ", ".join(f"coalesce(`{column}`, '')" for column in columns)
     joined = f"array_to_string([{listed}], chr(10))"
     return f"""select '{layer}.{table}' as place, count(*) as n
 from `{settings.project}`.`{settings.dataset(layer)}`.`{table}`
-where {holds_value(settings, joined, values)}"""
+where {contains_value(settings, joined, values)}"""
 
 
 def read_values(client: Client, settings: Settings) -> list[str]:
-    """The values, to look for them in files of this machine; within `values_of`."""
+    """Return the values, to search files on this machine. Call within `collected_values`."""
     rows: list[dict[str, Any]] = query(
         client, f"select value from {table_name(settings, VALUES)}", timeout_s=settings.query_timeout_s
     )

@@ -1,4 +1,4 @@
-"""Look, before anything slow starts, whether a load can run: both services answer and the source has rows."""
+"""Check before a load that source and warehouse respond and that the source has rows."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -16,13 +16,13 @@ from metadata.errors import WwiError
 from metadata.spec import Catalog
 from warehouse.client import connect
 
-FILL = "Fill it with `wwi source simulate`, `wwi source restore FILE` or by your own means, then run again."
+HINT = "Fill it with `wwi source simulate` or `wwi source restore FILE`, or insert rows, then run again."
 
 
 def check_ready(settings: Settings, catalog: Catalog) -> None:
-    """Raise WwiError when the source or the warehouse does not answer, or there is nothing to load.
+    """Raise WwiError if the source or the warehouse does not respond, or if there is nothing to load.
 
-    A source without rows is accepted once something was loaded: the rows may have been deleted.
+    An empty source is accepted after the first load: the rows may have been deleted.
     """
     found: list[bool] = []
     errors = [
@@ -42,9 +42,9 @@ def check_ready(settings: Settings, catalog: Catalog) -> None:
 
 
 def empty_source(settings: Settings, catalog: Catalog) -> str | None:
-    """Return why there is nothing to load yet; None otherwise.
+    """Return the reason why there is nothing to load yet; None otherwise.
 
-    None also where a service does not answer: the load that follows tries again and names it.
+    Returns None if a service does not respond: the load that follows reports that.
     """
     try:
         check_ready(settings, catalog)
@@ -56,7 +56,7 @@ def empty_source(settings: Settings, catalog: Catalog) -> str | None:
 
 
 class EmptySourceError(PermanentError):
-    """The source has none of the tables, or no row in any of them."""
+    """The source has none of the tables, or no rows in them."""
 
 
 def _error_of(check: Callable[[], object]) -> WwiError | None:
@@ -74,11 +74,11 @@ def _check_source(settings: Settings, catalog: Catalog) -> None:
         if not live:
             raise EmptySourceError(
                 f"the source is empty: database {database} has none of the {len(catalog.tables)} tables that "
-                f"the metadata describe. {FILL}"
+                f"the metadata describe. {HINT}"
             )
         tables = [table for table in catalog.tables if table.qualified in live]
         if not all(table.xmin_readable for table in live.values()):
-            return  # the load names the missing rights
+            return  # the load reports missing rights
         any_row = sql.SQL(" or ").join(
             sql.SQL("exists (select from {})").format(source_sql.name_of(table)) for table in tables
         )
@@ -86,5 +86,5 @@ def _check_source(settings: Settings, catalog: Catalog) -> None:
             row = connection.execute(sql.SQL("select {}").format(any_row)).fetchone()
     if row != (True,):
         raise EmptySourceError(
-            f"the source is empty: none of the {len(tables)} tables in database {database} has a row. {FILL}"
+            f"the source is empty: none of the {len(tables)} tables in database {database} has a row. {HINT}"
         )

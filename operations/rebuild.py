@@ -1,11 +1,10 @@
-"""`wwi rebuild`: vault and marts made again from raw beside the live ones, compared, and put in their place.
+"""Rebuild vault and marts from raw in shadow datasets, compare them with the live ones, and swap them.
 
-Raw is complete, so everything after it can be made again. That is worth only as much as it is tried: the
-rebuild is made in datasets of its own, `<prefix>_rebuild_*`, from all batches in one go, while the live
-tables came about one load at a time. When every table is equal, row by row, that proves both: nothing
-that a load did depended on the order or grouping of the loads, and nobody has touched the tables since.
+Raw is complete, so everything downstream can be rebuilt. The rebuild loads all batches at once into shadow
+datasets, `<prefix>_rebuild_*`, while the live tables were loaded batch by batch. If every table is equal, row
+by row, the result of the loads did not depend on their order or grouping, and nobody altered the tables.
 
-It runs under the lease of the live warehouse, so nothing is loaded meanwhile.
+It holds the lease of the live warehouse, so nothing is loaded meanwhile.
 """
 
 import logging
@@ -35,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What a rebuild found and did.
+    """The result of a rebuild.
 
-    `tables`: every table and view of vault and marts, live and rebuilt. `swapped`: the rebuilt tables are the
-    live ones now. `finished`: an earlier rebuild was interrupted at that, and this run completed it; then
-    `tables` is what was found afterwards. `side`: prefix of the rebuilt datasets, where they were kept.
+    `tables`: every table and view of vault and marts, live and rebuilt. `swapped`: the rebuilt tables have
+    replaced the live ones. `finished`: this run completed the interrupted swap of an earlier rebuild, and
+    `tables` were compared afterwards. `side`: prefix of the shadow datasets, if they were kept.
     """
 
     rebuild_id: int
@@ -56,8 +55,8 @@ class RebuildReport:
         return tuple(each for each in self.tables if not each.is_equal)
 
     @property
-    def is_as_raw_says(self) -> bool:
-        """Whether the live tables hold what raw says: they are equal to the rebuilt ones, or are these."""
+    def matches_raw(self) -> bool:
+        """Whether the live tables match raw: they equal the rebuilt tables or were replaced by them."""
         return self.swapped or not self.different
 
 
@@ -69,13 +68,13 @@ def rebuild(
     keep_side: bool = False,
     vault_dir: Path = VAULT_DIR,
 ) -> RebuildReport:
-    """Build vault and marts beside the live ones, compare all tables, and swap if all are equal.
+    """Rebuild vault and marts in shadow datasets, compare all tables, and swap them if all are equal.
 
-    `put_in_place`: False compares only. `force`: swap also when tables differ, as after a change of the hash
-    rules or of a model. `keep_side`: leave the rebuilt datasets; they always stay when they differ and were
-    not swapped. Should an earlier rebuild have been interrupted while it swapped, that is finished instead.
+    `put_in_place`: False only compares. `force`: swap even if tables differ, such as after a change of the
+    hash rules or of a model. `keep_side`: keep the shadow datasets; they are always kept if tables differ and
+    were not swapped. If the swap of an earlier rebuild was interrupted, it is completed instead.
 
-    Raises PermanentError when there is nothing to rebuild or a batch waits to be built, and as `dbt.build`.
+    Raises PermanentError if there is nothing to rebuild or a batch is pending, and like `dbt.build`.
     """
     client = connect(settings, "rebuild")
     with hold(client, settings, "rebuild", on_lost=interrupter()) as lease:
@@ -83,9 +82,9 @@ def rebuild(
         begun = rebuilds.open_swap(client, settings)
         if begun and shadow_datasets.exists(client, settings, begun.rebuild_id):
             return _finish(client, settings, lease, begun.rebuild_id, keep_side, vault_dir)
-        # without its side a begun swap leaves nothing to be equal to
+        # an unfinished swap without its shadow datasets: the live tables cannot be equal
         force = force or begun is not None
-        batches = loaded_batches(client, settings, may_wait=force)
+        batches = loaded_batches(client, settings, allow_pending=force)
         rebuild_id = rebuilds.record_start(client, settings)
         try:
             return _rebuild(
@@ -98,7 +97,7 @@ def rebuild(
 
 @dataclass(frozen=True)
 class _Task:
-    """What one rebuild is to do, see `rebuild`."""
+    """The options of one rebuild, see `rebuild`."""
 
     rebuild_id: int
     batches: int
@@ -111,11 +110,11 @@ class _Task:
 def _rebuild(client: Client, settings: Settings, lease: Lease, task: _Task) -> RebuildReport:
     seconds: dict[str, float] = {}
     with timed("build", seconds, of="rebuild"):
-        beside = shadow_datasets.make(client, settings, task.rebuild_id)
-        dbt.build(beside, vault_dir=task.vault_dir, raw_prefix=settings.dataset_prefix)
+        shadow = shadow_datasets.create(client, settings, task.rebuild_id)
+        dbt.build(shadow, vault_dir=task.vault_dir, raw_prefix=settings.dataset_prefix)
         lease.check()
     with timed("compare", seconds, of="rebuild"):
-        compared = compare(client, settings, beside)
+        compared = compare(client, settings, shadow)
         different = [each for each in compared if not each.is_equal]
         rebuilds.record_proof(
             client,
@@ -130,7 +129,7 @@ def _rebuild(client: Client, settings: Settings, lease: Lease, task: _Task) -> R
         with timed("swap", seconds, of="rebuild"):
             lease.confirm()
             rebuilds.set_status(client, settings, task.rebuild_id, "swapping")
-            _swap(client, settings, beside, task.vault_dir, with_views=bool(different))
+            _swap(client, settings, shadow, task.vault_dir, with_views=bool(different))
     kept = task.keep_side or (bool(different) and not swapped)
     if not kept:
         shadow_datasets.drop(client, settings)
@@ -141,24 +140,24 @@ def _rebuild(client: Client, settings: Settings, lease: Lease, task: _Task) -> R
         compared,
         swapped,
         finished=False,
-        side=beside.dataset_prefix if kept else None,
+        side=shadow.dataset_prefix if kept else None,
         seconds=seconds,
     )
 
 
-def _finish(  # noqa: PLR0913, PLR0917 - the same as a rebuild is told
+def _finish(  # noqa: PLR0913, PLR0917 - the options of a rebuild
     client: Client, settings: Settings, lease: Lease, rebuild_id: int, keep_side: bool, vault_dir: Path
 ) -> RebuildReport:
-    """Complete a swap that was interrupted: every table is put in place again, then compared."""
-    logger.warning("rebuild %d was interrupted while it put its tables in place; finishing it", rebuild_id)
+    """Complete an interrupted swap: swap every table again, then compare."""
+    logger.warning("the swap of rebuild %d was interrupted; completing it", rebuild_id)
     seconds: dict[str, float] = {}
-    beside = shadow_datasets.side_of(settings)
+    shadow = shadow_datasets.shadow_settings(settings)
     with timed("swap", seconds, of="rebuild"):
         lease.confirm()
-        _swap(client, settings, beside, vault_dir, with_views=True)
+        _swap(client, settings, shadow, vault_dir, with_views=True)
     with timed("compare", seconds, of="rebuild"):
-        compared = compare(client, settings, beside)
-        batches = loaded_batches(client, beside, may_wait=True)
+        compared = compare(client, settings, shadow)
+        batches = loaded_batches(client, shadow, allow_pending=True)
     if not keep_side:
         shadow_datasets.drop(client, settings)
     return RebuildReport(
@@ -167,14 +166,14 @@ def _finish(  # noqa: PLR0913, PLR0917 - the same as a rebuild is told
         compared,
         swapped=True,
         finished=True,
-        side=beside.dataset_prefix if keep_side else None,
+        side=shadow.dataset_prefix if keep_side else None,
         seconds=seconds,
     )
 
 
-def _swap(client: Client, live: Settings, beside: Settings, vault_dir: Path, *, with_views: bool) -> None:
-    """Put every rebuilt table in place, the marts last, then what the ledger says of the vault."""
-    ours, theirs = shapes(client, live), shapes(client, beside)
+def _swap(client: Client, live: Settings, shadow: Settings, vault_dir: Path, *, with_views: bool) -> None:
+    """Replace every live table by the rebuilt one, the marts last, then copy the ledger's vault loads."""
+    ours, theirs = shapes(client, live), shapes(client, shadow)
     filled: dict[Layer, list[tuple[str, list[str]]]] = defaultdict(list)
     for name, table in theirs.items():
         if table.is_view:
@@ -182,24 +181,24 @@ def _swap(client: Client, live: Settings, beside: Settings, vault_dir: Path, *, 
         if name in ours and may_refill(ours[name], table):
             filled[table.layer].append((table.name, list(table.columns)))
         else:
-            swap.replace(client, live, beside, table.layer, table.name)
+            swap.replace(client, live, shadow, table.layer, table.name)
     for layer in LAYERS:
-        swap.refill(client, live, beside, layer, filled[layer])
+        swap.refill(client, live, shadow, layer, filled[layer])
     if with_views:
         dbt.recreate_views(live, vault_dir=vault_dir)
-    swap.take_marks(client, live, beside)
+    swap.copy_vault_loads(client, live, shadow)
     rebuilds.mark_swaps_finished(client, live)
 
 
 def may_refill(live: Shape, rebuilt: Shape) -> bool:
-    """Tell whether a live table can hold the rows of the rebuilt one as it is."""
+    """Return whether a live table can be refilled: columns and layout equal those of the rebuilt one."""
     return not live.is_view and live.columns == rebuilt.columns and live.layout == rebuilt.layout
 
 
-def loaded_batches(client: Client, settings: Settings, *, may_wait: bool) -> int:
-    """Return how many batches there are to rebuild from.
+def loaded_batches(client: Client, settings: Settings, *, allow_pending: bool) -> int:
+    """Return the number of completed batches.
 
-    Raises PermanentError when there are none or, unless it `may_wait`, when the live vault lacks one.
+    Raises PermanentError if there are none or, without `allow_pending`, if the vault has not loaded one.
     """
     names = {name: table_name(settings, name) for name in ("batches", "vault_loads")}
     try:
@@ -213,18 +212,18 @@ def loaded_batches(client: Client, settings: Settings, *, may_wait: bool) -> int
         rows = []
     if not rows:
         raise PermanentError("nothing to rebuild: no batch was completed yet. Run `wwi run`.")
-    waiting = [str(row["batch_id"]) for row in rows if not row["is_loaded"]]
-    if waiting and not may_wait:
+    pending = [str(row["batch_id"]) for row in rows if not row["is_loaded"]]
+    if pending and not allow_pending:
         raise PermanentError(
-            f"batch {', '.join(waiting)} is not in the vault yet, so live and rebuilt could not be equal. "
-            "Run `wwi build` first. If it refuses because hash rules or models have changed, "
-            "`wwi rebuild --force` puts the rebuilt tables in place."
+            f"batch {', '.join(pending)} is not in the vault yet, so live and rebuilt tables would differ. "
+            "Run `wwi build` first. If that fails because hash rules or models have changed, run "
+            "`wwi rebuild --force` to replace the live tables."
         )
     return len(rows)
 
 
 def _proof(each: TableComparison) -> dict[str, object]:
-    """One row of `rebuilt_tables`."""
+    """Return one row of the ledger's `rebuilt_tables`."""
     return {
         "layer": each.layer,
         "table_name": each.table,

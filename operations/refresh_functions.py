@@ -1,4 +1,4 @@
-"""Table functions follow the models: a build renews those whose model has changed since they were made."""
+"""Refresh the table functions of models that have changed, after a build."""
 
 import logging
 
@@ -8,21 +8,21 @@ from metadata.errors import WwiError
 logger = logging.getLogger(__name__)
 
 
-def renew(settings: Settings) -> tuple[str, ...]:
-    """Make the outdated ones again, if any was ever made, and return their names.
+def refresh_outdated(settings: Settings) -> tuple[str, ...]:
+    """Replace outdated table functions, if any exist, and return their names.
 
-    What was built stays good whether or not that succeeds, so a failure is only told.
+    A failure is only logged: it does not affect the tables that were built.
     """
     from audit.history import past  # noqa: PLC0415
-    from operations.mart_definitions import definitions  # noqa: PLC0415 - only where somebody asks in SQL
+    from operations.mart_definitions import definitions  # noqa: PLC0415 - only needed if table functions exist
 
     try:
         if not past.has_functions(settings):
             return ()
-        made = past.renew_functions(settings, definitions(settings))
+        refreshed = past.refresh_functions(settings, definitions(settings))
     except WwiError as error:
-        logger.warning("the table functions could not be made again: %s Run `wwi functions`.", error)
+        logger.warning("the table functions could not be refreshed: %s Run `wwi functions`.", error)
         return ()
-    if made:
-        logger.info("models have changed: made %s again", ", ".join(made))
-    return made
+    if refreshed:
+        logger.info("models have changed: refreshed %s", ", ".join(refreshed))
+    return refreshed

@@ -1,15 +1,14 @@
-"""The monthly clearing up: what has served its time and can be let go without losing a state or a proof.
+"""Delete expired operational records, monthly. History is never deleted.
 
-History is never let go: raw and vault keep every state, the ladder of snapshots (`bv_snapshot`) is moved on
-by every build, and what the chain of batches is taken of stays as it is. What grows beside them:
+Raw and vault keep every state, every build updates the snapshot schedule (`bv_snapshot`), and the records
+behind the hash chain stay unchanged. These are deleted:
 
-- `build_nodes` of the ledger, some hundred rows with each build. Failures stay; of what succeeded, the builds
-  of the last weeks, the last one of each month, and the newest outcome of each node. What a build did as a
-  whole stays in `builds`.
-- `test_failures` of the ledger: the rows of builds of the last weeks stay, and those of the newest outcome.
-- the datasets of a rebuild that found a difference, left there to be looked at.
+- `build_nodes` of the ledger, some hundred rows per build. Failures are kept; of successes, those of the last
+  weeks, of the last build of each month, and the latest result of each node. `builds` keeps every build.
+- `test_failures` of the ledger, except rows of the last weeks and of the latest result of each test.
+- shadow datasets of a rebuild that found a difference, after 30 days.
 
-Prefect's own history of runs is let go by its server (flows/prefect_api.py).
+Prefect's server deletes its own old runs (flows/prefect_api.py).
 """
 
 import logging
@@ -31,14 +30,14 @@ from warehouse.tables import ensure_table
 logger = logging.getLogger(__name__)
 
 RUNGS = ("daily", "weekly", "monthly", "yearly")
-SIDE_DAYS = 30
+SHADOW_DAYS = 30
 NODE_DAYS = 35
 SUCCEEDED = ("success", "pass")
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung of the ladder: how many days it keeps, and the oldest of them."""
+    """One interval of the snapshot schedule: the number of snapshots kept, and the oldest."""
 
     name: str
     days: int
@@ -47,40 +46,40 @@ class Rung:
 
 @dataclass(frozen=True)
 class RetentionReport:
-    """What was let go. `nodes_kept`: rows of `build_nodes`; `side`: prefix of the datasets dropped."""
+    """What was deleted. `nodes_kept`: rows of `build_nodes`; `dropped_prefix`: of the dropped datasets."""
 
     ladder: tuple[Rung, ...]
     nodes_deleted: int
     nodes_kept: int
-    side: str | None
+    dropped_prefix: str | None
 
     @property
     def title(self) -> str:
-        """One line."""
-        side_text = f", {self.side}_* dropped" if self.side else ""
+        """The result in one line."""
+        side_text = f", {self.dropped_prefix}_* dropped" if self.dropped_prefix else ""
         return (
-            f"retention: {self.nodes_deleted} nodes of old builds let go, {self.nodes_kept} kept{side_text}"
+            f"retention: {self.nodes_deleted} nodes of old builds deleted, {self.nodes_kept} kept{side_text}"
         )
 
     def as_markdown(self) -> str:
-        """The ladder and what was let go, as Markdown."""
+        """Return the report as Markdown."""
         rows = [f"| {rung.name} | {rung.days} | {rung.oldest or ''} |" for rung in self.ladder]
         return "\n".join(
-            [f"# {self.title}", "", "| rung | days kept | oldest |", "| --- | --- | --- |", *rows]
+            [f"# {self.title}", "", "| snapshots | days kept | oldest |", "| --- | --- | --- |", *rows]
         )
 
 
-def retain(settings: Settings, *, now: datetime | None = None) -> RetentionReport:
-    """Let go what has served its time, under the lease of the warehouse.
+def apply_retention(settings: Settings, *, now: datetime | None = None) -> RetentionReport:
+    """Delete expired records, under the lease of the warehouse.
 
-    Raises PermanentError before the first build, and when another run is at work.
+    Raises PermanentError before the first build, and if another run holds the lease.
     """
     client = connect(settings, "retention")
     with hold(client, settings, "retention", on_lost=interrupter()):
         ladder = _ladder(client, settings)
         at = now or datetime.now(UTC)
         deleted = _thin_nodes(client, settings, at - timedelta(days=NODE_DAYS))
-        dropped = _drop_side(client, settings, at)
+        dropped = _drop_shadow_datasets(client, settings, at)
         kept = _ask(client, settings, f"select count(*) as n from {_nodes(settings)}")[0]["n"]
     report = RetentionReport(ladder, deleted, int(kept), dropped)
     logger.info("%s", report.title)
@@ -88,7 +87,7 @@ def retain(settings: Settings, *, now: datetime | None = None) -> RetentionRepor
 
 
 def _ladder(client: Client, settings: Settings) -> tuple[Rung, ...]:
-    """The rungs as the last build has left them."""
+    """Return the snapshot schedule of the last build."""
     columns = ", ".join(
         f"countif(is_{rung}) as {rung}_days, min(if(is_{rung}, snapshot_date, null)) as {rung}_oldest"
         for rung in RUNGS
@@ -97,16 +96,16 @@ def _ladder(client: Client, settings: Settings) -> tuple[Rung, ...]:
         (row,) = _ask(client, settings, f"select {columns} from {_snapshots(settings)}")
     except MissingInWarehouseError as error:
         raise PermanentError(
-            f"nothing is built yet, so there is no ladder to keep by: {error}. Run `wwi run`."
+            f"cannot apply retention: nothing is built yet ({error}). Run `wwi run`."
         ) from error
     return tuple(Rung(name, row[f"{name}_days"], row[f"{name}_oldest"]) for name in RUNGS)
 
 
 def _thin_nodes(client: Client, settings: Settings, before: datetime) -> int:
-    """Delete old outcomes and the rows that failed old tests; return how many outcomes.
+    """Delete old node results and failing rows; return the number of node results.
 
-    Old is what ended before then and is not the newest outcome, which `wwi status` shows. Of outcomes,
-    failures stay, and what the last build of each month did.
+    A result is old if it ended before `before` and is not the latest of its node, which `wwi status` shows.
+    Failures and the last build of each month are kept.
     """
     month = "extract(year from finished_at) * 12 + extract(month from finished_at)"
     is_old = f"finished_at < timestamp '{before.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00'"
@@ -147,9 +146,9 @@ def _thin_nodes(client: Client, settings: Settings, before: datetime) -> int:
     )
 
 
-def _drop_side(client: Client, settings: Settings, now: datetime) -> str | None:
-    """Drop the datasets of a rebuild that ended long ago; return their prefix, None when there is nothing."""
-    rebuild_id = shadow_datasets.made_by(client, settings)
+def _drop_shadow_datasets(client: Client, settings: Settings, now: datetime) -> str | None:
+    """Drop the shadow datasets of a rebuild that ended long ago; return their prefix, if there are any."""
+    rebuild_id = shadow_datasets.newest_rebuild_id(client, settings)
     if rebuild_id is None or rebuilds.open_swap(client, settings) is not None:
         return None
     rows = _ask(
@@ -159,10 +158,10 @@ def _drop_side(client: Client, settings: Settings, now: datetime) -> str | None:
         f"from {table_name(settings, 'rebuilds')} where rebuild_id = {rebuild_id}",
     )
     ended_at = rows[0]["ended_at"]
-    if ended_at is None or now - ended_at < timedelta(days=SIDE_DAYS):
+    if ended_at is None or now - ended_at < timedelta(days=SHADOW_DAYS):
         return None
     shadow_datasets.drop(client, settings)
-    return shadow_datasets.side_of(settings).dataset_prefix
+    return shadow_datasets.shadow_settings(settings).dataset_prefix
 
 
 def _ask(client: Client, settings: Settings, sql: str) -> list[Row]:

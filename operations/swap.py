@@ -1,9 +1,9 @@
-"""Put the tables of a rebuild in the place of the live ones.
+"""Replace the live tables by those of a rebuild.
 
-A table that keeps its columns and its layout is filled again: emptied and filled in one transaction. It stays
-the same table, with its row access policy, policy tags, labels, grants and time travel, and a reader sees the
-old rows until the new ones are there. Only a table whose columns or layout differ is dropped and copied.
-Both may be done twice, so what was interrupted is simply done again.
+If columns and layout are equal, the table is refilled: truncated and filled in one transaction. It remains
+the same table, with its row access policy, policy tags, labels, grants and time travel, and readers see the
+old rows until the transaction commits. If columns or layout differ, the table is dropped and copied. Both
+are idempotent, so an interrupted swap is simply repeated.
 """
 
 from collections.abc import Sequence
@@ -21,39 +21,43 @@ TABLES_A_TRANSACTION = 50
 
 
 def refill(
-    client: Client, live: Settings, side: Settings, layer: Layer, tables: Sequence[tuple[str, Sequence[str]]]
+    client: Client,
+    live: Settings,
+    shadow: Settings,
+    layer: Layer,
+    tables: Sequence[tuple[str, Sequence[str]]],
 ) -> None:
-    """Fill tables of a layer, each with the names of its columns, from the side, 50 in one transaction.
+    """Refill tables of a layer from the shadow datasets, 50 per transaction. `tables`: names with columns.
 
-    The marts are fewer than that: who asks them sees all of them old or all of them new.
+    There are fewer than 50 marts, so readers see either all old or all new marts.
     """
     for start in range(0, len(tables), TABLES_A_TRANSACTION):
-        script = refill_script(live, side, layer, tables[start : start + TABLES_A_TRANSACTION])
+        script = refill_script(live, shadow, layer, tables[start : start + TABLES_A_TRANSACTION])
         execute(client, script, timeout_s=live.load_timeout_s)
 
 
 def refill_script(
-    live: Settings, side: Settings, layer: Layer, tables: Sequence[tuple[str, Sequence[str]]]
+    live: Settings, shadow: Settings, layer: Layer, tables: Sequence[tuple[str, Sequence[str]]]
 ) -> str:
-    """Return the transaction that fills these tables from the side."""
+    """Return the transaction that refills these tables from the shadow datasets."""
     statements = ["begin transaction"]
     for name, columns in tables:
         listed = ", ".join(f"`{column}`" for column in columns)
         statements += [
             f"truncate table {_table(live, layer, name)}",
             f"insert into {_table(live, layer, name)} ({listed})\n"
-            f"select {listed} from {_table(side, layer, name)}",
+            f"select {listed} from {_table(shadow, layer, name)}",
         ]
     statements.append("commit transaction")
     return ";\n".join(statements) + ";"
 
 
-def replace(client: Client, live: Settings, side: Settings, layer: Layer, name: str) -> None:
-    """Drop the live table, if there is one, and copy the one of the side, with its layout.
+def replace(client: Client, live: Settings, shadow: Settings, layer: Layer, name: str) -> None:
+    """Drop the live table, if it exists, and copy the shadow table with its layout.
 
-    BigQuery overwrites no table by one with other partitions, so for a moment there is none.
+    BigQuery cannot overwrite a table by one with other partitions, so for a short time there is no table.
     """
-    source = f"{side.project}.{side.dataset(layer)}.{name}"
+    source = f"{shadow.project}.{shadow.dataset(layer)}.{name}"
     target = f"{live.project}.{live.dataset(layer)}.{name}"
     with translated(f"copy of {source} to {target}"):
         client.delete_table(target, not_found_ok=True, timeout=60, retry=READ_RETRY)
@@ -62,10 +66,10 @@ def replace(client: Client, live: Settings, side: Settings, layer: Layer, name: 
         job.result(timeout=live.load_timeout_s, retry=READ_RETRY)
 
 
-def take_marks(client: Client, live: Settings, side: Settings) -> None:
-    """Let the live ledger say of the batches in the vault what the side's says."""
+def copy_vault_loads(client: Client, live: Settings, shadow: Settings) -> None:
+    """Copy the shadow ledger's record of loaded batches to the live ledger."""
     columns = [field.name for field in layout(live, "vault_loads").schema]
-    script = refill_script(live, side, "audit", [("vault_loads", columns)])
+    script = refill_script(live, shadow, "audit", [("vault_loads", columns)])
     execute(client, script, timeout_s=live.query_timeout_s)
 
 

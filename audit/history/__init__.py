@@ -1,1 +1,1 @@
-"""Questions about the past: versions of one key, marts as of a time, and their differences."""
+"""Query history: versions of one key, marts as of a time, and differences between two times."""

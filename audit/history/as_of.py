@@ -1,9 +1,9 @@
-"""A mart as it was known at a moment, from the raw vault: the mart's own model, compiled by dbt, over less.
+"""Build the as-of query of a mart: the mart's own compiled SQL over an earlier raw vault.
 
-Nothing here knows a rule of any mart. The compiled SQL of the mart and of the models that it is made from is
-put together into one statement, word for word but for lines of comment. Only the tables that these read are
-exchanged: another model for its own SQL, a table of the raw vault (and the ledger of the batches) for the
-rows that were loaded until then. docs/adr/0009-as-of-is-the-mart-over-an-earlier-vault.md has the reasons.
+The query contains no rule of its own. It combines the compiled SQL of the mart and of its upstream models in
+one statement, unchanged except for removed comment lines and the tables that they read: a model is replaced
+by its own SQL, and a table of the raw vault (or the ledger's `batches`) by its rows up to that load time.
+See docs/adr/0009-as-of-is-the-mart-over-an-earlier-vault.md.
 """
 
 import re
@@ -22,7 +22,7 @@ ALL = ("*",)
 
 @dataclass(frozen=True)
 class Model:
-    """A model of business vault or marts as dbt compiled it. `relation`: the table or view that it makes."""
+    """A model of business vault or marts, compiled by dbt. `relation`: the table or view that it builds."""
 
     name: str
     layer: str
@@ -34,12 +34,12 @@ Models = Mapping[str, Model]
 
 
 def marts(models: Models) -> tuple[str, ...]:
-    """The names of the marts, in order."""
+    """Return the names of the marts, sorted."""
     return tuple(sorted(name for name, model in models.items() if model.layer == "marts"))
 
 
 def check_mart(models: Models, name: str) -> None:
-    """Raise PermanentError naming the marts that there are unless `name` is one."""
+    """Raise PermanentError, with the known marts, unless `name` is a mart."""
     known = marts(models)
     if name not in known:
         nearest = did_you_mean(name, known)
@@ -48,7 +48,7 @@ def check_mart(models: Models, name: str) -> None:
 
 
 def needed(models: Models, mart: str) -> tuple[Model, ...]:
-    """The mart and all models that it is made from, each after those that it reads."""
+    """Return the mart and all its upstream models, each after those that it reads."""
     ordered: dict[str, Model] = {}
 
     def visit(model: Model) -> None:
@@ -64,41 +64,41 @@ def needed(models: Models, mart: str) -> tuple[Model, ...]:
 
 
 def reads(model: Model) -> tuple[str, ...]:
-    """The relations that a model reads, in order of their names."""
+    """Return the relations that a model reads, sorted."""
     return tuple(sorted({found[0] for found in RELATION.finditer(model.sql)}))
 
 
 def ctes(settings: Settings, models: Models, mart: str, until: str, prefix: str = "known_") -> Iterator[str]:
-    """The mart and its ancestors as common table expressions, `<prefix><model>`, as of `until` (SQL).
+    """Yield the mart and its upstream models as CTEs named `<prefix><model>`, as of `until` (SQL).
 
-    Raises PermanentError for a model that reads something whose past is not kept.
+    Raises PermanentError for a model that reads a table without history.
     """
     names = {model.relation: f"{prefix}{model.name}" for model in models.values()}
     kept = {settings.dataset("raw_vault")}
     ledger = f"`{settings.project}`.`{settings.dataset('audit')}`.`batches`"
     for model in needed(models, mart):
 
-        def then(found: re.Match[str], model: Model = model) -> str:
+        def replacement(found: re.Match[str], model: Model = model) -> str:
             relation, (_, dataset, _) = found[0], found.groups()
             if relation == model.relation:
                 raise PermanentError(
-                    f"{mart} cannot be asked as of a time: {model.name} reads itself, so its SQL is what a "
-                    "load adds to it. Let it be compiled as for a full refresh."
+                    f"{mart} does not support as-of queries: {model.name} reads itself, so its SQL returns "
+                    "only what one load adds. Compile it with --full-refresh."
                 )
             if relation in names:
                 return names[relation]
             if dataset in kept or relation == ledger:
                 return f"(select * from {relation} where {naming.LOAD_DTS} <= {until})"
             raise PermanentError(
-                f"{mart} cannot be asked as of a time: {model.name} reads {relation}, whose past is not "
-                "kept. Let it read the raw vault."
+                f"{mart} does not support as-of queries: {model.name} reads {relation}, which keeps no "
+                "history. Change the model to read the raw vault."
             )
 
         sql = COMMENT_LINE.sub("", model.sql).strip()
-        yield f"{prefix}{model.name} as (\n{RELATION.sub(then, sql)}\n)"
+        yield f"{prefix}{model.name} as (\n{RELATION.sub(replacement, sql)}\n)"
 
 
-def as_of(  # noqa: PLR0913 - what, as of when, and how much of it
+def as_of(  # noqa: PLR0913 - a mart, a time, and options of the query
     settings: Settings,
     models: Models,
     mart: str,
@@ -109,9 +109,9 @@ def as_of(  # noqa: PLR0913 - what, as of when, and how much of it
     order_by: Collection[str] = (),
     limit: int | None = None,
 ) -> str:
-    """Return the SELECT of the mart as it was known at `until`, a TIMESTAMP in SQL.
+    """Return the SELECT of the mart as of `until` (SQL of type TIMESTAMP).
 
-    `where`: SQL over the mart's columns. Raises PermanentError as `check_mart` and `ctes`.
+    `where`: SQL over the mart's columns. Raises PermanentError like `check_mart` and `ctes`.
     """
     check_mart(models, mart)
     parts = [

@@ -1,9 +1,8 @@
-"""What a mart knew at one moment and not at another: rows by their key, columns, and what it did to totals.
+"""Compare a mart as of two times: rows by key, columns, and the effect on totals.
 
-One statement compares both states in the warehouse; what comes back is counts, sums and the first rows. A
-row that the source deleted stays in a fact, marked, and counts no more, so it is told apart from one that
-changed: a total moves by what was added, removed, deleted, returned or changed, and these five add up to its
-delta.
+One statement compares both states in the warehouse and returns counts, sums and the first rows. A row that
+the source deleted stays in a fact, marked as deleted, and does not count in totals. So there are five kinds
+of change (added, removed, deleted, returned, changed), and their effects add up to the delta of a total.
 """
 
 import json
@@ -15,7 +14,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from audit.history.as_of import Models, check_mart, ctes
-from audit.history.as_of_time import Moment
+from audit.history.as_of_time import AsOf
 from config.settings import Settings
 from metadata import naming
 from metadata.marts import Mart
@@ -29,7 +28,7 @@ CHANGED = "changed__"
 
 @dataclass(frozen=True)
 class Total:
-    """The sum of a measure over the rows that count, at both moments, and which kinds of change moved it."""
+    """The sum of a measure over rows that are not deleted, as of both times, and its change by kind."""
 
     measure: str
     before: Decimal
@@ -38,15 +37,15 @@ class Total:
 
     @property
     def delta(self) -> Decimal:
-        """After less before."""
+        """`after` minus `before`."""
         return self.after - self.before
 
 
 @dataclass(frozen=True)
 class ChangedRow:
-    """A row that is not the same: its key, what became of it, {column: (before, after)} where they differ.
+    """A row that differs: its key, the kind of change, {column: (before, after)} of changed columns.
 
-    An added row has all its columns with None before, a removed one with None after.
+    An added row has None as `before` of all columns, a removed row None as `after`.
     """
 
     key: Any
@@ -56,11 +55,11 @@ class ChangedRow:
 
 @dataclass(frozen=True)
 class Difference:
-    """A mart at two moments. `columns`: in how many rows each was changed; `rows`: the first ones by key."""
+    """A mart compared as of two times. `columns`: {column: changed rows}; `rows`: the first ones by key."""
 
     mart: str
-    before: Moment
-    after: Moment
+    before: AsOf
+    after: AsOf
     rows_before: int
     rows_after: int
     kinds: dict[str, int]
@@ -70,35 +69,35 @@ class Difference:
 
     @property
     def different_rows(self) -> int:
-        """How many rows are not the same."""
+        """The number of rows that differ."""
         return sum(self.kinds.values())
 
 
-def difference(  # noqa: PLR0913, PLR0917 - what is compared, when, and how much of it is told
+def difference(  # noqa: PLR0913, PLR0917 - a mart, two times, and options of the query
     client: bigquery.Client,
     settings: Settings,
     models: Models,
     mart: Mart,
-    before: Moment,
-    after: Moment,
+    before: AsOf,
+    after: AsOf,
     *,
     measures: Sequence[str] = (),
     where: str | None = None,
     limit: int = 20,
 ) -> Difference:
-    """Compare the mart at two moments.
+    """Compare the mart as of two times.
 
-    `where`: SQL over its columns; `limit`: most rows to tell of, 0 is all. Errors as `query`.
+    `where`: SQL over its columns; `limit`: maximum number of rows to list, 0 for all. Raises like `query`.
     """
     sql = statement(
         settings, models, mart, (timestamp_literal(before.at), timestamp_literal(after.at)),
         measures=measures, where=where, limit=limit,
     )  # fmt: skip
-    told: dict[str, list[dict[str, Any]]] = {"before": [], "after": [], "kind": [], "row": []}
+    sections: dict[str, list[dict[str, Any]]] = {"before": [], "after": [], "kind": [], "row": []}
     for row in query(client, sql, timeout_s=settings.load_timeout_s):
-        told[row["section"]].append(json.loads(row["payload"], parse_float=Decimal))
-    kinds = sorted(told["kind"], key=lambda each: KINDS.index(each["kind"]))
-    sides = told["before"][0], told["after"][0]
+        sections[row["section"]].append(json.loads(row["payload"], parse_float=Decimal))
+    kinds = sorted(sections["kind"], key=lambda each: KINDS.index(each["kind"]))
+    sides = sections["before"][0], sections["after"][0]
     names = compared_columns(mart)
     return Difference(
         mart.name,
@@ -109,18 +108,18 @@ def difference(  # noqa: PLR0913, PLR0917 - what is compared, when, and how much
         {each["kind"]: int(each["row_count"]) for each in kinds},
         _columns(kinds, names),
         tuple(_total(name, *sides, kinds) for name in measures),
-        tuple(sorted((_row(each, names) for each in told["row"]), key=lambda each: each.key)),
+        tuple(sorted((_row(each, names) for each in sections["row"]), key=lambda each: each.key)),
     )
 
 
 def measures_of(mart: Mart, facts: Sequence[Fact]) -> tuple[str, ...]:
-    """The columns of a mart whose sums mean something, in its order: those that reconciliation adds up."""
+    """Return the additive columns of a mart, in its order: those that reconciliation adds up."""
     added = {column for fact in facts if fact.name == mart.name for column in fact.measures.values()}
     return tuple(column.name for column in mart.columns if column.name in added)
 
 
 def compared_columns(mart: Mart) -> tuple[str, ...]:
-    """All columns but places on the map, which BigQuery does not compare."""
+    """Return all columns except GEOGRAPHY, which BigQuery cannot compare."""
     return tuple(column.name for column in mart.columns if column.type != "geography")
 
 
@@ -134,13 +133,16 @@ def statement(  # noqa: PLR0913 - see difference
     where: str | None = None,
     limit: int = 20,
 ) -> str:
-    """One statement that returns section and payload (JSON): before, after, one per kind, the first rows."""
+    """Return one statement with the columns section and payload (JSON).
+
+    Sections: before, after, one row per kind, and the first rows that differ.
+    """
     check_mart(models, mart.name)
     names = compared_columns(mart)
     key = mart.key
     parts: list[str] = []
-    for prefix, moment in zip((BEFORE, AFTER), until, strict=True):
-        parts += ctes(settings, models, mart.name, moment, prefix)
+    for prefix, time in zip((BEFORE, AFTER), until, strict=True):
+        parts += ctes(settings, models, mart.name, time, prefix)
         kept = f"\nwhere (\n{where}\n)" if where else ""
         parts.append(f"{prefix}rows as (\nselect *\nfrom {prefix}{mart.name}{kept}\n)")
     both = ",\n    ".join(
@@ -195,7 +197,7 @@ from (
 
 
 def _side(section: str, prefix: str, names: Sequence[str], measures: Sequence[str]) -> str:
-    """The rows and totals of one moment."""
+    """Select row count and totals as of one time."""
     counts = "not is_deleted" if naming.IS_DELETED in names else "true"
     sums = (f"{_sum(naming.quoted(name), counts)} as {naming.quoted(name)}" for name in measures)
     listed = ", ".join(["count(*) as row_count", *sums])
@@ -223,17 +225,17 @@ def _kind(key: str, names: Sequence[str]) -> str:
 
 
 def _counts(side: str, names: Sequence[str]) -> str:
-    """Condition: the row is there on this side and not marked as deleted."""
+    """Return the condition that the row exists on this side and is not marked as deleted."""
     return f"not coalesce({side}{naming.IS_DELETED}, true)" if naming.IS_DELETED in names else "true"
 
 
 def _sum(column: str, condition: str) -> str:
-    """The sum as text: JSON's numbers are floats."""
+    """Return the sum as text, because numbers in JSON are floats."""
     return f"cast(coalesce(sum(if({condition}, cast({column} as numeric), null)), 0) as string)"
 
 
 def _columns(kinds: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, int]:
-    """In how many rows, which are on both sides, each column was changed; the most changed first."""
+    """Count the rows on both sides in which each column changed; the most changed column first."""
     both = [each for each in kinds if each["kind"] not in ("added", "removed")]
     counts = {name: sum(int(each[f"{CHANGED}{name}"]) for each in both) for name in names}
     return dict(sorted(((n, c) for n, c in counts.items() if c), key=lambda each: (-each[1], each[0])))

@@ -1,8 +1,8 @@
-"""Table functions for those who ask in SQL: `select * from wwi_marts.fct_sale_asof(timestamp '2026-05-31')`.
+"""Table functions for as-of queries in SQL: `select * from wwi_marts.fct_sale_asof(timestamp '2026-05-31')`.
 
-The body is what `wwi asof` sends, with the parameter in the place of the time. BigQuery runs it with the
-rights of the one who calls it, policy tags of personal columns included. The ledger keeps the hash of each
-statement: a model that has changed since makes another, so its function is known to be out of date.
+The body is the query of `wwi asof` with the time as parameter. BigQuery runs it with the caller's rights,
+including policy tags of personal columns. The ledger stores the hash of each statement: when a model
+changes, so does the hash, and the function is out of date.
 """
 
 import hashlib
@@ -24,33 +24,33 @@ TABLE = "table_functions"
 
 
 def name(mart: str) -> str:
-    """`fct_sale_asof`."""
+    """Return the name of a mart's table function: `fct_sale_asof`."""
     return f"{mart}_asof"
 
 
 def statement(settings: Settings, models: Models, mart: Mart) -> str:
-    """The statement that makes the mart's function, or replaces it."""
+    """Return the statement that creates or replaces the mart's table function."""
     body = as_of(settings, models, mart.name, PARAMETER, columns=mart.column_names)
     function = f"`{settings.project}`.`{settings.dataset('marts')}`.`{name(mart.name)}`"
     return f"create or replace table function {function}({PARAMETER} timestamp) as (\n{body}\n)"
 
 
-def make(
+def create(
     client: bigquery.Client, settings: Settings, models: Models, marts: Iterable[Mart]
 ) -> tuple[str, ...]:
-    """Make the functions of these marts, or replace them; return their names. Errors as `execute`."""
-    made = []
+    """Create or replace the table functions of these marts; return their names. Raises like `execute`."""
+    created = []
     for mart in marts:
         sql = statement(settings, models, mart)
         execute(client, sql, timeout_s=settings.query_timeout_s)
-        made.append({"name": name(mart.name), "statement_hash": _hash(sql), "made_at": datetime.now(UTC)})
+        created.append({"name": name(mart.name), "statement_hash": _hash(sql), "made_at": datetime.now(UTC)})
     ensure_table(client, layout(settings, TABLE))
-    execute(client, insert(settings, TABLE, made), timeout_s=settings.query_timeout_s)
-    return tuple(str(row["name"]) for row in made)
+    execute(client, insert(settings, TABLE, created), timeout_s=settings.query_timeout_s)
+    return tuple(str(row["name"]) for row in created)
 
 
-def known(client: bigquery.Client, settings: Settings) -> dict[str, str]:
-    """{function: hash of the statement that made it last}; none where none was ever made."""
+def recorded_hashes(client: bigquery.Client, settings: Settings) -> dict[str, str]:
+    """Return {function: hash of its latest statement}; empty if none was ever created."""
     sql = f"""
         select name, statement_hash
         from {table_name(settings, TABLE)}
@@ -64,10 +64,10 @@ def known(client: bigquery.Client, settings: Settings) -> dict[str, str]:
     return {row["name"]: row["statement_hash"] for row in rows}
 
 
-def is_outdated(settings: Settings, models: Models, mart: Mart, functions: dict[str, str]) -> bool:
-    """Tell whether another statement than that of today made the function; not if none ever did."""
-    made_by = functions.get(name(mart.name))
-    return made_by is not None and made_by != _hash(statement(settings, models, mart))
+def is_outdated(settings: Settings, models: Models, mart: Mart, hashes: dict[str, str]) -> bool:
+    """Return whether the function exists and its current statement would be different."""
+    recorded = hashes.get(name(mart.name))
+    return recorded is not None and recorded != _hash(statement(settings, models, mart))
 
 
 def _hash(sql: str) -> str:

@@ -1,4 +1,4 @@
-"""The SQL that reads all rows about one key from the satellites and relationships of its hub."""
+"""The SQL that reads all rows of one key from the satellites and relationships of its hub."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ CHANGED = "changed__"
 
 @dataclass(frozen=True)
 class Part:
-    """A satellite or relationship of a hub: its model, the table that it is filled from, and what it tells.
+    """A satellite or relationship of a hub: its model, its source table and its columns.
 
-    `prefix` stands before the names of columns that a second table of the hub brings: `holding.`. `personal`
-    are the columns that tell something of a person.
+    `prefix`: prefix of the columns of a hub's second source table, such as `holding.`. `personal`: the
+    columns with personal values.
     """
 
     model: str
@@ -35,9 +35,9 @@ class Part:
 
 
 def parts_of(catalog: Catalog, entity: str) -> tuple[Part, ...]:
-    """Return what tells about a hub, the hub's own table first.
+    """Return the satellites and relationships of a hub, those of its main source table first.
 
-    Raises PermanentError for a hub that no table tells about, naming the others.
+    Raises PermanentError, with the known hubs, for a hub that no table is mapped to.
     """
     tables = [
         (table, table.vault)
@@ -45,10 +45,10 @@ def parts_of(catalog: Catalog, entity: str) -> tuple[Part, ...]:
         if isinstance(table.vault, HubMapping) and table.vault.hub == entity
     ]
     if not tables:
-        asked = {t.vault.hub for t in catalog.tables if isinstance(t.vault, HubMapping)}
-        mend = did_you_mean(entity, asked)
-        listed = "" if "Known here" in mend else f" Known here: {', '.join(sorted(asked))}."
-        raise PermanentError(f"there is no entity '{entity}'. {mend}{listed}")
+        known = {t.vault.hub for t in catalog.tables if isinstance(t.vault, HubMapping)}
+        hint = did_you_mean(entity, known)
+        listed = "" if "Known here" in hint else f" Known here: {', '.join(sorted(known))}."
+        raise PermanentError(f"there is no entity '{entity}'. {hint}{listed}")
     tables.sort(key=lambda each: each[1].aspect is not None)
     return tuple(part for table, mapping in tables for part in _parts(table, mapping))
 
@@ -66,7 +66,7 @@ def _parts(table: Table, mapping: HubMapping) -> Iterator[Part]:
 
 
 def typed_key(catalog: Catalog, entity: str, key: str) -> Parameter:
-    """Return the key as the type that its hub has. Raises PermanentError when it is none of that type."""
+    """Return the key with the type of the hub's business key. Raises PermanentError for an invalid value."""
     (name,) = catalog.hub(entity).business_key
     table = next(t for t in catalog.tables if isinstance(t.vault, HubMapping) and t.vault.hub == entity)
     if table.column(name).kind != "integer":
@@ -74,25 +74,25 @@ def typed_key(catalog: Catalog, entity: str, key: str) -> Parameter:
     try:
         return int(key)
     except ValueError as error:
-        raise PermanentError(f"{entity} '{key}': {name} is a whole number.") from error
+        raise PermanentError(f"{entity} '{key}': {name} must be a whole number.") from error
 
 
 def statement(
     catalog: Catalog, entity: str, parts: Sequence[Part], settings: Settings, *, personal: bool
 ) -> str:
-    """One statement: model, load_dts, record_source and payload (JSON) of every row about the key `@key`."""
+    """Return the SELECT of all rows of the key `@key`: model, load_dts, record_source and payload (JSON)."""
     (key,) = catalog.hub(entity).business_key
     hash_key = naming.hash_key(entity)
     selects = "\n\n    union all\n\n".join(
         _select(catalog, entity, part, settings, personal=personal) for part in parts
     )
-    return f"""with asked as (
+    return f"""with wanted as (
     select {hash_key}
     from {quoted_model(settings, naming.hub(entity))}
     where {naming.quoted(key)} = @key
 ),
 
-told as (
+found as (
 {selects}
 )
 
@@ -101,12 +101,12 @@ select
     load_dts,
     record_source,
     payload
-from told
+from found
 order by load_dts, model"""
 
 
 def _select(catalog: Catalog, entity: str, part: Part, settings: Settings, *, personal: bool) -> str:
-    """The rows of one part; beside a masked column stands whether it changed."""
+    """Select the rows of one part; each masked column is followed by a flag whether it changed."""
     hash_key = naming.hash_key(entity)
     if part.link:
         listed, joins = _ends(catalog, part, settings)
@@ -130,12 +130,12 @@ def _select(catalog: Catalog, entity: str, part: Part, settings: Settings, *, pe
         select
             {columns}
         from {quoted_model(settings, part.model)} as part{joins}
-        where part.{hash_key} in (select {hash_key} from asked)
+        where part.{hash_key} in (select {hash_key} from wanted)
     ) as one_row"""
 
 
 def _masked(part: Part, name: str, hash_key: str) -> list[str]:
-    """A personal column as everybody may see it, and whether it is another than in the record before."""
+    """Return the masked value of a personal column, and whether it differs from the record before."""
     is_text = part.table.column(name).kind == "text"
     column = naming.quoted(name)
     shown = f"substr(part.{column}, 1, 1) || '***'" if is_text else "'***'"
@@ -147,7 +147,7 @@ def _masked(part: Part, name: str, hash_key: str) -> list[str]:
 
 
 def _ends(catalog: Catalog, part: Part, settings: Settings) -> tuple[list[str], str]:
-    """What a relationship tells: the keys of the hubs at its ends, under the names that the source has."""
+    """Select the business keys of the hubs that a relationship connects, named as in the source."""
     assert part.link
     link_key = naming.link_hash_key(part.link)
     joins = [

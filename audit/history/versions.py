@@ -1,9 +1,8 @@
-"""Every version of one thing: all satellites and relationships of its hub, put together into one time line.
+"""List all versions of one business key: satellites and relationships of its hub on one time line.
 
-The metadata say which tables tell about a hub, so any hub can be asked. A row of a satellite says that
-something changed with its load; a version is what all satellites said together after a load. Personal
-values are cut to their first letter by the warehouse, so they never reach this process; whether they changed
-is compared there, too.
+The metadata say which tables belong to a hub, so this works for any hub. A satellite row records a change at
+its load; a version is the state of all satellites after a load. The warehouse masks personal values to their
+first letter and compares them itself, so unmasked values never reach this process.
 """
 
 import json
@@ -15,7 +14,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from audit.history.as_of_time import Load, Moment, loads, moment
+from audit.history.as_of_time import AsOf, Load, loads, parse_as_of
 from audit.history.version_rows import CHANGED, EDITED, Part, parts_of, quoted_model, statement, typed_key
 from config.errors import MissingInWarehouseError, PermanentError
 from config.settings import Settings
@@ -27,7 +26,7 @@ from warehouse.queries import query
 
 @dataclass(frozen=True)
 class Change:
-    """A column that a version changed, with its value before and after. `is_masked`: cut by the warehouse."""
+    """A changed column with its value before and after. `is_masked`: masked by the warehouse."""
 
     column: str
     before: Any
@@ -37,10 +36,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Version:
-    """What was known of a thing from one load on.
+    """The state of a business key from one load on.
 
-    `event`: new, changed, deleted or returned. `applied_dts`: what the source's clock said at the load;
-    `edited_when`: when the source says that the row was edited, where it says so. `state`: all columns.
+    `event`: new, changed, deleted or returned. `applied_dts`: time of the source at the load; `edited_when`:
+    edit time according to the source, if it has one. `state`: all columns.
     """
 
     number: int
@@ -57,7 +56,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which the source did not have the thing: from a load to the one that brought it back."""
+    """A period in which the key was deleted in the source: from one load to the load that restored it."""
 
     since: datetime
     until: datetime | None
@@ -65,17 +64,17 @@ class Span:
 
 @dataclass(frozen=True)
 class History:
-    """All versions of a thing, the oldest first. `at`: the moment up to which was asked, if there was one."""
+    """All versions of a business key, the oldest first. `at`: time of the as-of query, if given."""
 
     entity: str
     key: str
     versions: tuple[Version, ...]
     is_masked: bool
-    at: Moment | None = None
+    at: AsOf | None = None
 
     @property
     def deleted(self) -> tuple[Span, ...]:
-        """The times in which the source did not have it."""
+        """The periods in which the key was deleted in the source."""
         spans, since = [], None
         for version in self.versions:
             if version.is_deleted and since is None:
@@ -87,11 +86,11 @@ class History:
 
     @property
     def masked_columns(self) -> tuple[str, ...]:
-        """The columns whose values were cut."""
+        """The columns with masked values."""
         return tuple(sorted({each.column for v in self.versions for each in v.changes if each.is_masked}))
 
 
-def history(  # noqa: PLR0913 - whose, which part of it, and how
+def history(  # noqa: PLR0913 - a key and options of the query
     settings: Settings,
     catalog: Catalog,
     entity: str,
@@ -100,16 +99,16 @@ def history(  # noqa: PLR0913 - whose, which part of it, and how
     as_of: str | None = None,
     personal: bool = False,
 ) -> History:
-    """Return the versions of the thing, up to the moment `as_of` if there is one. `personal`: unmasked.
+    """Return the versions of a business key, as of `as_of` if given. `personal`: unmasked.
 
-    Raises PermanentError for an entity or a key that is not there, naming those that are, and what the
-    warehouse says when the login may not read personal columns.
+    Raises PermanentError, with the known ones, for an unknown entity or key, and the warehouse's error if
+    the login may not read personal columns.
     """
     parts = parts_of(catalog, entity)
     value = typed_key(catalog, entity, key)
     client = connect(settings, "history")
     known = loads(client, settings)
-    at = moment(as_of, known) if as_of is not None else None
+    at = parse_as_of(as_of, known) if as_of is not None else None
     sql = statement(catalog, entity, parts, settings, personal=personal)
     try:
         rows = query(client, sql, {"key": value}, timeout_s=settings.query_timeout_s)
@@ -123,8 +122,8 @@ def history(  # noqa: PLR0913 - whose, which part of it, and how
         found = tuple(version for version in found if version.load_dts <= at.at)
         if not found:
             raise PermanentError(
-                f"{entity} {key} was not known at {at.at:%Y-%m-%d %H:%M:%S} UTC: it first came with batch "
-                f"{first.batch_id} at {first.load_dts:%Y-%m-%d %H:%M:%S}."
+                f"{entity} {key} was not loaded yet at {at.at:%Y-%m-%d %H:%M:%S} UTC: it was first loaded by "
+                f"batch {first.batch_id} at {first.load_dts:%Y-%m-%d %H:%M:%S} UTC."
             )
     return History(entity, key, found, not personal, at)
 
@@ -132,7 +131,7 @@ def history(  # noqa: PLR0913 - whose, which part of it, and how
 def versions(
     rows: Sequence[dict[str, Any]], parts: Sequence[Part], known: Sequence[Load]
 ) -> tuple[Version, ...]:
-    """Put the rows of all parts, in the order of their loads, together into versions."""
+    """Merge the rows of all parts into versions, in load order."""
     by_model = {part.model: part for part in parts}
     order = _column_order(parts)
     batches = {load.load_dts: load for load in known}
@@ -140,10 +139,10 @@ def versions(
     is_deleted = False
     found: list[Version] = []
     for load_dts in sorted({row["load_dts"] for row in rows}):
-        told = [row for row in rows if row["load_dts"] == load_dts]
+        loaded = [row for row in rows if row["load_dts"] == load_dts]
         changes: list[Change] = []
         was_deleted = is_deleted
-        for row in told:
+        for row in loaded:
             part = by_model[row["model"]]
             payload = json.loads(row["payload"], parse_float=_number)
             if part.is_status and not part.prefix:
@@ -166,7 +165,7 @@ def versions(
                 batch_id=batch.batch_id if batch else None,
                 applied_dts=batch.applied_dts if batch else None,
                 edited_when=next((c.after for c in changes if c.column.endswith(EDITED)), None),
-                record_sources=tuple(sorted({row["record_source"] for row in told})),
+                record_sources=tuple(sorted({row["record_source"] for row in loaded})),
                 changes=tuple(sorted(changes, key=lambda each: order[each.column])),
                 state=dict(sorted(state.items(), key=lambda each: order[each[0]])),
                 is_deleted=is_deleted,
@@ -176,7 +175,7 @@ def versions(
 
 
 def _column_order(parts: Sequence[Part]) -> dict[str, int]:
-    """The place of each column: as the source has them, table after table, what no table has at its end."""
+    """Return the position of each column: in the order of the source tables, system columns last."""
     places: dict[str, int] = {}
     for part in parts:
         for name in (*part.table.column_names, naming.IS_DELETED):
@@ -185,7 +184,7 @@ def _column_order(parts: Sequence[Part]) -> dict[str, int]:
 
 
 def _number(text: str) -> Decimal:
-    """The number without the zeros at its end, of which engines write more or fewer."""
+    """Return the number without trailing zeros: BigQuery and the emulator write different ones."""
     return Decimal(text).normalize()
 
 
@@ -208,4 +207,4 @@ def _no_such_key(client: bigquery.Client, settings: Settings, catalog: Catalog, 
     )
     if not row["n"]:
         return f"there is no {entity} {key}: {hub} is empty. Run `wwi run`."
-    return f"there is no {entity} {key}: {hub} holds {row['n']}, {row['first_key']} to {row['last_key']}."
+    return f"there is no {entity} {key}: {hub} has {row['n']} keys, {row['first_key']} to {row['last_key']}."

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from audit.history.as_of_time import Moment
+from audit.history.as_of_time import AsOf
 from audit.history.difference import KINDS, ChangedRow, Difference
-from audit.history.past import AsOf
+from audit.history.past import AsOfRows
 from audit.history.versions import History, Version
 from cli.pages.output import as_text, print_table
 
@@ -77,9 +77,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= CUT else f"{text[: CUT - 4]} ..."
 
 
-def show_as_of(found: AsOf) -> None:
+def show_as_of(found: AsOfRows) -> None:
     """Print the rows of a mart, and the time and batch that they are as of."""
-    print_table(f"{found.mart} {_time_text(found.moment)}", found.columns, found.rows)
+    print_table(f"{found.mart} {_time_text(found.as_of)}", found.columns, found.rows)
 
 
 def show_difference(found: Difference) -> None:
@@ -130,7 +130,7 @@ def _summary(row: ChangedRow) -> str:
     return _short(", ".join(f"{name} {as_text(pair[side])}" for name, pair in row.columns.items()))
 
 
-def _time_text(moment: Moment) -> str:
+def _time_text(moment: AsOf) -> str:
     """Return the time as text, with the last batch before it."""
     load = moment.load
     clock = f", business time {_time(load.applied_dts)}" if load.applied_dts else ""

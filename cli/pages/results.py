@@ -179,8 +179,8 @@ def show_status(found: Status) -> None:
     if found.behind_s is not None:
         age = timedelta(seconds=int(found.behind_s))
         print(f"Loaded up to {found.loaded_to:%Y-%m-%d %H:%M:%S} UTC, {age} ago.")
-    if found.waiting:
-        print(f"Pending: batch {_listed(found.waiting)}. Run `wwi build` to load it into the vault.")
+    if found.pending:
+        print(f"Pending: batch {_listed(found.pending)}. Run `wwi build` to load it into the vault.")
     if found.open:
         print(
             f"Running, or left by a killed run: batch {_listed(found.open)}. The next `wwi run` cleans it up."

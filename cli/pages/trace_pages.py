@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from audit.reconciliation import plain
 from audit.trace import Part, Trace
-from audit.trace_total import Made
+from audit.trace_total import Breakdown
 from cli.pages.output import print_table
 
 
@@ -34,7 +34,7 @@ def _shown_values(part: Part) -> Iterable[tuple[str, object]]:
     return [(name, value) for name, value in part.values.items() if not name.endswith(hidden)]
 
 
-def show_breakdown(found: Made) -> None:
+def show_breakdown(found: Breakdown) -> None:
     """Print a sum, the batches that loaded its rows, and its largest rows."""
     verdict = "equal to raw" if found.total == found.computed else f"{plain(found.computed)} in raw"
     print(

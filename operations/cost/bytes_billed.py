@@ -1,7 +1,7 @@
-"""The bytes that BigQuery would bill for a query, from what it reads and from statistics of the tables.
+"""Estimate the bytes that BigQuery bills for a query, from its scans and from table statistics.
 
-Columns needed x partitions that its constants leave, and 10 MB at least for each table. A table that is named
-twice counts twice. The warehouse is not asked, so the same query can be judged on tables that have grown.
+Bytes = columns read x partitions left after pruning, with a minimum of 10 MB per table. A table that the
+query names twice counts twice. No query runs, so the estimate also works for tables of a future size.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,9 +13,9 @@ from warehouse.query_cost import MINIMUM_BYTES_PER_TABLE
 
 @dataclass(frozen=True)
 class Partition:
-    """Rows with partitioning values from `low` to below `high`; None: without bound.
+    """Rows with partitioning values in [low, high); None: unbounded.
 
-    `added`: how many of the rows a daily load brings; None where that is not known.
+    `added`: rows that a daily load adds; None if unknown.
     """
 
     low: Value | None
@@ -26,10 +26,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class TableStatistics:
-    """How large a table is. `widths` are bytes a row and column; `partitions` are one, when it has none.
+    """The size of a table. `widths`: bytes per row of each column; `partitions`: one if not partitioned.
 
-    `numbered`: its partitions are ranges of numbers. `full`: the rows that such a range gets before the next
-    begins; None where the numbers do not grow, so that all history of a number stays in its partition.
+    `numbered`: it is partitioned by integer range. `full`: rows of a full range; None if the numbers do not
+    grow, so that all history of a number stays in its partition.
     """
 
     widths: Mapping[str, float]
@@ -40,27 +40,27 @@ class TableStatistics:
 
     @property
     def rows(self) -> int:
-        """All rows."""
+        """The number of rows."""
         return sum(each.rows for each in self.partitions)
 
 
 @dataclass(frozen=True)
 class Span:
-    """How long a history is, in days: that of the measured tables, and the one to judge by."""
+    """The length of the history in days: in the measured tables, and in the estimate."""
 
     measured: int
-    judged: int
+    estimated: int
 
 
-def grown(table: TableStatistics, span: Span) -> TableStatistics:
-    """The table after as many days as are to be judged.
+def extrapolate(table: TableStatistics, span: Span) -> TableStatistics:
+    """Extrapolate the table to the estimated number of days.
 
-    Rows are as many times more as the days. Where partitions fill up one after the other, in time or by
-    number, more rows are in older partitions, and each one that is there is as full as they get. Other
-    partitions by number get what a daily load adds to them. So does a table without partitions, but no more
-    than the days: it is made anew, so a row may tell of the last load and be old.
+    Rows grow in proportion to the days. If partitions fill up one after the other (by time or by growing
+    numbers), the additional rows are in older partitions, and existing partitions become full. In other
+    range partitions, each grows by its daily additions. So does a table without partitions, but at most in
+    proportion to the days: it is recreated, so a row of the last load may be old.
     """
-    rows = _as_the_days(table.rows, span)
+    rows = _in_proportion(table.rows, span)
     if table.partitioned_by is None or (table.numbered and table.full is None):
         parts = tuple(replace(p, rows=_with_added(p, span)) for p in table.partitions)
         if not table.numbered:
@@ -73,26 +73,26 @@ def grown(table: TableStatistics, span: Span) -> TableStatistics:
     return replace(table, partitions=(_older(table, older), *filled))
 
 
-def _as_the_days(rows: int, span: Span) -> int:
-    return max(rows, round(rows * span.judged / span.measured))
+def _in_proportion(rows: int, span: Span) -> int:
+    return max(rows, round(rows * span.estimated / span.measured))
 
 
 def _with_added(part: Partition, span: Span) -> int:
-    """The rows with those of further daily loads; as the days, where nothing is known of these."""
+    """Add the rows of further daily loads; if these are unknown, grow in proportion to the days."""
     if part.added is None:
-        return _as_the_days(part.rows, span)
-    return part.rows + round(part.added * max(0, span.judged - span.measured))
+        return _in_proportion(part.rows, span)
+    return part.rows + round(part.added * max(0, span.estimated - span.measured))
 
 
 def _older(table: TableStatistics, rows: int) -> Partition:
-    """A partition before the others that no constant of the query is about: it is read only if all are."""
+    """Return a partition before all others: no constant selects it, so it is read only without pruning."""
     lows = [each.low for each in table.partitions if each.low is not None]
     bound = min(lows) if lows else None
     return Partition(bound, bound, rows)
 
 
 def read_bytes(scan: Scan, table: TableStatistics) -> int:
-    """The bytes of the columns in the partitions that the scan reads."""
+    """Return the bytes of the columns in the partitions that the scan reads."""
     width = sum(table.widths[name] for name in scan.columns)
     column = table.partitioned_by
     rows = sum(
@@ -102,7 +102,7 @@ def read_bytes(scan: Scan, table: TableStatistics) -> int:
 
 
 def billed(scans: Iterable[Scan], tables: Mapping[str, TableStatistics]) -> int:
-    """The bytes billed for a query with these scans; `tables` by `dataset.table`."""
+    """Return the bytes billed for a query with these scans; `tables` by `dataset.table`."""
     read: dict[str, int] = {}
     for scan in scans:
         read[scan.table] = read.get(scan.table, 0) + read_bytes(scan, tables[scan.table])

@@ -1,4 +1,4 @@
-"""What each model of a build is billed for on BigQuery, now and at many times the history; its budget."""
+"""Estimate the bytes that BigQuery bills for each model of a build, now and after ten times the days."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import yaml
 
 from config.errors import PermanentError
 from config.settings import Settings
-from operations.cost.bytes_billed import Span, TableStatistics, billed, grown
-from operations.cost.scans import Columns, Known, Scan, scans
+from operations.cost.bytes_billed import Span, TableStatistics, billed, extrapolate
+from operations.cost.scans import Columns, Scan, Schema, scans
 
 MB = 2**20
-LATER = 10  # times the history, at which `later` is
+LATER = 10  # `later` means this many times the days of history
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model and the queries that a build sends for it: its own, and what it asks before."""
+    """A model and the queries that a build runs for it, including preparatory ones."""
 
     name: str
     layer: str
@@ -28,7 +28,7 @@ class Model:
 class ModelBytes:
     """Bytes billed for one build of a model, and after ten times the days.
 
-    `budget` is what the first may be; None: no limit is set.
+    `budget`: limit for `bytes`; None if no limit is set.
     """
 
     name: str
@@ -39,51 +39,51 @@ class ModelBytes:
 
     @property
     def growth(self) -> float:
-        """How many times the first the second is."""
+        """`later_bytes` divided by `bytes`."""
         return self.later_bytes / max(self.bytes, 1)
 
     @property
     def is_over(self) -> bool:
-        """Whether it is billed for more than its budget."""
+        """Whether the billed bytes exceed the budget."""
         return self.budget is not None and self.bytes > self.budget
 
 
-def read_by(
+def scans_by_model(
     models: Sequence[Model], project: str, columns: Columns, views: Mapping[str, str]
 ) -> dict[str, tuple[tuple[Scan, ...], ...]]:
-    """Return the scans of each query by model. Raises PermanentError naming the model at fault."""
-    known, found = Known(project, columns, views), {}
+    """Return the scans of each query, by model. Raises PermanentError, with the model's name."""
+    schema, found = Schema(project, columns, views), {}
     for model in models:
         try:
-            found[model.name] = tuple(scans(sql, known) for sql in model.queries)
+            found[model.name] = tuple(scans(sql, schema) for sql in model.queries)
         except PermanentError as error:
             raise PermanentError(f"model {model.name}: {error}") from error
     return found
 
 
 def columns_read(reads: Mapping[str, Sequence[Sequence[Scan]]]) -> dict[str, set[str]]:
-    """Return the columns that any of the models needs, by table."""
+    """Return the columns that any model reads, by table."""
     found: dict[str, set[str]] = {}
     for each in (scan for queries in reads.values() for one in queries for scan in one):
         found.setdefault(each.table, set()).update(each.columns)
     return found
 
 
-def all_grown(
+def extrapolate_all(
     tables: Mapping[str, TableStatistics], span: Span, batch_tables: Collection[str]
 ) -> dict[str, TableStatistics]:
-    """Return the tables as after so many days; `batch_tables` hold one batch and never grow."""
-    return {name: each if name in batch_tables else grown(each, span) for name, each in tables.items()}
+    """Extrapolate all tables; `batch_tables` contain one batch and never grow."""
+    return {name: each if name in batch_tables else extrapolate(each, span) for name, each in tables.items()}
 
 
-def judged(
+def estimate(
     models: Sequence[Model],
     reads: Mapping[str, Sequence[Sequence[Scan]]],
     now: Mapping[str, TableStatistics],
     later: Mapping[str, TableStatistics],
     budgets: Mapping[str, int],
 ) -> tuple[ModelBytes, ...]:
-    """Return what each model is billed for `now` and `later`, the dearest first."""
+    """Return the bytes billed for each model `now` and `later`, the most expensive first."""
     found = [
         ModelBytes(
             model.name,
@@ -98,16 +98,16 @@ def judged(
 
 
 def load_budgets(path: Path) -> dict[str, int]:
-    """Return bytes by model, or by layer for the models that are not named. Raises PermanentError."""
+    """Return the budgets in bytes, by model, or by layer for all other models. Raises PermanentError."""
     try:
         megabytes = yaml.safe_load(path.read_text(encoding="utf-8"))
         return {name: int(limit) * MB for name, limit in megabytes.items()}
     except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
         raise PermanentError(
-            f"{path.name} must say `model or layer: megabytes` in each line: {error}"
+            f"{path.name}: {error}. Each line must have the form `model or layer: megabytes`."
         ) from error
 
 
 def is_batch_table(settings: Settings, table: str) -> bool:
-    """Whether a table, `dataset.table`, holds the rows of one build only."""
+    """Return whether a table, `dataset.table`, contains the rows of one build only."""
     return table.startswith(f"{settings.dataset('staging')}.")

@@ -1,8 +1,7 @@
-"""What a daily load would be billed for on BigQuery, by a model of the bytes that each query reads.
+"""Estimate the bytes that BigQuery bills for a daily load, model by model.
 
-Nothing is run but the measuring of the tables, so it works on the local warehouse too, and it can say what
-the load will cost when the history has become many times as long. The models are compiled as the coming load
-would run them; when no batch waits, as the last one did.
+Only the table statistics are queried, so this also works on the local warehouse and for a longer history.
+The models are compiled as the next build would run them; without a pending batch, as for the latest batch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +15,12 @@ from operations.cost.model_bytes import (
     LATER,
     Model,
     ModelBytes,
-    all_grown,
     columns_read,
+    estimate,
+    extrapolate_all,
     is_batch_table,
-    judged,
     load_budgets,
-    read_by,
+    scans_by_model,
 )
 from operations.cost.table_statistics import column_types, history, measure
 from transform.build_plan import compile_nodes
@@ -30,23 +29,23 @@ from warehouse.client import connect
 from warehouse.queries import query
 from warehouse.tables import Partitioning
 
-FIRST_DAY = "2013-01-01"  # of the business
+FIRST_DAY = "2013-01-01"  # first business day
 BUDGETS = VAULT_DIR / "cost_budget.yml"
-NARROWING = ".pruned_target"  # the macro of models that want to know which keys their stages hold
-GROWING = "growing"  # what a bridge says of hubs of which it reads the ranges that its stage names
+NARROWING = ".pruned_target"  # the macro of models that query the key range of their stages
+GROWING = "growing"  # meta of a bridge: the hubs that it reads by the key range of its stage
 EFFECTIVITY = "eff_sat_"
-# a load is billed for its tests, too, but they are not judged; files about the project nobody reads here
+# a load is billed for its tests, too, but budgets cover only models; dbt's artifacts are not needed
 MODELS_ONLY = ("--select", "resource_type:model", "--indirect-selection", "empty", "--no-write-json")
-# what pending_load_dts writes when no batch waits
+# what pending_load_dts writes if there is no pending batch
 NO_BATCH = "timestamp '1900-01-01 00:00:00+00:00'"
 
 
 def daily_bytes(
     settings: Settings, *, days: int | None = None, vault_dir: Path = VAULT_DIR, budgets: Path = BUDGETS
 ) -> tuple[ModelBytes, ...]:
-    """Return what each model of a daily load is billed for, the dearest first. Raises as `dbt.build`.
+    """Estimate the bytes billed for each model of a daily load, the most expensive first.
 
-    `days`: how long a history of daily loads to judge by; None: the one that is there.
+    `days`: length of the history to assume; None: the present one. Raises like `dbt.build`.
     """
     nodes = compile_nodes(["build", *MODELS_ONLY], settings, vault_dir)
     newest = _newest_batch(settings)
@@ -56,27 +55,27 @@ def daily_bytes(
         for node in nodes
         if node.config.materialized == "view"
     }
-    asked = _asked_of_stages(nodes)
-    made = {node.unique_id: (sql[node.unique_id],) for node in nodes if node.config.materialized != "view"}
+    range_queries = _range_queries(nodes)
+    own = {node.unique_id: (sql[node.unique_id],) for node in nodes if node.config.materialized != "view"}
     models = [
-        Model(node.name, node.fqn[1], (*made.get(node.unique_id, ()), *asked.get(node.unique_id, ())))
+        Model(node.name, node.fqn[1], (*own.get(node.unique_id, ()), *range_queries.get(node.unique_id, ())))
         for node in nodes
-        if node.unique_id in made or node.unique_id in asked
+        if node.unique_id in own or node.unique_id in range_queries
     ]
     client = connect(settings, "cost")
     types = column_types(client, settings)
-    reads = read_by(models, settings.project, types, views)
+    reads = scans_by_model(models, settings.project, types, views)
     known = history(client, settings, FIRST_DAY)
     tables = measure(client, settings, columns_read(reads), types, partitionings(nodes), known=known)
     of_batch = {name for name in tables if is_batch_table(settings, name)}
-    judged_by = max(days or known.days, known.days)
-    now = all_grown(tables, Span(known.days, judged_by), of_batch)
-    later = all_grown(tables, Span(known.days, LATER * judged_by), of_batch)
-    return judged(models, reads, now, later, load_budgets(budgets))
+    days_estimated = max(days or known.days, known.days)
+    now = extrapolate_all(tables, Span(known.days, days_estimated), of_batch)
+    later = extrapolate_all(tables, Span(known.days, LATER * days_estimated), of_batch)
+    return estimate(models, reads, now, later, load_budgets(budgets))
 
 
 def partitionings(nodes: Sequence[Any]) -> dict[str, Partitioning | None]:
-    """How dbt partitions the tables of these models, by `dataset.table`."""
+    """Return the partitioning of these models, by `dataset.table`."""
     found: dict[str, Partitioning | None] = {}
     for node in nodes:
         by = node.config.get("partition_by")
@@ -85,22 +84,22 @@ def partitionings(nodes: Sequence[Any]) -> dict[str, Partitioning | None]:
     return found
 
 
-def _asked_of_stages(nodes: Sequence[Any]) -> dict[str, tuple[str, ...]]:
-    """The queries by which a run asks a stage, once, which keys its batch touches; by the stage's id."""
+def _range_queries(nodes: Sequence[Any]) -> dict[str, tuple[str, ...]]:
+    """Return the queries that read the key ranges of stages, by the stage's ID. A build runs each once."""
     models = {node.unique_id: node for node in nodes}
     wanted = {(stage, column) for node in nodes for stage, column in _ranges_wanted(node, models)}
     found: dict[str, tuple[str, ...]] = {}
     for stage, number in sorted(wanted):
-        of = models[stage]
-        sql = f"select {number} from `{of.database}`.`{of.schema}`.`{of.alias}`"
+        node = models[stage]
+        sql = f"select {number} from `{node.database}`.`{node.schema}`.`{node.alias}`"
         found[stage] = (*found.get(stage, ()), sql)
     return found
 
 
 def _ranges_wanted(node: Any, models: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The stages, by id, and the columns of theirs whose ranges a model wants to know.
+    """Yield the stages (by ID) and columns of which a model reads the range.
 
-    What a bridge asks of its own number, its effectivity has asked.
+    A bridge does not query the range of its own key again: its effectivity satellite already did.
     """
     if any(macro.endswith(NARROWING) for macro in node.depends_on.macros):
         for stage in _stages(node, models):
@@ -117,7 +116,7 @@ def _stages(node: Any, models: Mapping[str, Any]) -> list[str]:
 
 
 def _newest_batch(settings: Settings) -> str:
-    """The load time of the newest batch that the vault holds, as SQL."""
+    """Return the load time of the newest batch in the vault, as SQL."""
     rows: list[dict[str, Any]] = query(
         connect(settings, "cost"),
         "select format_datetime('%Y-%m-%d %H:%M:%E6S', datetime(max(load_dts), 'UTC')) as newest "
@@ -125,5 +124,5 @@ def _newest_batch(settings: Settings) -> str:
         timeout_s=settings.query_timeout_s,
     )
     if rows[0]["newest"] is None:
-        raise PermanentError("nothing is loaded yet, so no daily load can be judged. Run `wwi run` first.")
+        raise PermanentError("cannot estimate a daily load: nothing is loaded yet. Run `wwi run` first.")
     return f"timestamp '{rows[0]['newest']}+00:00'"

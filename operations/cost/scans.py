@@ -1,8 +1,8 @@
-"""Which columns of which tables a query reads, and which partitions its own words exclude.
+"""Find the columns and partitions that a query reads.
 
-BigQuery reads whole columns, and skips a partition when a condition on the partitioning column compares it
-with constants. A join or a subquery excludes none here, though BigQuery may sometimes find a way: a budget
-must hold without luck.
+BigQuery reads whole columns, and prunes partitions by conditions that compare the partitioning column with
+constants. Joins and subqueries never prune here, although BigQuery sometimes does: the estimate is an upper
+bound.
 """
 
 from collections.abc import Mapping
@@ -31,45 +31,44 @@ _DIALECT = "bigquery"
 
 @dataclass(frozen=True)
 class Scan:
-    """One reading of a table, named `dataset.table`: the columns needed, and the condition on its rows."""
+    """One scan of a table (`dataset.table`): the columns read, and the condition on its rows."""
 
     table: str
     columns: frozenset[str]
     condition: exp.Expr | None = None
 
     def may_read(self, column: str, low: Value | None, high: Value | None) -> bool:
-        """Whether it reads a partition of `column` with values in [low, high); None is unbounded."""
+        """Return whether it may read a partition of `column` with values in [low, high); None: unbounded."""
         return self.condition is None or _may_hold(self.condition, column, low, high)
 
 
-class Known:
-    """What queries of a project may name: tables by their columns, views by their queries.
+class Schema:
+    """The tables of a project with their columns, and its views with their queries.
 
-    Made once for many queries: a view is parsed when it is first met, and the columns are looked up by each
-    query, not copied for it.
+    Create it once for many queries: each view is parsed once, at its first use.
     """
 
     def __init__(self, project: str, columns: Columns, views: Mapping[str, str]) -> None:
         self.columns = columns
-        self.schema = MappingSchema({project: _by_dataset(columns)}, dialect=_DIALECT)
+        self.mapping = MappingSchema({project: _by_dataset(columns)}, dialect=_DIALECT)
         self.views: dict[str, Any] = {
             f"{project}.{name}": cache(partial(sqlglot.parse_one, text, read=_DIALECT))
             for name, text in views.items()
         }
 
 
-def scans(sql: str, known: Known) -> tuple[Scan, ...]:
-    """Return what a query reads; a view is read through.
+def scans(sql: str, schema: Schema) -> tuple[Scan, ...]:
+    """Return the scans of a query; views are expanded.
 
-    Raises PermanentError for SQL that cannot be understood, and for a table that is not known.
+    Raises PermanentError for SQL that cannot be parsed and for unknown tables.
     """
     try:
         query = sqlglot.parse_one(sql, read=_DIALECT)
-        query = exp.expand(query, known.views, dialect=_DIALECT, copy=False)
-        _check_known(query, known.columns)
-        query = qualify(query, schema=known.schema, dialect=_DIALECT, validate_qualify_columns=False)
+        query = exp.expand(query, schema.views, dialect=_DIALECT, copy=False)
+        _check_known(query, schema.columns)
+        query = qualify(query, schema=schema.mapping, dialect=_DIALECT, validate_qualify_columns=False)
         query = pushdown_predicates(query, dialect=_DIALECT)
-        query = pushdown_projections(query, schema=known.schema, dialect=_DIALECT)
+        query = pushdown_projections(query, schema=schema.mapping, dialect=_DIALECT)
         found = []
         for scope in traverse_scope(query):
             where = scope.expression.args.get("where")
@@ -79,7 +78,7 @@ def scans(sql: str, known: Known) -> tuple[Scan, ...]:
                     condition = where.this if where else None
                     found.append(Scan(f"{source.db}.{source.name}", used, condition))
     except SqlglotError as error:
-        raise PermanentError(f"the SQL cannot be understood: {error}") from error
+        raise PermanentError(f"cannot parse the SQL: {error}") from error
     return tuple(found)
 
 
@@ -98,7 +97,7 @@ def _by_dataset(columns: Columns) -> dict[str, object]:
 
 
 def _may_hold(condition: exp.Expr, column: str, low: Value | None, high: Value | None) -> bool:
-    """Whether the condition may be true for a value of the column in [low, high); when in doubt, it may."""
+    """Return whether the condition may be true for a value of the column in [low, high)."""
     match condition:
         case exp.Paren():
             return _may_hold(condition.this, column, low, high)
@@ -114,7 +113,7 @@ def _may_hold(condition: exp.Expr, column: str, low: Value | None, high: Value |
 
 
 def _ranges(condition: exp.Expr) -> list[tuple[Value | None, Value | None]]:
-    """The values, from first to last, for which a comparison of a column with constants may be true."""
+    """Return the ranges (first, last) for which a comparison with constants may be true."""
     match condition:
         case exp.In() if condition.expressions:
             return [(_constant(each), _constant(each)) for each in condition.expressions]
@@ -131,12 +130,12 @@ def _ranges(condition: exp.Expr) -> list[tuple[Value | None, Value | None]]:
 
 
 def _before(value: Value | None) -> Value | None:
-    """The last value below another."""
+    """Return the largest value below another."""
     return value - 1 if isinstance(value, int) else value and value - timedelta(microseconds=1)
 
 
 def _constant(node: exp.Expr) -> Value | None:
-    """The value of an integer or of a timestamp; None for all else."""
+    """Return the value of an integer or timestamp literal; None for anything else."""
     if isinstance(node, exp.Cast):
         node = node.this
     if isinstance(node, exp.Neg):
@@ -147,10 +146,10 @@ def _constant(node: exp.Expr) -> Value | None:
     if not node.is_string:
         return int(node.this) if node.this.isdigit() else None
     try:
-        moment = datetime.fromisoformat(node.this)
+        time = datetime.fromisoformat(node.this)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _below(one: Value | None, other: Value | None) -> bool:

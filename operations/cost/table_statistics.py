@@ -1,7 +1,7 @@
-"""Statistics of tables, as far as the bytes of a query depend on them, measured in the warehouse.
+"""Measure the table statistics that the bytes billed depend on.
 
-Each load counts as a partition of its own where days are partitions, for a load a day is what is judged.
-On BigQuery this reads each text column that is asked for, once: run it when the models change, not every day.
+In tables partitioned by day, each load counts as its own partition, because the estimate assumes one load a
+day. On BigQuery this reads each wanted text column once: run it when models change, not every day.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,13 +21,13 @@ from operations.cost.scans import Value
 from warehouse.queries import Row, query
 from warehouse.tables import Partitioning, partitioning
 
-# https://cloud.google.com/bigquery/pricing: sizes of data types; a null is counted as if it had a value
+# https://cloud.google.com/bigquery/pricing: sizes of data types; a null counts like a value
 WIDTHS: Mapping[str, float] = {
     "INT64": 8, "FLOAT64": 8, "NUMERIC": 16, "BIGNUMERIC": 32, "BOOL": 1, "DATE": 8, "TIME": 8, "DATETIME": 8,
     "TIMESTAMP": 8, "GEOGRAPHY": 16,
 }  # fmt: skip
 HASH_WIDTH = 2 + 16
-PREFIX = 2  # bytes that a text or bytes value takes besides its own
+PREFIX = 2  # additional bytes of a STRING or BYTES value
 LAYERS: tuple[Layer, ...] = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
 PARALLEL = 4
 
@@ -36,7 +36,7 @@ Types = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class History:
-    """The loads that the warehouse holds: days of business in all and after the first load, and its time."""
+    """The history in the warehouse: business days in total and after the first load, and its load time."""
 
     days: int
     later_days: int
@@ -44,7 +44,7 @@ class History:
 
 
 def history(client: bigquery.Client, settings: Settings, opened: str) -> History:
-    """Return the history since the day `opened`. Raises PermanentError when nothing is loaded."""
+    """Return the history since the day `opened`. Raises PermanentError if nothing is loaded."""
     days = f"max(date_diff(date(applied_dts), date '{opened}', day)) + 1"
     rows = query(
         client,
@@ -54,12 +54,12 @@ def history(client: bigquery.Client, settings: Settings, opened: str) -> History
         timeout_s=settings.query_timeout_s,
     )
     if rows[0]["first_load"] is None:
-        raise PermanentError("nothing is loaded yet, so no daily load can be judged. Run `wwi run` first.")
+        raise PermanentError("cannot estimate a daily load: nothing is loaded yet. Run `wwi run` first.")
     return History(max(1, rows[0]["days"]), rows[0]["later_days"], rows[0]["first_load"])
 
 
 def column_types(client: bigquery.Client, settings: Settings) -> Types:
-    """Return column -> BigQuery type of every table and view, by `dataset.table`."""
+    """Return {column: BigQuery type} of every table and view, by `dataset.table`."""
     found: Types = {}
     for layer in LAYERS:
         dataset = settings.dataset(layer)
@@ -73,47 +73,47 @@ def column_types(client: bigquery.Client, settings: Settings) -> Types:
     return found
 
 
-def measure(  # noqa: PLR0913 - what to ask whom, and what is known of it
+def measure(  # noqa: PLR0913 - the tables to measure and their context
     client: bigquery.Client,
     settings: Settings,
     wanted: Mapping[str, Collection[str]],
     types: Types,
-    made: Mapping[str, Partitioning | None],
+    dbt_tables: Mapping[str, Partitioning | None],
     *,
     known: History,
 ) -> dict[str, TableStatistics]:
     """Return the statistics of the wanted columns, both by `dataset.table`.
 
-    `made` says how the tables that dbt makes are partitioned; the others are asked for it.
+    `dbt_tables`: partitioning of the tables that dbt builds; that of others is read from the warehouse.
 
-    Raises TransientError when the warehouse cannot be reached.
+    Raises TransientError if the warehouse cannot be reached.
     """
 
-    def of(name: str) -> TableStatistics:
+    def statistics_of(name: str) -> TableStatistics:
         table_id = f"{settings.project}.{name}"
-        by = made[name] if name in made else partitioning(client, table_id)
+        by = dbt_tables[name] if name in dbt_tables else partitioning(client, table_id)
         columns = {column: types[name][column] for column in sorted(wanted[name])}
         loads = known if "load_dts" in types[name] else None
-        rows = query(client, _question(table_id, columns, by, loads), timeout_s=settings.query_timeout_s)
+        rows = query(client, _size_sql(table_id, columns, by, loads), timeout_s=settings.query_timeout_s)
         return _statistics(rows, columns, by, loads.later_days if loads else 0)
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return dict(zip(wanted, pool.map(of, wanted), strict=True))
+        return dict(zip(wanted, pool.map(statistics_of, wanted), strict=True))
 
 
 def _varying(types: Mapping[str, str]) -> list[str]:
-    """The columns whose width depends on the value."""
+    """Return the columns with a width that depends on the value."""
     return [column for column, kind in types.items() if _width(column, kind) is None]
 
 
-def _question(table_id: str, types: Mapping[str, str], by: Partitioning | None, known: History | None) -> str:
-    """The query for rows and sizes of each partition."""
+def _size_sql(table_id: str, types: Mapping[str, str], by: Partitioning | None, known: History | None) -> str:
+    """Return the query for rows and sizes of each partition."""
     sizes = [f"sum({_length(c, types[c])}) as size_{number}" for number, c in enumerate(_varying(types))]
     column = naming.quoted(by.column) if by else ""
     group = "0" if by is None else f"div({column}, {by.step})" if by.step else column
-    told = _of_loads(by, known) if known else ()
+    additions = _added_by_loads(by, known) if known else ()
     return f"""
-        select {", ".join([f"{group} as part", "count(*) as n", *told, *sizes])}
+        select {", ".join([f"{group} as part", "count(*) as n", *additions, *sizes])}
         from `{table_id}`
         group by part
         order by part
@@ -123,7 +123,7 @@ def _question(table_id: str, types: Mapping[str, str], by: Partitioning | None, 
 def _statistics(
     rows: Sequence[Row], types: Mapping[str, str], by: Partitioning | None, later_days: int
 ) -> TableStatistics:
-    """What the answer to `_question` says."""
+    """Convert the result of `_size_sql`."""
     count = sum(row["n"] for row in rows)
     widths = {column: _width(column, kind) or 0.0 for column, kind in types.items()}
     for number, column in enumerate(_varying(types)):
@@ -136,8 +136,8 @@ def _statistics(
     return TableStatistics(widths, parts, by.column if by else None, numbered, _full(rows, by))
 
 
-def _of_loads(by: Partitioning | None, known: History) -> tuple[str, ...]:
-    """What tells how many rows came after the first load, and whether the numbers of a table grow by it."""
+def _added_by_loads(by: Partitioning | None, known: History) -> tuple[str, ...]:
+    """Return the aggregates for rows added after the first load, and for growing partition numbers."""
     later = f"load_dts > timestamp '{known.first_load.isoformat()}'"
     added = f"countif({later}) as added"
     if by is None or by.step is None:
@@ -152,7 +152,7 @@ def _of_loads(by: Partitioning | None, known: History) -> tuple[str, ...]:
 
 
 def _full(rows: Sequence[Row], by: Partitioning | None) -> int | None:
-    """The rows of a full partition by a number that grew after the first load; see TableStatistics."""
+    """Return the rows of a full range partition, if its numbers grow; see TableStatistics."""
     if by is None or by.step is None:
         return None
     last, first = (max((row[name] or 0 for row in rows), default=0) for name in ("last_id", "first_last_id"))
@@ -161,7 +161,7 @@ def _full(rows: Sequence[Row], by: Partitioning | None) -> int | None:
 
 
 def _bounds(part: Any, by: Partitioning | None) -> tuple[Value | None, Value | None]:
-    """From where to where a partition goes; the one of NULL, and that of a table without any, everywhere."""
+    """Return the bounds of a partition; unbounded for NULL and for a table without partitions."""
     if by is None or part is None:
         return None, None
     if by.step:
@@ -170,7 +170,7 @@ def _bounds(part: Any, by: Partitioning | None) -> tuple[Value | None, Value | N
 
 
 def _width(column: str, kind: str) -> float | None:
-    """Bytes of a value; None where they depend on the value."""
+    """Return the bytes of a value; None if they depend on the value."""
     return HASH_WIDTH if column.endswith(("_hk", "hashdiff")) else WIDTHS.get(kind)
 
 

@@ -82,7 +82,7 @@ def test_freshness_counts_from_the_newest_completed_batch(loaded: Settings, cata
 @pytest.mark.services
 def test_what_waits_and_what_was_left_over_is_named(loaded: Settings, catalog: Catalog) -> None:
     found = status(loaded, catalog, now=NOW)
-    assert (found.waiting, found.open) == ((3,), (4,))
+    assert (found.pending, found.open) == ((3,), (4,))
 
 
 @pytest.mark.services
@@ -130,7 +130,7 @@ def test_before_the_first_load_there_is_nothing(empty: Settings, catalog: Catalo
 def test_a_void_batch_neither_waits_nor_is_open() -> None:
     void = BatchState(2, "void", NOW, None, None, 0, 0, 0, 0, False, "lost")
     found = Status(NOW, (void,), ())
-    assert (found.waiting, found.open, found.loaded_to) == ((), (), None)
+    assert (found.pending, found.open, found.loaded_to) == ((), (), None)
 
 
 @pytest.mark.services

@@ -254,7 +254,7 @@ def test_the_state_of_the_platform_stands_on_top() -> None:
     fine = html.unescape(page(NOTHING, Status(NOW, (batch,), (), NOW, 0), NOW))
     assert "Business to Jan 5, 2026 12:00" in fine
     assert "batch 7, loaded 2026-01-05 12:00 UTC" in fine
-    assert "1 batch not in the vault yet" in fine
+    assert "1 pending batch" in fine
     assert "All totals agree with the source" in fine
     wrong = page(NOTHING, Status(NOW, (batch,), (), NOW, 3), NOW)
     assert "3 totals differ from the source" in wrong

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from audit import content, sizes, trace_statements
-from audit.altered_rows import located_statement
-from audit.delivery import rebuilt
+from audit.altered_rows import locate_statement
+from audit.delivery import table_from_vault
 from audit.reconcile import reconcile
 from audit.reconciliation import Comparison, DayDifference, Reconciliation
 from audit.reconciliation_record import record
@@ -129,7 +129,7 @@ def test_the_comparison_of_the_layers(platform: Platform, catalog: Catalog) -> N
 
 def test_what_rebuilds_a_delivery_from_the_vault(platform: Platform, catalog: Catalog) -> None:
     for table in catalog.tables:
-        query(connect(platform.settings), rebuilt(catalog, table, platform.settings, as_of=NOW))
+        query(connect(platform.settings), table_from_vault(catalog, table, platform.settings, as_of=NOW))
         query(connect(platform.settings), statement(platform.settings, catalog, table, NOW))
     assert not platform.warehouse.refused()
 
@@ -162,7 +162,7 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
 def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     """Every table of vault and marts is compared, and filled again, with the columns that it has."""
     client, live = connect(platform.settings), platform.settings
-    beside = shadow_datasets.side_of(live)
+    beside = shadow_datasets.shadow_settings(live)
     tables = platform.warehouse.analyzer.tables
     for layer in shadow_datasets.LAYERS:
         dataset = beside.dataset(layer)
@@ -207,7 +207,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     for layer in content.LAYERS:
         filled = [(each.name, list(each.columns)) for each in shapes if each.layer == layer]
         swap.refill(client, live, beside, layer, filled)
-    swap.take_marks(client, live, beside)
+    swap.copy_vault_loads(client, live, beside)
     rebuilds.mark_swaps_finished(client, live)
     assert not platform.warehouse.refused()
     sent = sent_since(platform, before)
@@ -247,7 +247,7 @@ def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog
         ),
     )
     for table in catalog.tables:
-        query(client, located_statement(settings, catalog, table, 1, NOW))
+        query(client, locate_statement(settings, catalog, table, 1, NOW))
     node = builds.Node("test", "unique", "", "fail", None, None, 0.5, 3, "it's broken")
     build = builds.Build(
         "a", NOW, NOW, "failed", "1", None, "{}", "hub", "[]", "{}", "wwi", "here", "all", "0"
@@ -280,17 +280,17 @@ def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
     own = personal_values.person_table(catalog)
     platform.warehouse.rows["n",] = [["2"]]
     platform.warehouse.rows["k",] = [["7"]]  # the same person's was interrupted
-    places = [personal_values.Held(own.qualified, "full_name", 1, (), True)] + [
-        personal_values.Held(table.qualified, column.name, 1, (), False)
+    places = [personal_values.Occurrence(own.qualified, "full_name", 1, (), True)] + [
+        personal_values.Occurrence(table.qualified, column.name, 1, (), False)
         for table in catalog.tables
-        for column in personal_values.texts(table)
+        for column in personal_values.text_columns(table)
         if table != own
     ]
-    with personal_values.values_of(client, settings, own, 7) as values:
-        personal_values.held(client, settings, catalog, 7, values.count)
+    with personal_values.collected_values(client, settings, own, 7) as values:
+        personal_values.find_in_raw(client, settings, catalog, 7, values.count)
         query(
             client,
-            personal_values.found_statement(settings, "raw", "sales__invoices", ["comments"], values.count),
+            personal_values.search_statement(settings, "raw", "sales__invoices", ["comments"], values.count),
         )
         task = Task(client, settings, catalog, 7, tuple(places), values.count)
         for sql in updates(task):

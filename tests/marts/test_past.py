@@ -28,7 +28,7 @@ def test_every_mart_is_told_as_it_was_after_each_load(business: Business, models
     settings = business.settings
     known = loads(business.client, settings)
     assert len(known) == business.loads == 3
-    made = past.make_functions(settings, models)
+    made = past.create_functions(settings, models)
     assert made == tuple(f"{mart}_asof" for mart in marts(models))
     moments = [
         (known[1].load_dts - timedelta(microseconds=1), 1),
@@ -54,19 +54,19 @@ def test_the_statement_of_a_mart_tells_what_its_table_function_tells(
     then = timestamp_literal(loads(business.client, business.settings)[1].load_dts)
     told = as_of(business.settings, models, mart, then)
     assert copies.differing(business.settings, told, mart, 2) == []
-    assert past.make_functions(business.settings, models, [mart]) == (f"{mart}_asof",), "made again"
+    assert past.create_functions(business.settings, models, [mart]) == (f"{mart}_asof",), "made again"
 
 
 def test_a_build_makes_the_functions_again_whose_models_have_changed(
     business: Business, models: Models
 ) -> None:
     settings = business.settings
-    past.make_functions(settings, models, ["dim_date", "dim_city"])
-    assert refresh_functions.renew(settings) == ()
+    past.create_functions(settings, models, ["dim_date", "dim_city"])
+    assert refresh_functions.refresh_outdated(settings) == ()
     of_before = f"update {settings.dataset('audit')}.table_functions set statement_hash = 'of before'"
     execute(business.client, f"{of_before} where name = 'dim_date_asof'")
-    assert refresh_functions.renew(settings) == ("dim_date_asof",)
-    assert refresh_functions.renew(settings) == ()
+    assert refresh_functions.refresh_outdated(settings) == ("dim_date_asof",)
+    assert refresh_functions.refresh_outdated(settings) == ()
 
 
 def test_the_difference_of_two_times_explains_every_total(business: Business, models: Models) -> None:
@@ -123,7 +123,7 @@ def test_only_the_rows_and_columns_that_were_asked_for_are_told(business: Busine
             past.as_of(settings, models, wrong, "batch:1")
     with pytest.raises(PermanentError, match="Did you mean 'unit_price'"):
         past.as_of(settings, models, "dim_stock_item", "batch:1", columns=("unitprice",))
-    with pytest.raises(PermanentError, match="the vault holds no batch 4"):
+    with pytest.raises(PermanentError, match="the vault contains no batch 4"):
         past.as_of(settings, models, "dim_stock_item", "batch:4")
 
 
@@ -149,7 +149,7 @@ def test_the_history_of_a_row_tells_when_it_was_gone_and_what_was_corrected(busi
 
     then = history(settings, catalog, "customer", "2", as_of="batch:1")
     assert [version.number for version in then.versions] == [1]
-    with pytest.raises(PermanentError, match=r"there is no customer 9999: hub_customer holds \d+, 1 to"):
+    with pytest.raises(PermanentError, match=r"there is no customer 9999: hub_customer has \d+ keys, 1 to"):
         history(settings, catalog, "customer", "9999")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from audit.trace import trace
-from audit.trace_total import made_of
+from audit.trace_total import explain_total
 from audit.verify import verify
 from metadata.errors import WwiError
 from metadata.load import load_catalog
@@ -46,12 +46,12 @@ def test_each_of_200_rows_of_a_fact_leads_home(business: Business, fact: str) ->
 def test_a_sum_tells_its_rows_and_what_raw_makes_of_them(business: Business) -> None:
     facts = load_reconciliation(business.catalog)
     fact = "fct_transaction"
-    found = made_of(business.settings, business.catalog, facts, fact, "tax_amount", "customer_key >= 0")
+    found = explain_total(business.settings, business.catalog, facts, fact, "tax_amount", "customer_key >= 0")
     (row,) = business.ask("select sum(tax_amount) as total, count(*) as n from {m}.fct_transaction")
     assert (found.total, found.computed, found.count) == (row["total"], row["total"], row["n"])
     assert sum(found.batches.values()) == found.count
     with pytest.raises(WwiError, match="tax_amount"):
-        made_of(business.settings, business.catalog, facts, fact, "tax_amont", "true")
+        explain_total(business.settings, business.catalog, facts, fact, "tax_amont", "true")
 
 
 def test_a_figure_that_raw_does_not_give_is_told(business: Business) -> None:

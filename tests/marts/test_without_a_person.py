@@ -48,7 +48,7 @@ setattr(place, name, last)
 erase(Settings(_env_file=None), load_catalog(), int(sys.argv[2]), yes=True, reason="asked")
 """
 STEPS = {
-    "operations.personal_values.held": (*RAW, *VAULT, *MARTS),
+    "operations.personal_values.find_in_raw": (*RAW, *VAULT, *MARTS),
     "ingestion.staged_files.delete_all": (*VAULT, *MARTS),
     "operations.swap.refill": MARTS,
 }

@@ -98,7 +98,7 @@ def vault(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     }  # fmt: skip
     table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
     schema = tuple(SchemaField(name, kind) for name, kind in fields.items())
-    with throw_away.datasets(shadow_datasets.side_of(settings), parts=()):
+    with throw_away.datasets(shadow_datasets.shadow_settings(settings), parts=()):
         sandbox.create_tables([TableLayout(table_id, schema, partition_by="load_dts")])
         for batch, goods in DELIVERIES.items():
             deliver(sandbox, batch, goods)
@@ -118,7 +118,7 @@ def state(vault: Sandbox) -> dict[str, dict[str, list[str]]]:
 
 def sides(vault: Sandbox) -> set[str]:
     """The side datasets that there are."""
-    prefix = shadow_datasets.side_of(vault.settings).dataset_prefix
+    prefix = shadow_datasets.shadow_settings(vault.settings).dataset_prefix
     listed = vault.client.list_datasets(timeout=30)
     return {found.dataset_id for found in listed if found.dataset_id.startswith(prefix)}
 
@@ -147,7 +147,7 @@ def test_what_came_load_by_load_is_what_comes_of_raw_at_once(vault: Sandbox) -> 
     assert found.live is not None
     assert (found.live, found.live.rows) == (found.rebuilt, 8)
     assert len({each.live.checksum for each in report.tables if each.live}) == len(TABLES)
-    assert (report.is_as_raw_says, report.swapped, report.batches) == (True, False, 3)
+    assert (report.matches_raw, report.swapped, report.batches) == (True, False, 3)
     assert state(vault) == before
     assert sides(vault) == set(), "nothing is left behind"
     recorded = vault.query(
@@ -166,7 +166,7 @@ def test_equal_tables_take_the_place_of_the_live_ones(vault: Sandbox) -> None:
     assert (report.different, report.swapped, report.side) == (
         (),
         True,
-        shadow_datasets.side_of(vault.settings).dataset_prefix,
+        shadow_datasets.shadow_settings(vault.settings).dataset_prefix,
     )
     assert state(vault) == before
     after = vault.rows("audit", "vault_loads")
@@ -194,13 +194,13 @@ def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbo
     assert difference == "live has 1 rows too many"
     assert ", load_dts 2026-01-03" in examples[0]
     assert ", goods_id 4: " in examples[0]
-    assert examples[0].endswith(": 2 times in live, 1 times rebuilt")
+    assert examples[0].endswith(": 2 times in live, 1 times in the rebuilt table")
     difference, examples = found["dim_goods_unmasked"]
     assert difference == "live has 1 rows too few"
     assert "goods_id 5" in examples[0]
     assert examples[0].endswith(": missing in live")
-    assert found["stray"] == ("no model makes it", ())
-    assert (report.swapped, report.is_as_raw_says) == (False, False)
+    assert found["stray"] == ("no model builds it", ())
+    assert (report.swapped, report.matches_raw) == (False, False)
     assert state(vault) == damaged
     assert len(sides(vault)) == len(shadow_datasets.LAYERS), "the rebuilt tables stay, to be looked at"
 
@@ -208,9 +208,9 @@ def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbo
     hub = f"{vault.settings.project}.{vault.settings.dataset('raw_vault')}.hub_goods"
     ensure_table(vault.client, TableLayout(hub, (SchemaField("stray", "STRING"),)))
     forced = run(vault, force=True)
-    assert (forced.swapped, forced.is_as_raw_says) == (True, True)
+    assert (forced.swapped, forced.matches_raw) == (True, True)
     assert {each.table: each.difference for each in forced.different}["hub_goods"] == (
-        "no model makes column stray"
+        "no model has column stray"
     )
     assert state(vault) == whole
     assert sides(vault) == set()
@@ -256,12 +256,12 @@ def test_a_batch_that_no_build_has_loaded_is_named(vault: Sandbox) -> None:
 
 
 def test_a_dataset_of_somebody_else_is_never_dropped(vault: Sandbox) -> None:
-    name = shadow_datasets.side_of(vault.settings).dataset("marts")
+    name = shadow_datasets.shadow_settings(vault.settings).dataset("marts")
     dataset = Dataset(f"{vault.settings.project}.{name}")
     dataset.location = vault.settings.bigquery_location
     vault.client.create_dataset(dataset, timeout=30)
     try:
-        with pytest.raises(PermanentError, match=f"dataset {name} is in the way"):
+        with pytest.raises(PermanentError, match=f"dataset {name} exists and was not created"):
             run(vault)
         assert sides(vault) == {name}
     finally:
@@ -292,5 +292,5 @@ def test_a_row_that_changed_is_told_by_its_key_and_its_columns() -> None:
     assert describe(rows, ["id"]) == (
         "id 1: differs in name, at",
         "id 2: only in live",
-        "id 3: 3 times in live, 1 times rebuilt",
+        "id 3: 3 times in live, 1 times in the rebuilt table",
     )

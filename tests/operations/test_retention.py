@@ -9,7 +9,7 @@ from config.settings import Settings
 from ingestion.load.create_tables import ensure_layout
 from metadata.spec import Catalog
 from operations import shadow_datasets
-from operations.retention import SIDE_DAYS, retain
+from operations.retention import SHADOW_DAYS, apply_retention
 from warehouse.client import connect
 from warehouse.ledger import rebuilds
 from warehouse.ledger.tables import insert, layout, table_name
@@ -31,7 +31,7 @@ def built(settings: Settings, catalog: Catalog) -> Settings:
     client = connect(settings)
     ensure_layout(client, settings, catalog, force=True)
     with pytest.raises(PermanentError, match="nothing is built yet"):
-        retain(settings)
+        apply_retention(settings)
     ended = {name: datetime(2013, month, day, tzinfo=UTC) for name, (month, day) in BUILDS.items()}
     builds = [{"invocation_id": name, "finished_at": at} for name, at in ended.items()]
     nodes = [
@@ -62,17 +62,17 @@ def nodes_of(settings: Settings) -> dict[str, set[str]]:
 
 
 def test_failures_the_last_weeks_and_the_last_build_of_a_month_stay(built: Settings) -> None:
-    report = retain(built, now=NOW)
+    report = apply_retention(built, now=NOW)
     all_of_it, failures = set(NODES), {"fct_sale", "not_null_sale"}
     assert nodes_of(built) == {
         "a": failures, "b": failures, "c": all_of_it, "d": all_of_it, "e": all_of_it,
     }  # fmt: skip
-    assert (report.nodes_deleted, report.nodes_kept, report.side) == (4, 16, None)
+    assert (report.nodes_deleted, report.nodes_kept, report.dropped_prefix) == (4, 16, None)
     assert [(rung.name, rung.days) for rung in report.ladder] == [
         ("daily", 2), ("weekly", 0), ("monthly", 0), ("yearly", 1),
     ]  # fmt: skip
     assert "| yearly | 1 | 2013-01-02 |" in report.as_markdown()
-    assert retain(built, now=NOW).nodes_deleted == 0
+    assert apply_retention(built, now=NOW).nodes_deleted == 0
 
 
 def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings) -> None:
@@ -81,13 +81,13 @@ def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings)
     rebuild_id = rebuilds.record_start(client, built)
     for layer in shadow_datasets.LAYERS:
         ensure_dataset(client, built, layer)
-    made = shadow_datasets.make(client, built, rebuild_id)
+    made = shadow_datasets.create(client, built, rebuild_id)
     now = datetime.now(UTC)
-    assert retain(built, now=now + timedelta(days=SIDE_DAYS - 1)).side is None
+    assert apply_retention(built, now=now + timedelta(days=SHADOW_DAYS - 1)).dropped_prefix is None
     assert shadow_datasets.exists(client, built, rebuild_id)
     rebuilds.set_status(client, built, rebuild_id, "swapping")
-    later = now + timedelta(days=SIDE_DAYS + 1)
-    assert retain(built, now=later).side is None, "its tables are being put in place"
+    later = now + timedelta(days=SHADOW_DAYS + 1)
+    assert apply_retention(built, now=later).dropped_prefix is None, "its tables are being put in place"
     rebuilds.set_status(client, built, rebuild_id, "different")
-    assert retain(built, now=later).side == made.dataset_prefix
+    assert apply_retention(built, now=later).dropped_prefix == made.dataset_prefix
     assert not shadow_datasets.exists(client, built, rebuild_id)

@@ -11,8 +11,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from audit import rejected_values
-from audit.altered_rows import located_statement
-from audit.delivery import rebuilt
+from audit.altered_rows import locate_statement
+from audit.delivery import table_from_vault
 from audit.history import version_rows
 from audit.history.version_rows import parts_of
 from audit.layers import raw_totals, vault_totals
@@ -74,9 +74,9 @@ def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Clien
     settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
     for build in (typed.dbt("run"), typed.dbt("run")):
         assert (build.code, typed.warehouse.refused()) == (0, []), build.output[-3000:]
-    asked = [rebuilt(words, table, settings) for table in words.tables]
+    asked = [table_from_vault(words, table, settings) for table in words.tables]
     asked += [statement(settings, words, table, NOW) for table in words.tables]
-    asked += [located_statement(settings, words, table, 1, NOW) for table in words.tables]
+    asked += [locate_statement(settings, words, table, 1, NOW) for table in words.tables]
     raw = [raw_totals(words, table, settings) for table in words.tables]
     vault = [each for table in words.tables if (each := vault_totals(words, table, settings))]
     asked += [totals(raw, {}, settings), totals(vault, {}, settings)]

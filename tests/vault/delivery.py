@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from google.cloud.bigquery import Client
 
-from audit.delivery import rebuilt
+from audit.delivery import table_from_vault
 from config.settings import Settings
 from metadata.spec import Catalog, Table
 from warehouse.queries import query
@@ -48,7 +48,7 @@ delivered as (
 ),
 
 rebuilt as (
-{rebuilt(catalog, table, settings, as_of=load)}
+{table_from_vault(catalog, table, settings, as_of=load)}
 )
 
 select

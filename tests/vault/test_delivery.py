@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from audit.delivery import rebuilt
+from audit.delivery import table_from_vault
 from config.settings import Settings
 from ingestion.batch import run_batch
 from metadata.load import load_catalog
@@ -78,7 +78,9 @@ def test_a_value_lost_in_the_vault_is_found(loaded: Settings, catalog: Catalog) 
 
 def test_selected_columns_are_in_source_order(loaded: Settings, catalog: Catalog) -> None:
     client = connect(loaded)
-    sql = rebuilt(catalog, catalog.table("sales.orders"), loaded, columns={"order_date", "customer_id"})
+    sql = table_from_vault(
+        catalog, catalog.table("sales.orders"), loaded, columns={"order_date", "customer_id"}
+    )
     rows = query(client, sql)
     assert {tuple(row) for row in rows} == {("customer_id", "order_date")}
     assert all(row["customer_id"] and row["order_date"] for row in rows)

@@ -34,7 +34,7 @@ def test_the_models_stand_for_their_tables_and_the_vault_for_what_it_held() -> N
     ("points", "message"),
     [
         (model("business_vault", "pit_order", SATELLITE, POINTS.relation), "pit_order reads itself"),
-        (model("business_vault", "pit_order", relation("raw", "sales__orders")), "whose past is not kept"),
+        (model("business_vault", "pit_order", relation("raw", "sales__orders")), "which keeps no history"),
     ],
     ids=["a model as a load adds to it", "raw"],
 )

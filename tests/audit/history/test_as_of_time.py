@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from audit.history.as_of_time import Load, moment, parsed
+from audit.history.as_of_time import Load, parse_as_of, parse_time
 from config.errors import PermanentError
 from warehouse.queries import timestamp_literal
 
@@ -24,48 +24,48 @@ LOADS = tuple(Load(number, FIRST + timedelta(days=number - 1), None) for number 
     ],
 )
 def test_a_time_is_utc_unless_it_has_a_zone_and_a_day_is_its_end(text: str, meant: datetime) -> None:
-    assert parsed(text) == meant
+    assert parse_time(text) == meant
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "batch 2", ""])
 def test_what_is_no_moment_is_refused_with_what_is_one(text: str) -> None:
     with pytest.raises(PermanentError, match=r"not a valid time.*batch:3"):
-        moment(text, LOADS)
+        parse_as_of(text, LOADS)
 
 
 def test_a_moment_belongs_to_the_last_load_before_or_at_it() -> None:
-    assert moment("2026-01-02T06:00", LOADS).load.batch_id == 2
-    assert moment("2026-01-02T05:59:59.999999", LOADS).load.batch_id == 1
-    assert moment("2026-01-02", LOADS).load.batch_id == 2
-    assert moment("2030-01-01", LOADS).load.batch_id == 8
+    assert parse_as_of("2026-01-02T06:00", LOADS).load.batch_id == 2
+    assert parse_as_of("2026-01-02T05:59:59.999999", LOADS).load.batch_id == 1
+    assert parse_as_of("2026-01-02", LOADS).load.batch_id == 2
+    assert parse_as_of("2030-01-01", LOADS).load.batch_id == 8
 
 
 def test_a_batch_is_the_time_of_its_load() -> None:
-    found = moment("batch:3", LOADS)
+    found = parse_as_of("batch:3", LOADS)
     assert (found.at, found.load.batch_id) == (datetime(2026, 1, 3, 6, tzinfo=UTC), 3)
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T05:59", "batch:9"])
 def test_where_nothing_was_known_the_loads_are_named(text: str) -> None:
     with pytest.raises(PermanentError, match=r"batch:1 at 2026-01-01 06:00:00, .*\.\.\., batch:8 at"):
-        moment(text, LOADS)
+        parse_as_of(text, LOADS)
 
 
 @pytest.mark.parametrize(
-    ("text", "offered"),
+    ("text", "suggestion"),
     [
-        ("2013-06-30", "batch:1, read at business time 2013-06-30 18:00:00"),
-        ("2013-07-01", "batch:2, read at business time 2013-07-01 18:00:00"),
-        ("2013-07-31T12:00", "batch:3, read at business time 2013-07-02 18:00:00"),
-        ("1999-01-01", "batch:1, read at business time 2013-06-30 18:00:00"),
+        ("2013-06-30", "batch:1 (read at business time 2013-06-30 18:00:00)"),
+        ("2013-07-01", "batch:2 (read at business time 2013-07-01 18:00:00)"),
+        ("2013-07-31T12:00", "batch:3 (read at business time 2013-07-02 18:00:00)"),
+        ("1999-01-01", "batch:1 (read at business time 2013-06-30 18:00:00)"),
     ],
 )
-def test_a_business_date_is_answered_by_load_time_and_the_batch_of_that_date(text: str, offered: str) -> None:
+def test_an_error_for_a_business_date_suggests_its_batch(text: str, suggestion: str) -> None:
     clock = datetime(2013, 6, 30, 18)
     known = [replace(load, applied_dts=clock + timedelta(days=load.batch_id - 1)) for load in LOADS[:3]]
     with pytest.raises(PermanentError, match="load time") as refused:
-        moment(text, known)
-    assert offered in str(refused.value)
+        parse_as_of(text, known)
+    assert suggestion in str(refused.value)
     assert "first batch was loaded at 2026-01-01 06:00:00 UTC" in str(refused.value)
 
 

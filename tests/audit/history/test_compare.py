@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from audit.layers import DaysTaken, Totals
+from audit.layers import DailyTotalsBatch, Totals
 from audit.reconcile import compare
 from audit.reconciliation import Comparison, Reconciliation, ReconciliationError, plain
 
@@ -14,7 +14,7 @@ SOURCE = {
     ("sales.order_lines", "rows"): (3, Decimal(10)),
     ("sales.order_lines", "quantity"): (3, Decimal("25.00")),
 }
-TAKEN = {"sales.order_lines": DaysTaken(3, NOW)}
+TAKEN = {"sales.order_lines": DailyTotalsBatch(3, NOW)}
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 
 
@@ -62,7 +62,7 @@ def test_days_that_cancel_out_in_the_total_are_a_difference() -> None:
     ],
 )
 def test_without_days_of_both_sides_only_the_whole_is_compared(
-    select: Totals, taken: dict[str, DaysTaken]
+    select: Totals, taken: dict[str, DailyTotalsBatch]
 ) -> None:
     apart = {"source_value": Decimal(0), "layer_value": Decimal(25), "days_different": 1}
     _, quantity = compare("raw", [select], SOURCE, taken, [answer("quantity", "25", **apart)])

@@ -98,5 +98,5 @@ def test_every_hub_that_a_table_tells_about_can_be_asked_and_hides_what_is_perso
 def test_what_there_is_not_is_refused_with_what_there_is(catalog: Catalog) -> None:
     with pytest.raises(PermanentError, match=r"Did you mean 'customer'.*supplier"):
         parts_of(catalog, "custmer")
-    with pytest.raises(PermanentError, match="customer 'Tailspin': customer_id is a whole number"):
+    with pytest.raises(PermanentError, match="customer 'Tailspin': customer_id must be a whole number"):
         typed_key(catalog, "customer", "Tailspin")

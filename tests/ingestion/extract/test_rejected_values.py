@@ -10,9 +10,9 @@ import pytest
 
 from audit.layers import raw_totals
 from audit.layers import statement as totals_statement
-from audit.reconcile import compare, days_taken, source_totals
+from audit.reconcile import compare, latest_daily_totals, source_totals
 from audit.reconciliation import Comparison
-from audit.rejected_values import RejectedValues, standing
+from audit.rejected_values import RejectedValues, current_rejected_values
 from audit.status import status
 from cli.pages import batch_pages, results
 from config.errors import PermanentError
@@ -67,7 +67,7 @@ def stored(world: World) -> list[tuple[Any, ...]]:
 
 
 def current(world: World) -> list[tuple[str, int, int]]:
-    found = standing(world.client, world.settings, world.catalog)
+    found = current_rejected_values(world.client, world.settings, world.catalog)
     return [(each.column, each.values, each.since_batch) for each in found]
 
 
@@ -132,7 +132,7 @@ def test_a_corrected_value_is_no_longer_current_but_stays_in_the_history(rates: 
 def compared(world: World) -> list[Comparison]:
     """Compare raw with the source, in total and by day."""
     source = source_totals(world.client, world.settings)
-    taken = days_taken(world.client, world.settings, world.catalog, source)
+    taken = latest_daily_totals(world.client, world.settings, world.catalog, source)
     selects = [raw_totals(world.catalog, each, world.settings) for each in world.catalog.tables]
     return compare("raw", selects, source, taken, world.ask(totals_statement(selects, taken, world.settings)))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from config.errors import PermanentError
-from operations.cost.bytes_billed import Partition, Span, TableStatistics, billed, grown, read_bytes
-from operations.cost.model_bytes import MB, Model, ModelBytes, judged, load_budgets, read_by
-from operations.cost.scans import Known, Scan, scans
+from operations.cost.bytes_billed import Partition, Span, TableStatistics, billed, extrapolate, read_bytes
+from operations.cost.model_bytes import MB, Model, ModelBytes, estimate, load_budgets, scans_by_model
+from operations.cost.scans import Scan, Schema, scans
 
 PROJECT = "p"
 COLUMNS = {
@@ -26,7 +26,7 @@ TEN_TIMES = Span(10, 100)
 def read(sql: str) -> dict[str, Scan]:
     """The scans of a query, each of another table."""
     views = {"staging.view": f"select hk, load_dts from {HUB} where number < 5"}
-    found = scans(sql, Known(PROJECT, COLUMNS, views))
+    found = scans(sql, Schema(PROJECT, COLUMNS, views))
     assert len({each.table for each in found}) == len(found)
     return {each.table: each for each in found}
 
@@ -107,7 +107,7 @@ def test_a_narrowed_target_in_a_left_join_is_pruned() -> None:
 @pytest.mark.parametrize("sql", ["select from where", "select x from `p`.`raw_vault`.`missing`"])
 def test_a_model_that_is_not_understood_is_named(sql: str) -> None:
     with pytest.raises(PermanentError, match="model odd:"):
-        read_by([Model("odd", "marts", (sql,))], PROJECT, COLUMNS, {})
+        scans_by_model([Model("odd", "marts", (sql,))], PROJECT, COLUMNS, {})
 
 
 def test_bytes_are_the_columns_of_the_partitions_that_are_left() -> None:
@@ -123,13 +123,13 @@ def test_each_table_is_billed_for_ten_megabytes_at_least() -> None:
 
 def test_a_table_without_partitions_grows_as_a_whole() -> None:
     table = TableStatistics({"hk": MB}, (Partition(None, None, 3),))
-    assert grown(table, TEN_TIMES).rows == 30
-    assert read_bytes(Scan("t", frozenset({"hk"})), grown(table, TEN_TIMES)) == 30 * MB
+    assert extrapolate(table, TEN_TIMES).rows == 30
+    assert read_bytes(Scan("t", frozenset({"hk"})), extrapolate(table, TEN_TIMES)) == 30 * MB
 
 
 def test_a_table_of_things_that_are_there_already_grows_by_what_a_day_adds() -> None:
     cities = TableStatistics({"hk": MB}, (Partition(None, None, 300, added=0.1),))
-    assert grown(cities, TEN_TIMES).rows == 309
+    assert extrapolate(cities, TEN_TIMES).rows == 309
 
 
 def test_with_loads_as_partitions_the_new_history_is_in_older_ones() -> None:
@@ -140,19 +140,19 @@ def test_with_loads_as_partitions_the_new_history_is_in_older_ones() -> None:
     scan = read(f"select hk from {SAT} where load_dts = timestamp '2026-05-04 00:00:00+00:00'")[
         "raw_vault.sat"
     ]
-    later = grown(table, TEN_TIMES)
+    later = extrapolate(table, TEN_TIMES)
     assert (later.rows, read_bytes(scan, later)) == (30, 3 * MB)
 
 
 def test_where_numbers_grow_partitions_fill_up_and_the_rest_is_older() -> None:
     scan = read(f"select hk from {SAT} where number in (12)")["raw_vault.sat"]
-    later = grown(numbers((0, 20), (1, 3), full=20), TEN_TIMES)
+    later = extrapolate(numbers((0, 20), (1, 3), full=20), TEN_TIMES)
     assert (later.rows, read_bytes(scan, later)) == (230, 20 * MB)
 
 
 def test_where_numbers_do_not_grow_each_partition_gets_what_a_day_adds_to_it() -> None:
     scan = read(f"select hk from {SAT} where number in (12)")["raw_vault.sat"]
-    later = grown(numbers((0, 20), (1, 3)), TEN_TIMES)
+    later = extrapolate(numbers((0, 20), (1, 3)), TEN_TIMES)
     assert (later.rows, read_bytes(scan, later)) == (113, 48 * MB)
 
 
@@ -160,7 +160,7 @@ def test_a_model_is_judged_by_its_own_budget_or_that_of_its_layer() -> None:
     models = [Model(name, "raw_vault", ()) for name in ("sat", "hub")]
     reads = {name: [[Scan("t", frozenset({"hk"}))]] for name in ("sat", "hub")}
     tables = {"t": numbers((0, 15))}
-    found = judged(models, reads, tables, tables, {"raw_vault": 20 * MB, "sat": 10 * MB})
+    found = estimate(models, reads, tables, tables, {"raw_vault": 20 * MB, "sat": 10 * MB})
     assert {each.name: each.is_over for each in found} == {"sat": True, "hub": False}
     assert ModelBytes("a", "marts", 5, 6, None).growth == pytest.approx(1.2)
 
@@ -170,5 +170,5 @@ def test_budgets_are_read_as_megabytes(tmp_path: Path) -> None:
     path.write_text("raw_vault: 20\nsat: 10\n")
     assert load_budgets(path) == {"raw_vault": 20 * MB, "sat": 10 * MB}
     path.write_text("raw_vault: much\n")
-    with pytest.raises(PermanentError, match=r"cost_budget.yml must say"):
+    with pytest.raises(PermanentError, match=r"cost_budget.yml: .*Each line must have the form"):
         load_budgets(path)

@@ -12,7 +12,7 @@ from warehouse.queries import execute
 
 pytestmark = pytest.mark.services
 
-STRAY = "1 rows in raw of a batch that the ledger does not know"
+STRAY = "1 rows in raw have a batch ID that is not in the ledger"
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ PLANTED = (
     Planted("{raw}.shop__visits", "insert into {table} select * replace (77 as batch_id) from {table} "
             "where visit_id = 7", 77, "shop.visits", STRAY),
     Planted("{audit}.batches", "delete from {table} where batch_id = 1", 1, "batches",
-            "the ledger's row of this batch is gone"),
+            "the row of this batch is missing in the ledger"),
     Planted("{audit}.batches", "delete from {table} where batch_id = 1", 2, None,
-            "it does not follow the batch before it: that one was removed or altered"),
+            "its hash does not follow the batch before: that was removed or altered"),
     Planted("{audit}.batches", "update {table} set applied_dts = datetime '2000-01-01 00:00:00' "
             "where batch_id = 2", 2, "batches, table_loads, control_totals",
             "a row of the ledger was altered, added or removed"),
     Planted("{audit}.batches", "update {table} set status = 'void' where batch_id = 1", 2, None,
-            "it does not follow the batch before it: that one was removed or altered"),
+            "its hash does not follow the batch before: that was removed or altered"),
     Planted("{audit}.batches", "update {table} set own_hash = null where batch_id = 2", 2, "batches",
-            "a completed batch without a hash after one that has one"),
+            "this completed batch has no hash, but an earlier one has"),
     Planted("{audit}.table_loads", "delete from {table} where table_name = 'shop.visits' and batch_id = 2", 2,
             "table_loads", "a row of the ledger was altered, added or removed"),
     Planted("{audit}.table_loads", "update {table} set rows_upserted = 7 "
@@ -126,5 +126,5 @@ def test_a_column_that_comes_later_leaves_the_old_batches_as_they_are(shop: Worl
     run(shop, "update {raw}.shop__visits set note = 'planted' where batch_id = 1 and visit_id = 8")
     (one,) = found(shop).findings
     assert (one.batch_id, one.table, one.what) == (
-        1, "shop.visits", "1 rows hold a column that this batch did not bring: note",
+        1, "shop.visits", "1 rows have a value in column note, which this batch did not load",
     )  # fmt: skip
