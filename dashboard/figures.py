@@ -1,4 +1,4 @@
-"""What the dashboard shows, asked of the marts."""
+"""Query the figures of the dashboard from the marts."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "figures"
 
 
 def figures(settings: Settings) -> dict[str, Answer]:
-    """Return the answer of every figure by its name. Raises WwiError when the marts are not built."""
+    """Return the result of every figure by name. Raises WwiError if the marts are not built."""
     client = connect(settings, "dashboard")
     marts = f"`{settings.project}.{settings.dataset('marts')}`"
     found = {}

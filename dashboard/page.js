@@ -1,4 +1,4 @@
-// Filters the figures and draws them. Amounts are whole cents until they are shown, so no sum is rounded.
+// Filter the figures and draw them. Amounts are integer cents until they are displayed, so sums are exact.
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const charts = read("charts");
 const figures = Object.fromEntries(Object.entries(read("figures")).map(([name, columns]) => [name, rowsOf(columns)]));
@@ -11,7 +11,7 @@ function rowsOf(columns) {
   return (values[0] ?? []).map((_, row) => Object.fromEntries(names.map((name, place) => [name, values[place][row]])));
 }
 
-// how things are written
+// number and date formats
 const whole = new Intl.NumberFormat("en-US");
 const money = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 const short = new Intl.NumberFormat("en-US", { notation: "compact", minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
@@ -20,7 +20,7 @@ const wholeDollars = (cents) => (cents < 0 ? "\u2212$" : "$") + whole.format(Mat
 const compact = (number) => (Math.abs(number) < 1000 ? whole.format(Math.round(number)) : short.format(number));
 const compactDollars = (cents) => `${cents < 0 ? "\u2212" : ""}$${compact(Math.abs(cents) / 100)}`;
 const ratio = (part, all) => (all ? part / all : null);
-const percent = (share, digits = 1) => (share === null ? "\u2013" : `${(share * 100).toFixed(digits)} %`);
+const percent = (share, digits = 1) => (share === null ? "\u2013" : `${(share * 100).toFixed(digits)}%`);
 const groupName = (name) => (name === "N/A" ? "Independent" : name);
 const monthName = (day, style = "short") =>
   new Date(`${day}T12:00:00Z`).toLocaleDateString("en-US", { month: style, year: style === "short" ? "2-digit" : "numeric", timeZone: "UTC" });
@@ -43,7 +43,7 @@ function chosen(name) {
   return figures[name].filter((row) => wanted.every(([key, value]) => !(key in row) || row[key] === value));
 }
 
-// what each part of the page shows: tiles, findings, charts, tables
+// the sections of the page: tiles, headlines, charts, tables
 function sales() {
   const rows = chosen("sales");
   const revenue = sum(rows, "revenue_cents");
@@ -56,13 +56,13 @@ function sales() {
   ]);
   const months = by(rows, "month_start", ["revenue_cents", "profit_cents"]);
   const best = [...months].sort(descending("revenue_cents"))[0];
-  find("revenue", best && `${monthName(best.month_start, "long")} was the best month, with ${compactDollars(best.revenue_cents)} of revenue`);
+  find("revenue", best && `${monthName(best.month_start, "long")} had the highest revenue: ${compactDollars(best.revenue_cents)}`);
   draw("revenue", months.flatMap((row) => [["Revenue", row.revenue_cents], ["Profit", row.profit_cents]].map(([series, cents]) => (
     { month: monthName(row.month_start), series, value: cents / 100, tip: `${monthName(row.month_start, "long")}\n${series} ${dollars(cents)}` }))));
   ranked("territories", by(rows, "territory", ["revenue_cents"]), "territory", "revenue_cents", revenue, (name) => name,
-    (first, share) => (share === 1 ? `All of it is revenue of ${first}` : `${first} leads with ${percent(share, 0)} of revenue`));
+    (first, share) => (share === 1 ? `${first} has all of the revenue` : `${first} has the most revenue: ${percent(share, 0)}`));
   ranked("groups", by(rows, "buying_group", ["revenue_cents"]), "buying_group", "revenue_cents", revenue, groupName,
-    (first, share) => `${first === "Independent" ? "Independent customers bring" : `${first} brings`} ${percent(share, 0)} of revenue`);
+    (first, share) => `${first === "Independent" ? "Independent customers have" : `${first} has`} the most revenue: ${percent(share, 0)}`);
   const articles = by(chosen("articles"), "article", ["revenue_cents", "profit_cents", "units"]);
   const loss = articles.filter((row) => row.profit_cents < 0).length;
   find("articles", articles.length && `${whole.format(articles.length)} articles sold, ${loss ? `${loss} of them at a loss` : "none at a loss"}`);
@@ -88,7 +88,7 @@ function orders() {
     ["Orders", "orders", whole.format(sum(rows, "orders")), sum(rows, "orders")],
     ["Lines not picked yet", "open_lines", whole.format(lines - picked), lines - picked],
     ["Backorders", "backorders", whole.format(sum(rows, "backorders")), sum(rows, "backorders")],
-    ["Days to deliver, average", "days_to_deliver", arrived ? (days / arrived).toFixed(2) : "\u2013", ratio(days, arrived)],
+    ["Average days to deliver", "days_to_deliver", arrived ? (days / arrived).toFixed(2) : "\u2013", ratio(days, arrived)],
   ]);
   find("speed", lines && `${percent(ratio(sum(rows, "picked_same_day"), lines))} of lines are picked on the day of the order`);
   const months = by(rows, "month_start", ["order_lines", "picked_same_day"]);
@@ -119,24 +119,24 @@ function stock() {
   tiles("stock", [
     ["Stock value", "stock_value", dollarsTile(sum(held, "value_cents")), sum(held, "value_cents")],
     ["Articles below reorder level", "low", whole.format(low), low],
-    ["Outers received of those ordered", "received", percent(ratio(received, ordered)), ratio(received, ordered)],
-    ["Purchase lines open", "open_purchases", whole.format(sum(purchases, "open_lines")), sum(purchases, "open_lines")],
+    ["Outers received, of ordered", "received", percent(ratio(received, ordered)), ratio(received, ordered)],
+    ["Open purchase lines", "open_purchases", whole.format(sum(purchases, "open_lines")), sum(purchases, "open_lines")],
   ]);
   const months = by(chosen("movements"), "month_start", ["units_in", "units_out"]);
   const net = sum(months, "units_in") + sum(months, "units_out");
-  find("movements", months.length && (net >= 0 ? `${compact(net)} more units came in than went out` : `${compact(-net)} more units went out than came in`));
+  find("movements", months.length && (net >= 0 ? `Stock increased by ${compact(net)} units` : `Stock decreased by ${compact(-net)} units`));
   draw("movements", months.flatMap((row) => [["units in", row.units_in], ["units out", row.units_out]].map(([series, value]) => (
     { month: monthName(row.month_start), series, value, tip: `${monthName(row.month_start, "long")}\n${whole.format(Math.abs(value))} ${series}` }))));
   const suppliers = by(purchases, "supplier", ["ordered_outers", "received_outers", "open_lines"]).sort(descending("ordered_outers"));
   const behind = [...suppliers].sort((a, b) => (b.ordered_outers - b.received_outers) - (a.ordered_outers - a.received_outers))[0];
   const missing = behind && behind.ordered_outers - behind.received_outers;
-  find("suppliers", behind && (missing ? `${behind.supplier} still owes the most: ${whole.format(missing)} outers` : "Suppliers have delivered all that was ordered"));
+  find("suppliers", behind && (missing ? `${behind.supplier} has the most outers not delivered yet: ${whole.format(missing)}` : "Suppliers have delivered all orders"));
   draw("suppliers", suppliers.map((row) => ({
     name: row.supplier, ordered: row.ordered_outers, received: row.received_outers,
     label: percent(ratio(row.received_outers, row.ordered_outers), 0),
     tip: `${row.supplier}\n${whole.format(row.received_outers)} of ${whole.format(row.ordered_outers)} outers received\n${whole.format(row.open_lines)} lines open`,
   })));
-  find("stock", held.length && `${whole.format(low)} of ${whole.format(held.length)} articles lie below their reorder level`);
+  find("stock", held.length && `${whole.format(low)} of ${whole.format(held.length)} articles are below their reorder level`);
   table("stock", held, [
     ["Article", (row) => row.article],
     ["Bin", (row) => row.bin, undefined, undefined, "text"],
@@ -155,17 +155,17 @@ function receivables() {
     ["Outstanding", "open", dollarsTile(open), open],
     ["Invoiced", "invoiced", dollarsTile(invoiced), invoiced],
     ["Received", "received_money", dollarsTile(received), received],
-    ["Outstanding of the invoiced", "open_share", percent(ratio(open, invoiced)), ratio(open, invoiced)],
+    ["Outstanding, of invoiced", "open_share", percent(ratio(open, invoiced)), ratio(open, invoiced)],
   ]);
-  find("payments", invoiced && `Customers paid ${compactDollars(received)}, against ${compactDollars(invoiced)} invoiced`);
+  find("payments", invoiced && `Customers paid ${compactDollars(received)} of ${compactDollars(invoiced)} invoiced`);
   draw("payments", by(rows, "month_start", names).flatMap((row) => [["invoiced", row.invoiced_cents], ["received", row.received_cents]].map(([series, cents]) => (
     { month: monthName(row.month_start), series, value: cents / 100, tip: `${monthName(row.month_start, "long")}\n${dollars(cents)} ${series}` }))));
-  find("ages", open && `${percent(ratio(open - month, open), 0)} of what is outstanding is older than 30 days`);
+  find("ages", open && `${percent(ratio(open - month, open), 0)} of the outstanding amount is older than 30 days`);
   draw("ages", (rows.length ? [["up to 7 days", week], ["8 to 30 days", month - week], ["over 30 days", open - month]] : []).map(([name, cents]) => (
     { name, value: cents / 100, label: `${compactDollars(cents)}  ${percent(ratio(cents, open), 0)}`, tip: `${name}\n${dollars(cents)}` })));
   const accounts = by(rows, "account_id", names);
   const owing = accounts.filter((row) => row.open_cents > 0);
-  find("accounts", accounts.length && `${whole.format(owing.length)} of ${whole.format(accounts.length)} accounts owe something`);
+  find("accounts", accounts.length && `${whole.format(owing.length)} of ${whole.format(accounts.length)} accounts have an outstanding amount`);
   table("accounts", accounts, [
     ["Account", (row) => (row.account.endsWith("***") ? `${row.account} no. ${row.account_id}` : row.account)],
     ["Buying group", (row) => groupName(row.buying_group), undefined, undefined, "text"],
@@ -186,7 +186,7 @@ function ranked(name, rows, key, value, all, named, finding) {
   })));
 }
 
-// how it gets on the page
+// rendering
 const dollarsTile = (cents) => (Math.abs(cents) < 1e8 ? dollars(cents) : compactDollars(cents));
 
 function tiles(section, shown) {
@@ -204,7 +204,7 @@ function tiles(section, shown) {
 }
 
 function find(name, text) {
-  document.querySelector(`[data-finding=${name}]`).textContent = text || "Nothing to show for these filters";
+  document.querySelector(`[data-finding=${name}]`).textContent = text || "No data for these filters";
 }
 
 const views = new Map();
@@ -282,7 +282,7 @@ function table(name, rows, columns, first) {
   show();
 }
 
-// filters: the address keeps them, so that a view can be sent to somebody
+// filters are kept in the URL, so that a view can be shared
 function offer(select, label) {
   const key = select.dataset.filter;
   const values = new Set(Object.values(figures).flatMap((rows) => (rows.length && key in rows[0] ? rows.map((row) => row[key]) : [])));

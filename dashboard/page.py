@@ -1,4 +1,4 @@
-"""Figures and state as one HTML page: data, style, script and chart library in the file itself."""
+"""Render figures and platform state as one self-contained HTML page."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ EMBED = "window.vegaEmbed = vegaEmbed;"
 
 
 def page(answers: Mapping[str, Answer], state: Status, made_at: datetime) -> str:
-    """Return the page. Raises ValueError when a chart is no Vega-Lite."""
+    """Return the page. Raises ValueError if a chart is not valid Vega-Lite."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), undefined=jinja2.StrictUndefined, autoescape=True
     )
@@ -37,16 +37,16 @@ def page(answers: Mapping[str, Answer], state: Status, made_at: datetime) -> str
 
 
 def charts() -> dict[str, Any]:
-    """Return the Vega of every chart: compiled here, so that the page needs no compiler."""
-    told = yaml.safe_load(_text("charts.yml"))
+    """Return the Vega specification of every chart, compiled here so that the page needs no compiler."""
+    definitions = yaml.safe_load(_text("charts.yml"))
     return {
-        name: vl_convert.vegalite_to_vega(chart | {"config": told["config"]}, vl_version=VEGA_LITE)
-        for name, chart in told["charts"].items()
+        name: vl_convert.vegalite_to_vega(chart | {"config": definitions["config"]}, vl_version=VEGA_LITE)
+        for name, chart in definitions["charts"].items()
     }
 
 
 def columnar(answer: Answer) -> dict[str, Any]:
-    """Return {column: values}; texts and dates as {"of": each value once, "at": which one in each row}."""
+    """Return {column: values}; texts and dates as {"of": distinct values, "at": index for each row}."""
     return {name: _column([row[place] for row in answer.rows]) for place, name in enumerate(answer.columns)}
 
 
@@ -59,14 +59,14 @@ def _column(values: list[Any]) -> list[Any] | dict[str, list[Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a number that JSON can hold; of a NUMERIC without a fraction, an integer of any size."""
+    """Return a JSON number; a NUMERIC without a fraction becomes an integer of any size."""
     if not isinstance(value, Decimal):
         return value
     return int(value) if value == value.to_integral_value() else float(value)
 
 
 def as_script(value: object) -> str:
-    """Return JSON that may stand in a <script>: no text in it can end the element."""
+    """Return JSON that is safe in a <script> element: no text in it can close the element."""
     plain = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return plain.replace("<", "\\u003c")
 

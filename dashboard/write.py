@@ -1,4 +1,4 @@
-"""Writes the page."""
+"""Write the dashboard to a file."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dashboard:
-    """The file that was written, its size in bytes, and how long it took."""
+    """The written file, its size in bytes, and the duration in seconds."""
 
     path: Path
     size: int
@@ -25,19 +25,19 @@ class Dashboard:
 
 
 def default_path(settings: Settings) -> Path:
-    """Where the page lies unless somebody says otherwise."""
+    """Return the default path of the page."""
     return settings.home / "dashboard.html"
 
 
 def write_dashboard(
     settings: Settings, catalog: Catalog, path: Path | None = None, *, now: datetime | None = None
 ) -> Dashboard:
-    """Ask the warehouse and write the page, with `now` on it. Raises WwiError when there are no marts."""
+    """Query the warehouse and write the page. `now`: the time to print. Raises WwiError without marts."""
     started = time.monotonic()
     target = (path or default_path(settings)).absolute()
     text = page(figures(settings), status(settings, catalog), now or datetime.now(UTC))
     target.parent.mkdir(parents=True, exist_ok=True)
-    # a reader has the old page or the new one, never a part
+    # atomic: a reader gets the old page or the new one, never a part
     part = target.with_name(f"{target.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(target)

@@ -1,5 +1,5 @@
--- The customer ledger by account (who is billed) and month of the entry. Open is what is not settled; it is
--- as old as the days up to the ledger's newest entry.
+-- The customer ledger by billed account and month of the entry. Open amounts are not settled; their age is
+-- the number of days up to the newest entry of the ledger.
 with ledger as (
     select
         *,

@@ -1,4 +1,4 @@
--- Invoiced by article, under the name that it has now.
+-- Invoiced amounts by article, with its current name.
 with names as (
     select
         wwi_stock_item_id,

@@ -1,4 +1,4 @@
--- Invoice lines by the days from the invoice to the confirmed delivery; null while it is not confirmed.
+-- Invoice lines by days from invoice to confirmed delivery; null if the delivery is not confirmed.
 select
     calendar.beginning_of_month as month_start,
     calendar.fiscal_year_label,

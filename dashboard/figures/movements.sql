@@ -1,4 +1,4 @@
--- Units that came in and went out, by month.
+-- Units received and issued, by month.
 select
     calendar.beginning_of_month as month_start,
     calendar.fiscal_year_label,

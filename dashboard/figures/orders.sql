@@ -1,5 +1,5 @@
--- Ordered and picked by month of the order. An order counts where its first line stands, a backorder where
--- the first line stands whose order it took over.
+-- Ordered and picked lines by month of the order. An order is counted in the group of its first line, a
+-- backorder in the group of the first line of the original order.
 with orders as (
     select
         *,

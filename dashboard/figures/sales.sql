@@ -1,4 +1,4 @@
--- Invoiced by month, territory and buying group. An invoice counts where its first line stands.
+-- Invoiced amounts by month, territory and buying group. An invoice is counted in the group of its first line.
 with sales as (
     select
         *,

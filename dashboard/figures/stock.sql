@@ -1,4 +1,4 @@
--- What lies in the warehouse now.
+-- Current stock by article.
 select
     item.stock_item as article,
     holding.bin_location as bin,
