@@ -1,4 +1,4 @@
-"""Which results of tests stand: the newest of each test, as long as the project has it."""
+"""Test results are the latest of each test that the project still has."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,13 +21,13 @@ BUILDS: dict[str, tuple[str, str, dict[str, str]]] = {
     "first": ("all", "live", {"renamed": "fail", "odd": "warn", "corrected": "warn", "quiet": "warn"}),
     "whole": ("all", "live", {"odd": "warn", "corrected": "warn", "quiet": "warn", "broken": "skipped"}),
     "small": ("touched", "live", {"corrected": "pass", "odd": "warn", "broken": "fail"}),
-    "beside": ("all", "beside", {"quiet": "pass"}),
+    "shadow": ("all", "shadow", {"quiet": "pass"}),
 }
 
 
 @pytest.fixture(scope="module")
 def client(settings: Settings) -> Client:
-    """A warehouse whose ledger has BUILDS; every warning and failure left a row that names its build."""
+    """A ledger with BUILDS; every warning and failure has a failing row with the name of its build."""
     client = connect(settings)
     ensure_dataset(client, settings, "audit")
     for name in ("builds", "build_nodes", "test_failures"):
@@ -54,8 +54,8 @@ def client(settings: Settings) -> Client:
     return client
 
 
-def standing(client: Client, settings: Settings) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Test and outcome, and test and build, of what stands."""
+def latest_results(client: Client, settings: Settings) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return test and status of failing nodes, and test and build of failing rows."""
     nodes = [(node.name, node.status) for node in failing_nodes(client, settings)]
     return nodes, sorted((row.test, row.key) for row in failing_rows(client, settings))
 
@@ -63,16 +63,16 @@ def standing(client: Client, settings: Settings) -> tuple[list[tuple[str, str]],
 def test_a_test_that_did_not_run_keeps_its_result_and_a_removed_one_has_none(
     client: Client, settings: Settings
 ) -> None:
-    assert standing(client, settings) == (
+    assert latest_results(client, settings) == (
         [("broken", "fail"), ("odd", "warn"), ("quiet", "warn")],
         [("broken", "small"), ("odd", "small"), ("quiet", "whole")],
     )
 
 
-def test_what_stands_outlives_the_retention(client: Client, settings: Settings) -> None:
-    before = standing(client, settings)
+def test_retention_keeps_the_latest_results(client: Client, settings: Settings) -> None:
+    before = latest_results(client, settings)
     _thin_nodes(client, settings, START + timedelta(days=1000))
-    assert standing(client, settings) == before
+    assert latest_results(client, settings) == before
     kept = query(
         client,
         f"select test_name, row_key from {table_name(settings, 'test_failures')} order by 1, 2",

@@ -1,4 +1,4 @@
-"""Reconciliation on a real warehouse: what adds up, and which planted mistakes are found."""
+"""Reconciliation on a real warehouse: equal layers agree, and injected errors are found."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -36,7 +36,7 @@ def satellite(topic: str, *names: str) -> Satellite:
     return Satellite(topic=topic, description=ABOUT, columns=names)
 
 
-# every way a table can go into the vault, and every way a day can be found
+# every kind of vault mapping, and every way to find the business day
 SHOP = Catalog(
     hubs=tuple(
         Hub(name=name, description=ABOUT, business_key=(f"{name}_id",)) for name in ("order", "line", "box")
@@ -236,7 +236,7 @@ union all select null, move_id, date(moved_when), quantity, false from {raw}.sho
 
 @pytest.fixture
 def empty(services: Settings) -> Iterator[Settings]:
-    """A warehouse of no table."""
+    """A warehouse without tables."""
     prefix = throw_away.new_prefix(services, "reconcile")
     settings = services.model_copy(update={"dataset_prefix": prefix})
     with throw_away.datasets(settings, ("_audit", "_raw", "_raw_vault", "_marts")):
@@ -245,7 +245,7 @@ def empty(services: Settings) -> Iterator[Settings]:
 
 @pytest.fixture
 def warehouse(empty: Settings) -> Settings:
-    """A warehouse in which everything adds up."""
+    """A warehouse in which all layers agree."""
     client = connect(empty)
     for layer in ("audit", "raw", "raw_vault", "marts"):
         ensure_dataset(client, empty, layer)
@@ -264,7 +264,7 @@ def _wrong(found: Reconciliation) -> set[tuple[str, str, str]]:
     return {(each.table, each.control, each.layer) for each in found.differences}
 
 
-def test_layers_that_hold_the_same_agree(warehouse: Settings) -> None:
+def test_equal_layers_agree(warehouse: Settings) -> None:
     found = reconcile(warehouse, SHOP, FACTS)
     assert not found.differences
     assert {each.layer for each in found.comparisons} == {"raw", "vault", "fct_order", "fct_entry"}
@@ -402,14 +402,14 @@ def lines_in(layer: str, *controls: str) -> set[tuple[str, str, str]]:
         ),
     ],
 )
-def test_planted_mistakes_are_found(
+def test_injected_errors_are_found(
     warehouse: Settings, mistake: str, expected: set[tuple[str, str, str]]
 ) -> None:
     execute(connect(warehouse), _named(mistake, warehouse))
     assert _wrong(reconcile(warehouse, SHOP, FACTS)) == expected
 
 
-def test_the_days_that_differ_are_named_and_kept(warehouse: Settings) -> None:
+def test_differing_days_are_reported_and_recorded(warehouse: Settings) -> None:
     client = connect(warehouse)
     swap = "update {marts}.fct_order set quantity = 15 - quantity where order_key in (2, 4)"
     execute(client, _named(swap, warehouse))
@@ -428,7 +428,7 @@ def test_the_days_that_differ_are_named_and_kept(warehouse: Settings) -> None:
     ]
 
 
-def test_lines_whose_headers_came_in_another_batch_are_compared_as_a_whole(warehouse: Settings) -> None:
+def test_lines_with_headers_of_another_batch_are_compared_as_a_whole(warehouse: Settings) -> None:
     for table in ("control_totals", "table_loads", "daily_totals"):
         moved = f"update {{audit}}.{table} set batch_id = 1 where batch_id = 2 and table_name = 'shop.orders'"
         execute(connect(warehouse), _named(moved, warehouse))
@@ -453,17 +453,17 @@ def test_every_comparison_is_recorded(warehouse: Settings) -> None:
     assert rows == [{"n": 2 * len(first.comparisons), "wrong": 1, "times": 2, "largest": Decimal("45.5")}]
 
 
-def test_a_batch_that_no_build_took_up_is_named(warehouse: Settings) -> None:
+def test_a_pending_batch_is_reported(warehouse: Settings) -> None:
     execute(connect(warehouse), _named("delete from {audit}.vault_loads where batch_id = 2", warehouse))
     assert reconcile(warehouse, SHOP, FACTS).vault_is_behind == (2,)
 
 
-def test_before_the_first_batch_the_mend_is_to_run(empty: Settings) -> None:
+def test_before_the_first_batch_the_error_says_wwi_run(empty: Settings) -> None:
     with pytest.raises(WwiError, match="Run `wwi run`"):
         reconcile(empty, SHOP, FACTS)
 
 
-def test_before_the_first_build_the_mend_is_to_build(warehouse: Settings) -> None:
+def test_before_the_first_build_the_error_says_wwi_build(warehouse: Settings) -> None:
     execute(connect(warehouse), _named("drop table {raw_vault}.hub_line", warehouse))
     with pytest.raises(WwiError, match="Run `wwi build`"):
         reconcile(warehouse, SHOP, FACTS)

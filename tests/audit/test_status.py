@@ -1,4 +1,4 @@
-"""What the ledger says of the platform's state, on a real warehouse."""
+"""`wwi status` on a real warehouse."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from warehouse.queries import execute
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
-# 1 is in the vault, 2 was given up, 3 waits for a build, 4 was left by a killed run
+# 1 is in the vault, 2 was abandoned, 3 is pending, 4 was left by a killed run
 LEDGER = """
 insert into {audit}.batches (batch_id, load_dts, applied_dts, status, started_at, finished_at, error) values
 (1, timestamp '2026-01-01 00:00:00+00', datetime '2013-01-01 23:59:59', 'completed',
@@ -44,7 +44,7 @@ insert into {audit}.schema_changes (batch_id, table_name, column_name, change, s
 
 @pytest.fixture
 def empty(services: Settings) -> Iterator[Settings]:
-    """A warehouse of no table."""
+    """A warehouse without tables."""
     prefix = throw_away.new_prefix(services, "status")
     settings = services.model_copy(update={"dataset_prefix": prefix})
     with throw_away.datasets(settings, ("_audit", "_raw")):
@@ -53,7 +53,7 @@ def empty(services: Settings) -> Iterator[Settings]:
 
 @pytest.fixture
 def loaded(empty: Settings, catalog: Catalog) -> Settings:
-    """A warehouse whose ledger tells of four batches and two tables."""
+    """A warehouse with four batches and two tables in its ledger."""
     client = connect(empty)
     ensure_layout(client, empty, catalog.model_copy(update={"tables": ()}), force=True)
     for statement in LEDGER.format(audit=empty.dataset("audit")).split(";"):
@@ -63,7 +63,7 @@ def loaded(empty: Settings, catalog: Catalog) -> Settings:
 
 
 @pytest.mark.services
-def test_the_newest_batches_come_first_with_what_they_brought(loaded: Settings, catalog: Catalog) -> None:
+def test_the_newest_batches_come_first_with_their_row_counts(loaded: Settings, catalog: Catalog) -> None:
     found = status(loaded, catalog, batches=3, now=NOW)
     assert [batch.batch_id for batch in found.batches] == [4, 3, 2]
     third = found.batches[1]
@@ -80,7 +80,7 @@ def test_freshness_counts_from_the_newest_completed_batch(loaded: Settings, cata
 
 
 @pytest.mark.services
-def test_what_waits_and_what_was_left_over_is_named(loaded: Settings, catalog: Catalog) -> None:
+def test_pending_and_unfinished_batches_are_listed(loaded: Settings, catalog: Catalog) -> None:
     found = status(loaded, catalog, now=NOW)
     assert (found.pending, found.open) == ((3,), (4,))
 
@@ -96,10 +96,10 @@ def test_each_table_shows_its_last_load_and_its_last_change(loaded: Settings, ca
 
 
 @pytest.mark.services
-def test_rows_that_were_read_again_without_a_change_are_told_apart(
+def test_rows_read_and_rows_changed_are_counted_separately(
     loaded: Settings, catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the tables that a person reads and in JSON."""
+    """In printed tables and in JSON."""
     found = status(loaded, catalog, now=NOW)
     show_status(found)
     shown = capsys.readouterr().out
@@ -111,10 +111,8 @@ def test_rows_that_were_read_again_without_a_change_are_told_apart(
 
 
 @pytest.mark.services
-def test_a_column_shows_what_became_of_it_until_the_metadata_know_it(
-    loaded: Settings, catalog: Catalog
-) -> None:
-    """channel came late; order_date was new once and is described now."""
+def test_a_new_column_is_listed_until_the_metadata_describe_it(loaded: Settings, catalog: Catalog) -> None:
+    """channel is new; order_date was new once and is described now."""
     assert status(loaded, catalog, now=NOW).changes == (
         ColumnChange("sales.orders", "channel", "text", "new column, loaded", "", 3),
     )
@@ -127,14 +125,14 @@ def test_before_the_first_load_there_is_nothing(empty: Settings, catalog: Catalo
     assert found.behind_s is None
 
 
-def test_a_void_batch_neither_waits_nor_is_open() -> None:
+def test_a_void_batch_is_neither_pending_nor_open() -> None:
     void = BatchState(2, "void", NOW, None, None, 0, 0, 0, 0, False, "lost")
     found = Status(NOW, (void,), ())
     assert (found.pending, found.open, found.loaded_to) == ((), (), None)
 
 
 @pytest.mark.services
-def test_a_vault_that_the_stand_ins_built_is_called_that(
+def test_a_vault_built_by_the_stand_ins_is_marked(
     loaded: Settings, catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def build(at: str, version: str) -> None:

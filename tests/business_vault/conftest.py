@@ -1,4 +1,4 @@
-"""A business with all its events, loaded in two batches; what the source said is asked at each of them."""
+"""A simulated business, loaded in two batches; the expected answers are queried from the source each time."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ from warehouse.client import connect
 from warehouse.queries import query
 
 FIRST_DAY = date(2013, 1, 1)
-# the first batch comes after a stocktake, the second after many payments and credit notes
+# the first batch is loaded after a stocktake, the second after many payments and credit notes
 BATCH_DAYS = (33, 12)
 MODELS = (
     "bridge_purchase_to_pay",
@@ -34,11 +34,11 @@ MODELS = (
     "bv_sat_order__fulfilment",
     "bv_sat_stock_item__position",
 )
-# the business keys by which the rows are compared
+# hubs of the business keys by which rows are compared
 HUBS = ("hub_customer", "hub_invoice", "hub_order", "hub_purchase_order", "hub_stock_item", "hub_supplier")
 EVENTS = Extensions(credit_note_share=0.1, late_order_share=0.1)
 
-# rows that the first batch has loaded and the second finds gone
+# rows that are deleted between the two batches
 DELETED = """
 delete from sales.order_lines where order_line_id = 1;
 delete from sales.customer_transactions where customer_transaction_id = (
@@ -51,7 +51,7 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Business:
-    """The loaded warehouse, the source beside it, and what the source said on each batch's day."""
+    """The loaded warehouse, the source, and the source's answers on the day of each batch."""
 
     settings: Settings
     source: psycopg.Connection
@@ -63,12 +63,12 @@ class Business:
         """The day of the newest batch."""
         return self.days[-1]
 
-    def asked(self, sql: str) -> Rows:
-        """Ask the source; %(today)s is the day of the newest batch."""
+    def from_source(self, sql: str) -> Rows:
+        """Query the source; %(today)s is the day of the newest batch."""
         return ask_source(self.source, sql, self.today)
 
-    def computed(self, sql: str) -> Rows:
-        """Ask the warehouse; {bv} and {rv} stand for business vault and raw vault."""
+    def from_warehouse(self, sql: str) -> Rows:
+        """Query the warehouse; {bv} and {rv} stand for business vault and raw vault."""
         names = {"bv": self.settings.dataset("business_vault"), "rv": self.settings.dataset("raw_vault")}
         client = connect(self.settings)
         return [tuple(row.values()) for row in query(client, sql.format(**names))]
@@ -81,7 +81,7 @@ def ask_source(source: psycopg.Connection, sql: str, today: date) -> Rows:
 
 @pytest.fixture(scope="module")
 def business(settings: Settings, source_dsn: str, catalog: Catalog) -> Iterator[Business]:
-    """Simulate, load and build the models under test once."""
+    """Simulate and load two batches, then build the models under test once."""
     answers: dict[tuple[str, date], Rows] = {}
     days: list[date] = []
     next_day = FIRST_DAY
@@ -102,7 +102,7 @@ def business(settings: Settings, source_dsn: str, catalog: Catalog) -> Iterator[
 
 
 def _run_models(settings: Settings) -> None:
-    """`dbt run` of the models under test and all they need; their data tests run with every load."""
+    """Run the models under test and their upstream models; data tests run with every load elsewhere."""
     dbt = Path(sys.executable).parent / "dbt"
     selected = [f"+{model}" for model in (*MODELS, *HUBS)]
     folders = ["--project-dir", VAULT_DIR, "--profiles-dir", VAULT_DIR]

@@ -1,6 +1,6 @@
-"""The rules of the business once more, in Postgres SQL on the source: what the business vault must find.
+"""The business rules again, in Postgres SQL on the source: the expected results of the business vault.
 
-Written from the rules alone, not from the models: current rows only, foreign keys, no history.
+They are written from the rules, not from the models: current rows only, foreign keys, no history.
 """
 
 STOCK = """
@@ -91,7 +91,7 @@ from sales.customer_transactions as t join sales.customers as c using (customer_
 where t.invoice_id is not null and t.transaction_amount > 0 and t.is_finalized group by 1 order by 1
 """
 
-# (order, item) is unique on both sides in what the simulator writes
+# the simulator writes each (order, item) once in orders and once in invoices
 ORDER_TO_CASH = """
 with billed as (
     select l.invoice_line_id, i.*, l.stock_item_id, t.customer_transaction_id, t.transaction_date,

@@ -1,4 +1,4 @@
-"""A small star, made by hand: every column of the contracts, and rows that tell mistakes apart."""
+"""A small star schema with every column of the contracts, and rows that make errors visible."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -14,7 +14,7 @@ from metadata.marts import Mart, load_marts
 from warehouse.queries import execute
 
 MARTS = {mart.name: mart for mart in load_marts()}
-# the emulator has no type for a place, and no figure asks for a picture
+# the emulator has no GEOGRAPHY type, and no figure reads a picture
 LEFT_OUT = ("geography", "bytes")
 DAYS = (
     date(2012, 10, 31),
@@ -36,13 +36,13 @@ DEFAULTS: dict[str, Any] = {
 
 
 def make_star(client: bigquery.Client, settings: Settings) -> None:
-    """Create the marts that the dashboard asks, and fill them. The same rows each time."""
+    """Create and fill the marts that the dashboard reads, with the same rows each time."""
     dataset = f"{settings.project}.{settings.dataset('marts')}"
     client.create_dataset(dataset, exists_ok=True, timeout=60)
     for name, rows in _rows(Random(7)).items():
         columns = _columns(MARTS[name])
-        told = ", ".join(f"`{column}` {type_}" for column, type_ in columns.items())
-        execute(client, f"create table `{dataset}.{name}` ({told})", timeout_s=60)
+        definitions = ", ".join(f"`{column}` {type_}" for column, type_ in columns.items())
+        execute(client, f"create table `{dataset}.{name}` ({definitions})", timeout_s=60)
         values = ",\n".join(f"({', '.join(_literals(columns, row))})" for row in rows)
         names = ", ".join(f"`{column}`" for column in columns)
         execute(client, f"insert into `{dataset}.{name}` ({names}) values\n{values}", timeout_s=60)
@@ -80,7 +80,7 @@ def _calendar(day: date) -> dict[str, Any]:
 
 
 def _rows(random: Random) -> dict[str, list[dict[str, Any]]]:
-    """Some of every fact: gone rows, versions of one article, invoices over two cities, open ends."""
+    """Return rows of every fact: deleted rows, versions of one article, invoices of two cities, nulls."""
 
     def pick(*values: Any) -> Any:
         return random.choice(values)
@@ -96,9 +96,11 @@ def _rows(random: Random) -> dict[str, list[dict[str, Any]]]:
         for key in range(1, 91)
     ]  # fmt: skip
     for row in sales:
-        waited = pick(0, 1, 1, 1, 2, 7, None)
+        days_to_deliver = pick(0, 1, 1, 1, 2, 7, None)
         day = row["invoice_date_key"]
-        row["delivery_date_key"] = None if waited is None else date.fromordinal(day.toordinal() + waited)
+        row["delivery_date_key"] = (
+            None if days_to_deliver is None else date.fromordinal(day.toordinal() + days_to_deliver)
+        )
     orders = [
         {"order_key": key, "wwi_order_id": key // 2, "city_key": pick(0, 1, 2),
          "customer_key": pick(1, 2, 3), "stock_item_key": pick(1, 2), "order_date_key": DAYS[2],

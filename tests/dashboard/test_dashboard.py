@@ -1,4 +1,4 @@
-"""The dashboard in a browser: its numbers are those of the marts, and what one clicks does what it says."""
+"""The dashboard in a browser: its numbers equal those of the marts, and filters and sorting work."""
 
 import html
 import re
@@ -29,7 +29,7 @@ from warehouse.client import connect
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BROWSER_LIMIT_S = 120
 NOTHING = {file.stem: Answer((), ()) for file in FOLDER.glob("*.sql")}
-# the sum that a tile shows, as a person would ask for it: SELECT, FROM, and which filters the fact knows
+# the total of each tile as a direct query: SELECT, FROM, and the keys for the filters
 SALE = "fct_sale as f join {m}.dim_date as d on f.invoice_date_key = d.date"
 ORDER = "fct_order as f join {m}.dim_date as d on f.order_date_key = d.date"
 LEDGER = "fct_transaction as f join {m}.dim_date as d on f.date_key = d.date"
@@ -53,7 +53,7 @@ TILES = {
         LEDGER, ACCOUNT,
     ),
 }  # fmt: skip
-# these do not fall to one cell of the filters, or follow none
+# these are compared only without filters
 WHOLE = {
     "invoices": ("count(distinct wwi_invoice_id)", SALE),
     "orders": ("count(distinct wwi_order_id)", ORDER),
@@ -65,7 +65,7 @@ WHOLE = {
 
 @dataclass
 class Shown(HTMLParser):
-    """What the browser has made of the page: values of the tiles, rows of the tables, findings, drawings."""
+    """The rendered page: values of the tiles, rows of the tables, headlines, number of charts."""
 
     tiles: dict[str, float | None] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
@@ -79,20 +79,20 @@ class Shown(HTMLParser):
         self._table = self._finding = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        if "data-figure" in told:
-            value = told["data-value"]
-            self.tiles[told["data-figure"] or ""] = float(value) if value else None
-        self._finding = told.get("data-finding") or ("" if tag != "h3" else self._finding)
-        if "data-table" in told:
-            self._table = told["data-table"] or ""
+        attributes = dict(attrs)
+        if "data-figure" in attributes:
+            value = attributes["data-value"]
+            self.tiles[attributes["data-figure"] or ""] = float(value) if value else None
+        self._finding = attributes.get("data-finding") or ("" if tag != "h3" else self._finding)
+        if "data-table" in attributes:
+            self._table = attributes["data-table"] or ""
             self.tables[self._table] = []
         if tag == "tr":
             self.tables[self._table].append([])
         if tag in {"td", "th"}:
             self._write = []
         self.drawings += tag == "svg"
-        self.ready |= tag == "body" and told.get("data-ready") == "true"
+        self.ready |= tag == "body" and attributes.get("data-ready") == "true"
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"} and self._write is not None:
@@ -111,12 +111,12 @@ class Shown(HTMLParser):
 def browser() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        pytest.skip("NOT RUN: no browser to look at the dashboard with; `apt-get install chromium`")
+        pytest.skip("NOT RUN: needs a browser. Install one with `apt-get install chromium`")
     return found
 
 
 def look(browser: str, file: Path, folder: Path, **filters: str) -> Shown:
-    """Open the page as a browser without network does; no error may be on its console."""
+    """Open the page in a browser without network; there must be no error on its console."""
     done = subprocess.run(
         [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
          f"--user-data-dir={folder}", "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=10000",
@@ -132,7 +132,7 @@ def look(browser: str, file: Path, folder: Path, **filters: str) -> Shown:
 
 @pytest.fixture(scope="module")
 def star(services: Settings) -> Iterator[Settings]:
-    """A warehouse that holds the small star and an empty ledger."""
+    """A warehouse with the small star schema and an empty ledger."""
     settings = services.model_copy(update={"dataset_prefix": throw_away.new_prefix(services, "dash")})
     with throw_away.datasets(settings, ("_audit", "_raw", "_marts")):
         client = connect(settings)
@@ -146,7 +146,7 @@ def written(star: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dashboard(star, load_catalog(), tmp_path_factory.mktemp("page") / "d.html", now=NOW).path
 
 
-def asked(star: Settings, select: str, source: str, where: str = "true") -> float | None:
+def queried(star: Settings, select: str, source: str, where: str = "true") -> float | None:
     marts = f"`{star.project}.{star.dataset('marts')}`"
     sql = f"select {select} from {marts}.{source.format(m=marts)} where not f.is_deleted and {where}"
     ((value,),) = ask(star, sql.replace("{m}", marts)).rows
@@ -171,16 +171,16 @@ def where(keys: tuple[str, ...], year: str = "", territory: str = "", group: str
     [{}, {"year": "FY2013"}, {"year": "FY2013", "territory": "Plains", "group": "N/A"}],
     ids=["everything", "a year", "a year, a territory and a group"],
 )
-def test_every_tile_is_what_the_marts_say(
+def test_every_tile_equals_the_total_of_the_marts(
     filters: dict[str, str], star: Settings, written: Path, browser: str, tmp_path: Path
 ) -> None:
     shown = look(browser, written, tmp_path, **filters)
     expected = {
-        name: asked(star, select, source, where(keys, **filters))
+        name: queried(star, select, source, where(keys, **filters))
         for name, (select, source, keys) in TILES.items()
     }
     if not filters:
-        expected |= {name: asked(star, select, source) for name, (select, source) in WHOLE.items()}
+        expected |= {name: queried(star, select, source) for name, (select, source) in WHOLE.items()}
     assert {name: shown.tiles[name] for name in expected} == pytest.approx(expected)
     assert expected["revenue"] != 0
     assert shown.drawings == len(charts())
@@ -213,14 +213,14 @@ def test_a_click_sorts_and_a_filter_changes_the_page(
     clicked.write_text(text.removesuffix(end) + CLICKS + end, encoding="utf-8")
     before, after = look(browser, written, tmp_path / "a"), look(browser, clicked, tmp_path / "b")
     wanted = where(CUSTOMER, year="FY2014")
-    assert after.tiles["revenue"] == asked(star, *TILES["revenue"][:2], wanted)
+    assert after.tiles["revenue"] == queried(star, *TILES["revenue"][:2], wanted)
     assert after.tiles["revenue"] != before.tiles["revenue"]
     assert after.findings["revenue"] == "#year=FY2014"
     header, *rows = after.tables["articles"]
     units = [int(row[1].replace(",", "").replace("\u2212", "-")) for row in rows]
     assert header[:2] == ["Article", "Units"]
     assert units == sorted(units, reverse=True)
-    assert sum(units) == asked(star, "sum(quantity)", SALE, wanted)
+    assert sum(units) == queried(star, "sum(quantity)", SALE, wanted)
     assert [row[0] for row in before.tables["accounts"][1:]].count("T*** no. 42") == 1
 
 
@@ -240,16 +240,16 @@ def test_the_page_is_one_file_and_a_name_cannot_end_its_script(
     assert NASTY in {row[0] for row in look(browser, written, tmp_path).tables["accounts"]}
 
 
-def test_an_empty_star_says_so(browser: str, tmp_path: Path) -> None:
+def test_the_page_without_data_says_so(browser: str, tmp_path: Path) -> None:
     file = tmp_path / "empty.html"
     file.write_text(page(NOTHING, Status(NOW, (), ()), NOW), encoding="utf-8")
     shown = look(browser, file, tmp_path / "browser")
-    assert set(shown.findings.values()) == {"Nothing to show for these filters"}
+    assert set(shown.findings.values()) == {"No data for these filters"}
     assert shown.tiles["revenue"] == 0
     assert shown.tiles["margin"] is None
 
 
-def test_the_state_of_the_platform_stands_on_top() -> None:
+def test_the_header_shows_the_state_of_the_platform() -> None:
     batch = BatchState(7, "completed", NOW, NOW.replace(tzinfo=None), 1.0, 31, 5, 5, 0, False, None)
     fine = html.unescape(page(NOTHING, Status(NOW, (batch,), (), NOW, 0), NOW))
     assert "Business to Jan 5, 2026 12:00" in fine
@@ -263,12 +263,12 @@ def test_the_state_of_the_platform_stands_on_top() -> None:
 
 
 @pytest.mark.services
-def test_without_marts_it_says_what_to_do(services: Settings) -> None:
+def test_without_marts_the_error_says_what_to_do(services: Settings) -> None:
     with pytest.raises(WwiError, match=r"the marts are not built yet.*Run `wwi run`"):
         figures(services.model_copy(update={"dataset_prefix": throw_away.new_prefix(services, "none")}))
 
 
-def test_texts_are_written_once() -> None:
+def test_texts_are_stored_once_and_escaped() -> None:
     answer = Answer(("name", "number"), (("a", 1), ("b", 2), ("a", 3), (None, 4)))
     assert columnar(answer) == {"name": {"of": ["a", "b", None], "at": [0, 1, 0, 2]}, "number": [1, 2, 3, 4]}
     assert as_script("</script>") == '"\\u003c/script>"'

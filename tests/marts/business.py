@@ -1,4 +1,4 @@
-"""A platform over three loads: rows go and come back, some are corrected late; copies of marts are kept."""
+"""A platform with three loads: rows are deleted, restored and corrected late; marts are copied each time."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,16 +14,16 @@ from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from sandbox.simulator import Extensions, simulate
 from tests import forgotten
-from tests.marts import copies, planted, renamed
+from tests.marts import copies, injected, renamed
 from transform import dbt, selection
 from transform.dbt_invocation import VAULT_DIR
 from warehouse.client import connect
 from warehouse.queries import query
 
-START = date(2016, 1, 4)  # the sensors report by then
-DAYS = 25  # over the first payments to suppliers and a stocktake
+START = date(2016, 1, 4)  # sensors have readings from then on
+DAYS = 25  # includes the first payments to suppliers and a stocktake
 SCALE = 0.1
-# rare events made frequent, so that few and small loads have each of them
+# make rare events frequent, so that few small loads contain each of them
 BUSY = Extensions(
     credit_note_share=0.1,
     late_order_share=0.2,
@@ -42,10 +42,10 @@ BUSY = Extensions(
 
 
 @dataclass(frozen=True)
-class Gone:
-    """A row of the source that is deleted and brought back, and where it shows in the warehouse.
+class DeletedRow:
+    """A row of the source that is deleted and restored, and its place in the warehouse.
 
-    `where` is true of it in the source, `mart_where` in the mart; `status` is its status satellite.
+    `where` selects it in the source, `mart_where` in the mart; `status` is its status satellite.
     """
 
     table: str
@@ -55,27 +55,27 @@ class Gone:
     status: str
 
 
-GONE = (
-    Gone(
+DELETED_ROWS = (
+    DeletedRow(
         "sales.order_lines", "order_line_id = 2", "fct_order", "order_key = 2",
         "sat_order_line__status where order_line_id = 2",
     ),
-    Gone(
+    DeletedRow(
         "warehouse.stock_item_holdings", "stock_item_id = 7", "fct_stock_holding", "stock_holding_key = 7",
         "sat_stock_item__holding_status where stock_item_id = 7",
     ),
-    Gone(
+    DeletedRow(
         "sales.customer_transactions", "customer_transaction_id = {entry}",
         "fct_transaction", "transaction_key = {entry}",
         "sat_customer_transaction__status where customer_transaction_id = {entry}",
     ),
-    Gone(
+    DeletedRow(
         "warehouse.stock_item_transactions", "stock_item_transaction_id = {movement}",
         "fct_movement", "movement_key = {movement}",
         "sat_stock_movement__status where stock_item_transaction_id = {movement}",
     ),
-    # a kind of entry that is never used, so that no other row holds it back
-    Gone(
+    # a transaction type that is never used, so that no foreign key prevents the delete
+    DeletedRow(
         "application.transaction_types", "transaction_type_id = 8",
         "dim_transaction_type", "wwi_transaction_type_id = 8 and extract(year from valid_to) = 9999",
         "ref_transaction_type__status join {v}.ref_transaction_type "
@@ -84,7 +84,7 @@ GONE = (
 )  # fmt: skip
 
 
-# late corrections of what the first load brought: names, a price, who sold, amounts, and two events
+# late corrections of rows of the first load: names, a price, a salesperson, amounts, and two events
 CORRECTED = """
 update sales.customers set customer_name = 'Corrected Ltd', credit_limit = 1234
 where customer_id = 2;
@@ -109,10 +109,10 @@ where vehicle_temperature_id = (select min(vehicle_temperature_id) from warehous
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one load left: rows and states of GONE, and totals of marts that are not those of the source.
+class LoadResult:
+    """The state after a load: rows and states of DELETED_ROWS, and totals that differ from the source.
 
-    `members`: what the dimensions were to show then, by name and id, asked of the source.
+    `members`: the expected attributes of the dimensions, by name and ID, queried from the source.
     """
 
     shown: list[dict[str, Any]]
@@ -122,7 +122,7 @@ class Told:
 
 
 class Business:
-    """A platform that was loaded once, and its ways to ask and to go on."""
+    """A platform with methods to load, change and query it."""
 
     def __init__(self, settings: Settings) -> None:
         assert settings.source_dsn
@@ -132,59 +132,59 @@ class Business:
         self.catalog = load_catalog()
         self.names: dict[str, int] = {}
         self.forgotten = forgotten.Person(0, "")
-        self.told: list[Told] = []
+        self.results: list[LoadResult] = []
 
     def load(self) -> None:
-        """One batch and a build of what it touches, without the tests of the data; each mart is copied."""
+        """Load a batch, build the affected models without data tests, and copy each mart."""
         run_batch(self.settings, self.catalog)
         touched = selection.affected_models(self.client, self.settings, VAULT_DIR) if self.loads else None
         dbt.run_models(self.settings, touched or ["path:models"])
         self.loads += 1
         copies.keep(self.settings, self.loads)
-        self.told.append(
-            Told(
-                [self.shown(gone) for gone in GONE],
-                [self.states(gone) for gone in GONE],
+        self.results.append(
+            LoadResult(
+                [self.shown(gone) for gone in DELETED_ROWS],
+                [self.states(gone) for gone in DELETED_ROWS],
                 self.differences(),
                 {dimension: self.members(sql) for dimension, sql in renamed.SHOWN.items()},
             )
         )
 
     def members(self, sql: str) -> dict[int, dict[str, Any]]:
-        """The members of a dimension at the source: {id: attributes}."""
+        """Return the members of a dimension from the source: {id: attributes}."""
         with psycopg.connect(self.dsn, connect_timeout=10, row_factory=dict_row) as connection:
             rows = connection.execute(sql.encode()).fetchall()
         return {next(iter(row.values())): row for row in rows}
 
     def source(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run statements on the source in one transaction and return the rows of the last, if it has any."""
+        """Run statements on the source in one transaction and return the rows of the last one."""
         with psycopg.connect(self.dsn, connect_timeout=10) as connection:
             for statement in statements:
                 answer = connection.execute(statement.encode())
             return answer.fetchall() if answer.description else []
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the warehouse; {m} and {v} stand for marts and raw vault."""
+        """Query the warehouse; {m} and {v} stand for marts and raw vault."""
         layers = {"m": self.settings.dataset("marts"), "v": self.settings.dataset("raw_vault")}
         return query(self.client, sql.format(**layers, **self.names))
 
-    def shown(self, gone: Gone) -> dict[str, Any]:
-        """The row in its mart."""
+    def shown(self, gone: DeletedRow) -> dict[str, Any]:
+        """Return the row in its mart."""
         (row,) = self.ask(f"select * from {{m}}.{gone.mart} where {gone.mart_where}")
         return row
 
-    def states(self, gone: Gone) -> list[bool]:
-        """is_deleted of the row in the raw vault, one after the other."""
+    def states(self, gone: DeletedRow) -> list[bool]:
+        """Return the values of is_deleted of the row in the raw vault, in load order."""
         rows = self.ask(f"select * from {{v}}.{gone.status}")
         return [state for _, state in sorted({(row["load_dts"], row["is_deleted"]) for row in rows})]
 
     def differences(self) -> list[str]:
-        """Totals of the marts that are not those of the source."""
+        """Return the totals of marts that differ from the source."""
         found = reconcile(self.settings, self.catalog, load_reconciliation(self.catalog))
         return [str(each) for each in found.differences if each.layer.startswith("fct_")]
 
     def live(self) -> None:
-        """Three loads: days of business; some rows are deleted and others corrected; the deleted return."""
+        """Load three batches: simulated days, then deletes and late corrections, then the restored rows."""
         simulate(self.dsn, start=START, days=DAYS, scale=SCALE, extensions=BUSY)
         ((self.names["entry"],),) = self.source(
             "select max(customer_transaction_id) from sales.customer_transactions"
@@ -195,7 +195,7 @@ class Business:
         self.forgotten = forgotten.plant(self.dsn)
         self.load()
         forgotten.forget(self.dsn, self.forgotten)
-        wheres = {gone.table: gone.where.format(**self.names) for gone in GONE}
+        wheres = {gone.table: gone.where.format(**self.names) for gone in DELETED_ROWS}
         self.source(
             "create schema kept",
             *(
@@ -204,13 +204,13 @@ class Business:
             ),
             *(f"delete from {table} where {where}" for table, where in wheres.items()),
             *(statement for statement in CORRECTED.split(";") if statement.strip()),
-            planted.GO_AWAY,
+            injected.GO_AWAY,
             renamed.RENAMED,
         )
         self.load()
         self.source(
             *(f"insert into {table} select * from kept.{table.partition('.')[2]}" for table in wheres),
-            planted.COME_BACK,
+            injected.COME_BACK,
             renamed.RENAMED_AGAIN,
         )
         self.load()

@@ -1,4 +1,4 @@
-"""What the tests of marts share."""
+"""Fixtures of the tests of marts."""
 
 import pytest
 
@@ -9,5 +9,5 @@ from tests.marts.business import Business
 
 @pytest.fixture(scope="session")
 def models(business: Business) -> Models:
-    """The definitions of the marts, as dbt compiles them for this platform."""
+    """The definitions of the marts, compiled by dbt for this platform."""
     return definitions(business.settings)

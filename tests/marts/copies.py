@@ -1,4 +1,4 @@
-"""Copies of all marts, kept after a load, and how a mart told of the past is compared with its copy."""
+"""Copy all marts after a load, and compare as-of queries with these copies."""
 
 from config.settings import Settings
 from metadata.marts import load_marts
@@ -9,7 +9,7 @@ SHOWN = 4
 
 
 def keep(settings: Settings, load: int) -> None:
-    """Copy every mart as it is now, under the number of the load."""
+    """Copy every mart, with the number of the load in its name."""
     client, marts = connect(settings), settings.dataset("marts")
     for mart in load_marts():
         sql = (
@@ -19,26 +19,26 @@ def keep(settings: Settings, load: int) -> None:
 
 
 def copy(settings: Settings, mart: str, load: int) -> str:
-    """The copy of a mart that was kept after a load."""
+    """Return the name of the copy of a mart after a load."""
     return f"{settings.dataset('marts')}.kept_{load}_{mart}"
 
 
-def differing(settings: Settings, told: str, mart: str, load: int) -> list[str]:
-    """The first rows, as JSON, that the query `told` and the copy of the mart do not hold equally often."""
+def differing(settings: Settings, sql: str, mart: str, load: int) -> list[str]:
+    """Return the first rows, as JSON, that differ in number between a query and the copy of the mart."""
     columns = ", ".join(next(each for each in load_marts() if each.name == mart).column_names)
     rows = query(
         connect(settings),
         f"""
-        select row_text, sum(in_told) as in_told, sum(in_copy) as in_copy
+        select row_text, sum(in_query) as in_query, sum(in_copy) as in_copy
         from (
-            select to_json_string(one_row) as row_text, 1 as in_told, 0 as in_copy
-            from (select {columns} from ({told}) as told) as one_row
+            select to_json_string(one_row) as row_text, 1 as in_query, 0 as in_copy
+            from (select {columns} from ({sql}) as queried) as one_row
             union all
-            select to_json_string(one_row) as row_text, 0 as in_told, 1 as in_copy
+            select to_json_string(one_row) as row_text, 0 as in_query, 1 as in_copy
             from (select {columns} from {copy(settings, mart, load)}) as one_row
         )
         group by row_text
-        having sum(in_told) != sum(in_copy)
+        having sum(in_query) != sum(in_copy)
         limit {SHOWN}
         """,
     )

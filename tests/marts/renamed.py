@@ -1,6 +1,6 @@
-"""What the dimensions show, once more in Postgres SQL on the source; and renames of everything they refer to.
+"""The attributes of dimensions in Postgres SQL on the source, and renames of everything that they refer to.
 
-Each query gives a member's id and its attributes, as the source has them now.
+Each query returns the ID of a member and its current attributes in the source.
 """
 
 SHOWN = {
@@ -31,7 +31,7 @@ SHOWN = {
         select payment_method_id as wwi_payment_method_id, payment_method_name as payment_method
         from application.payment_methods
     """,
-    # a colour that is gone leaves the name that it had, as the last line tells
+    # a deleted colour keeps its last name, see the last statement of RENAMED_AGAIN
     "dim_stock_item": """
         select stock_item_id as wwi_stock_item_id, stock_item_name as stock_item,
             coalesce(color_name, case color_id when 901 then 'Teal' end, 'N/A') as color,
@@ -58,7 +58,7 @@ SHOWN = {
     """,
 }
 
-# one of each origin; the people are none whom another test renames or forgets
+# one rename for each origin of attributes; no person that another test renames or erases
 RENAMED = """
 update application.countries set continent = 'Atlantis' where country_id = 182;
 update application.state_provinces set sales_territory = 'Far North' where state_province_id = 4;
@@ -87,7 +87,7 @@ insert into warehouse.colors select 901, 'Teal', 1;
 update warehouse.stock_items set color_id = 901 where stock_item_id = 20;
 update warehouse.stock_items set color_id = null where stock_item_id = 21;
 """
-# back again, twice within a batch, along with another reference, and a colour that is gone but still in use
+# renamed back, renamed twice within a batch, together with another reference; a colour deleted while in use
 RENAMED_AGAIN = """
 update application.countries set continent = 'North America' where country_id = 182;
 update warehouse.colors set color_name = 'Black' where color_id = 3;

@@ -1,4 +1,4 @@
-"""The marts over some loads: what they hold, whom they name, rows that go and come back."""
+"""The marts over three loads: totals, masking, rows that are deleted and restored."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,14 +7,14 @@ import pytest
 import yaml
 
 from metadata.reconciliation import load_reconciliation
-from tests.marts.business import GONE, Business
+from tests.marts.business import DELETED_ROWS, Business
 from transform.dbt_invocation import VAULT_DIR
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
 
-def test_every_fact_holds_what_the_source_holds(business: Business) -> None:
-    assert business.told[-1].differences == []
+def test_every_fact_equals_the_source_and_has_rows(business: Business) -> None:
+    assert business.results[-1].differences == []
     empty = [
         fact.name
         for fact in load_reconciliation(business.catalog)
@@ -23,8 +23,8 @@ def test_every_fact_holds_what_the_source_holds(business: Business) -> None:
     assert empty == []
 
 
-def test_nobody_is_named_in_the_default_dimensions(business: Business) -> None:
-    """What stands in a personal column of the table stands nowhere in the view, unless it names a store."""
+def test_the_default_dimensions_contain_no_names_of_persons(business: Business) -> None:
+    """No personal value of the unmasked table is in the view, except names of stores."""
     files = yaml.safe_load((VAULT_DIR / "models" / "marts" / "_dimensions.yml").read_text())
     columns = [
         (model["name"], column["name"])
@@ -50,15 +50,15 @@ def test_nobody_is_named_in_the_default_dimensions(business: Business) -> None:
     assert shown == business.ask(f"select count(distinct customer) as n from ({stores})")
 
 
-def test_a_deleted_row_stays_marked_counts_no_more_and_can_come_back(business: Business) -> None:
-    before, away, back = business.told
+def test_a_deleted_row_is_marked_does_not_count_and_can_be_restored(business: Business) -> None:
+    before, away, back = business.results
     rows = [without_load(row) for row in before.shown]
-    for load, (told, is_deleted) in enumerate(((before, False), (away, True), (back, False)), start=1):
-        assert [row["is_deleted"] for row in told.shown] == [is_deleted] * len(GONE)
-        assert [without_load(row) for row in told.shown] == rows
-        assert [row["lineage_key"] for row in told.shown] == [load] * len(GONE)
-        assert told.states == [[False, True, False][:load]] * len(GONE)
-        assert told.differences == []
+    for load, (result, is_deleted) in enumerate(((before, False), (away, True), (back, False)), start=1):
+        assert [row["is_deleted"] for row in result.shown] == [is_deleted] * len(DELETED_ROWS)
+        assert [without_load(row) for row in result.shown] == rows
+        assert [row["lineage_key"] for row in result.shown] == [load] * len(DELETED_ROWS)
+        assert result.states == [[False, True, False][:load]] * len(DELETED_ROWS)
+        assert result.differences == []
     versions = business.ask(
         "select is_deleted, lineage_key from {m}.dim_transaction_type where wwi_transaction_type_id = 8 "
         "order by valid_from"
@@ -71,7 +71,7 @@ def test_a_deleted_row_stays_marked_counts_no_more_and_can_come_back(business: B
 
 
 def test_a_corrected_event_is_a_state_like_any_other(business: Business) -> None:
-    """The link keeps the event as it first came, the satellite has both states, the mart shows the last."""
+    """The link keeps the first values, the satellite has both states, the mart shows the latest."""
     (moved,) = business.source(
         """select stock_item_transaction_id, stock_item_id, quantity::int,
         transaction_occurred_when::date from warehouse.stock_item_transactions
@@ -103,6 +103,6 @@ def test_a_corrected_event_is_a_state_like_any_other(business: Business) -> None
 
 
 def without_load(row: dict[str, Any]) -> dict[str, Any]:
-    """The row without what a delete changes: mark and batch, and of a dimension version and validity."""
+    """Return the row without the columns that a delete changes."""
     changed = {"is_deleted", "lineage_key", "valid_from", "valid_to", "transaction_type_key"}
     return {name: value for name, value in row.items() if name not in changed}

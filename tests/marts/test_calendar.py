@@ -32,7 +32,7 @@ def test_dim_date_agrees_with_python_on_every_day(services: Settings) -> None:
 
 
 def _expected(day: date) -> dict[str, Any]:
-    """The columns of a day that Python's calendar, or another way of counting, can tell."""
+    """Return the columns of a day that can be computed with Python's calendar."""
     iso_year, iso_week, iso_day = day.isocalendar()
     day_of_year = day.timetuple().tm_yday
     fiscal_year, fiscal_month = _fiscal(day)
@@ -74,18 +74,18 @@ def _expected(day: date) -> dict[str, Any]:
 
 
 def _part(month: int, length: int) -> int:
-    """Number of the part of the year, of `length` months, that the month lies in."""
+    """Return the number of the part of the year, of `length` months, that contains the month."""
     return (month + length - 1) // length
 
 
 def _fiscal(day: date) -> tuple[int, int]:
-    """Fiscal year and month: the calendar's, two months on."""
+    """Return fiscal year and month: the calendar's, two months later."""
     months = day.year * 12 + day.month - 1 + 2
     return months // 12, months % 12 + 1
 
 
 def _us_week(day: date) -> int:
-    """Weeks that have begun in the year up to the day: the first on January 1, then one every Sunday."""
+    """Return the number of weeks that have begun in the year: the first on January 1, then every Sunday."""
     first = day.replace(month=1, day=1)
     return 1 + sum(
         (first + timedelta(number)).isoweekday() == 7 for number in range(1, (day - first).days + 1)

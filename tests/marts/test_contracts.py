@@ -1,4 +1,4 @@
-"""The lists that say the same thing twice must agree: contracts, tests, SQL and reconciliation."""
+"""Contracts, data tests, SQL and reconciliation must agree."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ MODELS: dict[str, dict[str, Any]] = {
     for file in sorted(MARTS.glob("*.yml"))
     for model in yaml.safe_load(file.read_text()).get("models", [])
 }
-# Views of a table hold what it holds; the rules of its columns are tested there.
+# Views have the rows of their table; its columns are tested there.
 VIEWS = {name for name, model in MODELS.items() if model["config"].get("materialized") == "view"}
 # Not attributes of a member: the version's own columns, and the one the source cannot fill.
 NO_ATTRIBUTES = {"valid_from", "valid_to", "lineage_key", "location"}
@@ -44,7 +44,7 @@ def test_description_begins_with_the_grain(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - VIEWS - {"dim_date"}))
 def test_columns_that_may_not_be_null_are_tested_for_it(name: str) -> None:
-    """The emulator knows no NOT NULL, so a data test stands in for every such constraint."""
+    """The emulator does not support NOT NULL, so a data test checks every such constraint."""
     columns = MODELS[name]["columns"]
     constrained = {
         column["name"] for column in columns if {"type": "not_null"} in column.get("constraints", [])
@@ -57,7 +57,7 @@ def test_columns_that_may_not_be_null_are_tested_for_it(name: str) -> None:
     "name", sorted(name for name in set(MODELS) - VIEWS if name.startswith("dim_") and name != "dim_date")
 )
 def test_versions_are_compared_in_every_attribute(name: str) -> None:
-    """The SQL that starts a version and the test that looks for idle ones name all attributes."""
+    """The SQL that starts a version and the test for versions without a change list all attributes."""
     key, member, *rest = (column["name"] for column in MODELS[name]["columns"])
     attributes = set(rest) - NO_ATTRIBUTES
     listed = re.search(r"set attributes = \[(.*?)\]", (MARTS / f"{name}.sql").read_text(), re.S)
@@ -69,7 +69,7 @@ def test_versions_are_compared_in_every_attribute(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in MODELS if name.startswith("fct_")))
 def test_a_value_that_the_source_may_lack_warns_and_is_no_constraint(name: str) -> None:
-    """Every column of a fact that has no constraint is null on purpose, or a test looks for its nulls."""
+    """Every column of a fact without a constraint is nullable on purpose, or a test checks its nulls."""
     columns = MODELS[name]["columns"]
     free = {column["name"] for column in columns if not column.get("constraints")}
     judged = {
@@ -83,7 +83,7 @@ def test_a_value_that_the_source_may_lack_warns_and_is_no_constraint(name: str) 
 
 
 def test_only_tests_of_plausibility_judge_values() -> None:
-    """A test of a range or an expression that is an error would let one odd value stop all loads."""
+    """If a test of a range or expression had severity error, one odd value would stop all loads."""
     text = "".join(file.read_text() for file in MARTS.glob("_[fm]*.yml"))
     text += (MARTS / "_dimensions.yml").read_text()
     assert "dbt_utils." not in text
@@ -101,12 +101,12 @@ def test_facts_add_up_to_columns_they_have() -> None:
     assert unknown == []
 
 
-# Prices and rates do not add up.
+# Prices and rates are not additive.
 NO_MEASURES = {"unit_price", "tax_rate"}
 
 
 def test_every_measure_of_every_fact_is_reconciled() -> None:
-    """A number that is neither a key nor a price has a total in the source that it must equal."""
+    """Every number except keys and prices is compared with a total of the source."""
     compared = {
         (fact.name, column)
         for fact in load_reconciliation(load_catalog())
@@ -131,6 +131,6 @@ def test_a_fact_of_several_tables_tells_their_rows_apart() -> None:
 
 
 def _arguments(model: str, test: str) -> dict[str, Any]:
-    """The arguments of a model's only test of that kind."""
+    """Return the arguments of a model's only test of that kind."""
     (found,) = (entry[test]["arguments"] for entry in MODELS[model]["data_tests"] if test in entry)
     return dict(found)

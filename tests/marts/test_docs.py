@@ -1,4 +1,4 @@
-"""`wwi docs`: dbt's documents as one page, on whatever warehouse there is."""
+"""`wwi docs` writes dbt's documentation as one page."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,12 @@ from transform.vault_docs import write_docs
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
 
-def test_the_page_tells_types_and_rows_as_the_warehouse_has_them(business: Business, tmp_path: Path) -> None:
+def test_the_page_has_the_types_and_row_counts_of_the_warehouse(business: Business, tmp_path: Path) -> None:
     written = write_docs(business.settings, tmp_path / "vault.html", select=["fct_sale", "dim_customer"])
     page = written.path.read_text(encoding="utf-8")
     assert (written.tables, written.size) == (2, written.path.stat().st_size)
     text = (business.settings.home / "dbt" / "target" / "catalog.json").read_text(encoding="utf-8")
-    assert text in page, "it is in the page itself, which so needs no server"
+    assert text in page, "the page contains it, so that it needs no server"
     catalogue = json.loads(text)
     sale, customer = (catalogue["nodes"][f"model.wwi_vault.{name}"] for name in ("fct_sale", "dim_customer"))
     held = business.client.get_table(f"{business.settings.dataset('marts')}.fct_sale")
@@ -29,7 +29,7 @@ def test_the_page_tells_types_and_rows_as_the_warehouse_has_them(business: Busin
     assert "num_rows" not in customer["stats"], "a view keeps no rows"
 
 
-def test_nothing_to_describe_is_no_page(business: Business, tmp_path: Path) -> None:
+def test_an_empty_selection_is_an_error_and_writes_no_page(business: Business, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="wwi run"):
         write_docs(business.settings, tmp_path / "vault.html", select=["no_such_model"])
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The questions that the documents tell people to ask, asked: each one is answered on a loaded platform."""
+"""Run the read-only commands of the documentation: each one succeeds on a loaded platform."""
 
 import re
 from pathlib import Path
@@ -12,38 +12,38 @@ from tests.marts.business import Business
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
-# they only read, and take seconds; the tutorial runs others, and tests/docs looks at all of them
+# read-only commands that take seconds; the tutorial runs others, and tests/docs checks all of them
 ASKS = {
     ("status",), ("query",), ("reconcile",), ("history",), ("asof",), ("trace",), ("dashboard",),
     ("audit", "verify"), ("source", "grants"), ("source", "dsn"),
 }  # fmt: skip
-# what this page asks is there only when what it tells to write is written
+# the commands of this page need a mart that its reader creates first
 BEFOREHAND = {"docs/how_to/add_a_mart.md"}
-# the documents show another warehouse, that of the demo, whose keys and batches are not those here
+# the documentation shows the demo's warehouse, which has other keys and batches
 HERE = {"31569": "2", "wwi_order_id = 9376": "wwi_order_id = 1", "2013-01-03": "2016-01-04"}
 
 
-def questions() -> dict[tuple[str, ...], str]:
-    """Each different question once, as `wwi` is told it -> where it stands."""
+def documented_commands() -> dict[tuple[str, ...], str]:
+    """Return each different command once: {arguments of `wwi`: its place in the documentation}."""
     found: dict[tuple[str, ...], str] = {}
     for page in (each for each in pages() if each.as_posix() not in BEFOREHAND):
         for command in commands(page.as_posix(), (PROJECT_ROOT / page).read_text(encoding="utf-8")):
-            told = command.wwi or []
-            if command.is_whole and {tuple(told[:1]), tuple(told[:2])} & ASKS:
-                found.setdefault(tuple(_here(told)), str(command))
+            arguments = command.wwi or []
+            if command.is_whole and {tuple(arguments[:1]), tuple(arguments[:2])} & ASKS:
+                found.setdefault(tuple(_here(arguments)), str(command))
     return found
 
 
-def _here(told: list[str]) -> list[str]:
-    """The same of this warehouse; a page goes to the folder of the test, not to the home that tests share."""
+def _here(arguments: list[str]) -> list[str]:
+    """Replace keys and batches by those of this warehouse, and write a page to the test's folder."""
     for theirs, ours in HERE.items():
-        told = [word.replace(theirs, ours) for word in told]
-    return told if told != ["dashboard"] else ["dashboard", "--output", "board.html"]
+        arguments = [word.replace(theirs, ours) for word in arguments]
+    return arguments if arguments != ["dashboard"] else ["dashboard", "--output", "board.html"]
 
 
-@pytest.mark.parametrize("told", questions(), ids=" ".join)
-def test_a_question_of_the_documents_is_answered(
-    told: tuple[str, ...],
+@pytest.mark.parametrize("arguments", documented_commands(), ids=" ".join)
+def test_a_documented_command_succeeds(
+    arguments: tuple[str, ...],
     business: Business,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -55,7 +55,7 @@ def test_a_question_of_the_documents_is_answered(
     monkeypatch.setenv("WWI_SOURCE_DSN", business.dsn)
     monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
     with pytest.raises(SystemExit) as ended:
-        main([re.sub(r"\bwwi_(?=[a-z]+\.)", f"{settings.dataset_prefix}_", word) for word in told])
+        main([re.sub(r"\bwwi_(?=[a-z]+\.)", f"{settings.dataset_prefix}_", word) for word in arguments])
     printed = capsys.readouterr()
-    assert not ended.value.code, f"{questions()[told]}\n{printed.err}"
+    assert not ended.value.code, f"{documented_commands()[arguments]}\n{printed.err}"
     assert printed.out.strip()

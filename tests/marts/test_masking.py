@@ -1,4 +1,4 @@
-"""Who may be seen in the marts: personal columns stand in *_unmasked tables; their views mask all."""
+"""Personal columns are only in *_unmasked tables; the views of these tables mask them."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ MASKED = re.compile(r"{{ masked\('(\w+)'")
 
 
 def personal(name: str) -> set[str]:
-    """The columns of a mart whose meta says that they tell of a person."""
+    """Return the columns of a mart that are marked as personal in meta."""
     return {
         column["name"]
         for column in MODELS[name]["columns"]
@@ -58,7 +58,7 @@ def test_no_other_mart_reads_a_personal_satellite() -> None:
     assert readers <= set(TABLES)
 
 
-def test_of_an_unmasked_table_the_facts_take_nothing_but_keys_and_validity() -> None:
+def test_facts_read_no_personal_column_of_an_unmasked_table() -> None:
     taken = {
         (fact, column)
         for fact in MODELS

@@ -1,4 +1,4 @@
-"""What was known when: histories, marts as of a time, and what changed between two times."""
+"""Histories, marts as of a time, and differences between two times."""
 
 import json
 from datetime import timedelta
@@ -20,46 +20,41 @@ from warehouse.queries import execute, timestamp_literal
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
 
-def test_every_mart_is_told_as_it_was_after_each_load(business: Business, models: Models) -> None:
-    """Row for row, by the copies that were kept: with deletes, returns and late corrections in between.
-
-    By the table functions, which the warehouse has to translate once for all times.
-    """
+def test_every_mart_as_of_each_load_equals_its_copy(business: Business, models: Models) -> None:
+    """The table functions are compared row by row with copies, across deletes, returns and corrections."""
     settings = business.settings
     known = loads(business.client, settings)
     assert len(known) == business.loads == 3
     made = past.create_functions(settings, models)
     assert made == tuple(f"{mart}_asof" for mart in marts(models))
-    moments = [
+    times = [
         (known[1].load_dts - timedelta(microseconds=1), 1),
         (known[1].load_dts, 2),
         (known[2].load_dts, 3),
     ]
     unequal, moved = {}, 0
     for mart in marts(models):
-        for at, load in moments:
-            told = f"select * from {settings.dataset('marts')}.{mart}_asof({timestamp_literal(at)})"
-            if found := copies.differing(settings, told, mart, load):
+        for at, load in times:
+            sql = f"select * from {settings.dataset('marts')}.{mart}_asof({timestamp_literal(at)})"
+            if found := copies.differing(settings, sql, mart, load):
                 unequal[mart, at] = found
         kept = copies.copy(settings, mart, 1)
         moved += bool(copies.differing(settings, f"select * from {kept}", mart, 2))
     assert not unequal
-    assert moved > 10, "the loads have to differ for this to say anything"
+    assert moved > 10, "the loads must differ, otherwise the test proves nothing"
 
 
 @pytest.mark.parametrize("mart", ["dim_customer", "fct_order"])
-def test_the_statement_of_a_mart_tells_what_its_table_function_tells(
+def test_the_as_of_query_of_a_mart_equals_its_table_function(
     business: Business, models: Models, mart: str
 ) -> None:
     then = timestamp_literal(loads(business.client, business.settings)[1].load_dts)
-    told = as_of(business.settings, models, mart, then)
-    assert copies.differing(business.settings, told, mart, 2) == []
+    sql = as_of(business.settings, models, mart, then)
+    assert copies.differing(business.settings, sql, mart, 2) == []
     assert past.create_functions(business.settings, models, [mart]) == (f"{mart}_asof",), "made again"
 
 
-def test_a_build_makes_the_functions_again_whose_models_have_changed(
-    business: Business, models: Models
-) -> None:
+def test_a_build_refreshes_the_functions_of_changed_models(business: Business, models: Models) -> None:
     settings = business.settings
     past.create_functions(settings, models, ["dim_date", "dim_city"])
     assert refresh_functions.refresh_outdated(settings) == ()
@@ -89,9 +84,7 @@ def test_the_difference_of_two_times_explains_every_total(business: Business, mo
     assert quantity.delta < 0
 
 
-def test_a_late_correction_is_found_with_what_it_did_to_the_totals(
-    business: Business, models: Models
-) -> None:
+def test_a_late_correction_is_found_with_its_effect_on_totals(business: Business, models: Models) -> None:
     found = past.difference(
         business.settings, models, "fct_sale", "batch:1", "batch:2", where="sale_key = 1", limit=5
     )
@@ -106,7 +99,7 @@ def test_a_late_correction_is_found_with_what_it_did_to_the_totals(
     assert (same.kinds, same.rows, same.rows_before) == ({}, (), same.rows_after)
 
 
-def test_only_the_rows_and_columns_that_were_asked_for_are_told(business: Business, models: Models) -> None:
+def test_only_the_selected_rows_and_columns_are_returned(business: Business, models: Models) -> None:
     settings = business.settings
     found = past.as_of(
         settings, models, "dim_stock_item", "batch:1",
@@ -118,8 +111,8 @@ def test_only_the_rows_and_columns_that_were_asked_for_are_told(business: Busine
     )
     assert [dict(zip(found.columns, row, strict=True)) for row in found.rows] == kept
     assert found.has_more
-    for wrong, mend in (("dim_customers", "Did you mean 'dim_customer'"), ("sale", "Known here: dim_city")):
-        with pytest.raises(PermanentError, match=mend):
+    for wrong, hint in (("dim_customers", "Did you mean 'dim_customer'"), ("sale", "Known here: dim_city")):
+        with pytest.raises(PermanentError, match=hint):
             past.as_of(settings, models, wrong, "batch:1")
     with pytest.raises(PermanentError, match="Did you mean 'unit_price'"):
         past.as_of(settings, models, "dim_stock_item", "batch:1", columns=("unitprice",))
@@ -127,7 +120,7 @@ def test_only_the_rows_and_columns_that_were_asked_for_are_told(business: Busine
         past.as_of(settings, models, "dim_stock_item", "batch:4")
 
 
-def test_the_history_of_a_row_tells_when_it_was_gone_and_what_was_corrected(business: Business) -> None:
+def test_the_history_of_a_row_has_deleted_periods_and_corrections(business: Business) -> None:
     settings, catalog = business.settings, business.catalog
     line = history(settings, catalog, "order_line", "2")
     assert [(each.event, each.batch_id) for each in line.versions] == [
@@ -166,9 +159,9 @@ def test_the_commands_print_for_people_and_for_scripts(
         printed = capsys.readouterr()
         return printed.err if ended.value.code else printed.out
 
-    told = wwi("history", "customer", "2")
-    assert "2 versions" in told
-    assert "Corrected Ltd" not in told
+    output = wwi("history", "customer", "2")
+    assert "2 versions" in output
+    assert "Corrected Ltd" not in output
     assert "Corrected Ltd" in wwi("history", "customer", "2", "--personal")
     assert "Not in the source from" in wwi("history", "order_line", "2")
     version = json.loads(wwi("history", "customer", "2", "--as-of", "batch:1", "--json"))["versions"][-1]

@@ -1,4 +1,4 @@
-"""From a figure of a fact home to raw, and raw itself verified."""
+"""Trace figures of facts back to raw, and verify raw."""
 
 import pytest
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
 
 def sampled(business: Business, fact: str, count: int) -> list[int]:
-    """Keys of rows of a fact, the same whenever the fact is."""
+    """Return keys of a deterministic sample of rows of a fact."""
     key = f"{fact.removeprefix('fct_')}_key"
     rows = business.ask(
         f"select {key} as k from {{m}}.{fact} "
@@ -26,8 +26,8 @@ def sampled(business: Business, fact: str, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("fact", sorted({fact.name for fact in load_reconciliation(load_catalog())}))
-def test_each_of_200_rows_of_a_fact_leads_home(business: Business, fact: str) -> None:
-    """Every figure is its formula over raw, and the vault holds in every part what raw delivered."""
+def test_200_rows_of_each_fact_trace_back_to_raw(business: Business, fact: str) -> None:
+    """Every figure equals its formula over raw, and every part of the vault has the values of raw."""
     facts = load_reconciliation(business.catalog)
     keys = sampled(business, fact, 200)
     assert keys
@@ -43,7 +43,7 @@ def test_each_of_200_rows_of_a_fact_leads_home(business: Business, fact: str) ->
         assert kinds.count("satellite") == len(mapping.satellites), each.key
 
 
-def test_a_sum_tells_its_rows_and_what_raw_makes_of_them(business: Business) -> None:
+def test_a_total_lists_its_rows_and_the_total_from_raw(business: Business) -> None:
     facts = load_reconciliation(business.catalog)
     fact = "fct_transaction"
     found = explain_total(business.settings, business.catalog, facts, fact, "tax_amount", "customer_key >= 0")
@@ -54,7 +54,7 @@ def test_a_sum_tells_its_rows_and_what_raw_makes_of_them(business: Business) -> 
         explain_total(business.settings, business.catalog, facts, fact, "tax_amont", "true")
 
 
-def test_a_figure_that_raw_does_not_give_is_told(business: Business) -> None:
+def test_a_figure_that_differs_from_raw_is_reported(business: Business) -> None:
     facts = load_reconciliation(business.catalog)
     (key,) = sampled(business, "fct_sale", 1)
     rows = f"{business.settings.dataset('marts')}.fct_sale"
@@ -64,8 +64,8 @@ def test_a_figure_that_raw_does_not_give_is_told(business: Business) -> None:
     assert [text.partition(":")[0] for text in found.differs] == ["profit"]
 
 
-def test_rows_changed_in_raw_behind_our_back_are_named(business: Business) -> None:
-    """By comparing raw with what the vault took from it."""
+def test_rows_altered_in_raw_are_reported(business: Business) -> None:
+    """The rows are found by comparing raw with the vault."""
     assert verify(business.settings, business.catalog).findings == ()
     raw = f"{business.settings.dataset('raw')}.sales__order_lines"
     audit = business.settings.dataset("audit")

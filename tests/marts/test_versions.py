@@ -1,4 +1,4 @@
-"""A dimension has a version for every change of what it shows, whatever its origin, and no other version."""
+"""A dimension has exactly one version for every change of its attributes, whatever their origin."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from tests.marts.business import Business
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
-Version = tuple[int, bool, dict[str, Any]]  # the load that brought it, whether the row is gone, attributes
+Version = tuple[int, bool, dict[str, Any]]  # its load, whether the row is deleted, attributes
 
 
 def expected(business: Business, dimension: str) -> dict[int, list[Version]]:
-    """The versions of each member, by what the source said at each load. Who is gone keeps the last state."""
+    """Return the versions of each member from the source's answers. A deleted member keeps its last state."""
     found: dict[int, list[Version]] = {}
-    for load, told in enumerate(business.told, start=1):
-        members = told.members[dimension]
+    for load, result in enumerate(business.results, start=1):
+        members = result.members[dimension]
         for member, attributes in members.items():
             versions = found.setdefault(member, [])
             if not versions or versions[-1][1:] != (False, attributes):
@@ -28,11 +28,11 @@ def expected(business: Business, dimension: str) -> dict[int, list[Version]]:
 
 
 @pytest.mark.parametrize("dimension", renamed.SHOWN)
-def test_each_change_of_what_is_shown_starts_a_version_and_nothing_else_does(
+def test_each_change_of_an_attribute_starts_a_version_and_nothing_else_does(
     business: Business, dimension: str
 ) -> None:
     wanted = expected(business, dimension)
-    member = next(iter(business.told[0].members[dimension].values()))
+    member = next(iter(business.results[0].members[dimension].values()))
     key = next(iter(member))
     rows = business.ask(
         f"select lineage_key, is_deleted, {', '.join(member)} from {{m}}.{dimension} "
@@ -61,10 +61,10 @@ def test_each_change_of_what_is_shown_starts_a_version_and_nothing_else_does(
         ("dim_supplier_unmasked", "wwi_supplier_id", "primary_contact", ", Bea Supplies"),
     ],
 )
-def test_a_rename_reaches_who_refers_to_it(
+def test_a_rename_reaches_the_dimensions_that_show_it(
     business: Business, dimension: str, member: str, attribute: str, ending: str
 ) -> None:
-    """A colour and back, a contact twice within one batch: what the source said at each load."""
+    """Renames of a colour and back, of a contact twice within one batch, and others."""
     rows = business.ask(
         f"select string_agg({attribute}, ', ' order by valid_from) as names from {{m}}.{dimension} "
         f"group by {member}"

@@ -1,6 +1,6 @@
-"""A person is erased; by its name the last of the folder, for it changes what all share.
+"""Erase a person. The file is named so that it runs last: it changes the shared business.
 
-tests/vault/test_delivery.py goes on with this business: every delivery is still what the vault says.
+tests/vault/test_delivery.py continues with this business and checks that raw and vault still agree.
 """
 
 import os
@@ -24,12 +24,12 @@ from warehouse.tables import ensure_table
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
 
-# where the name is, in the order in which an erasure comes to it
+# tables with the name, in the order in which an erasure changes them
 RAW = ("raw.application__people", "raw.sales__invoices", "raw.purchasing__suppliers", "raw.sales__orders")
 VAULT = ("raw_vault.sat_person__personal", "raw_vault.sat_supplier__details", "raw_vault.ref_delivery_method")
 MARTS = ("marts.dim_customer_unmasked", "marts.dim_supplier_unmasked")
 
-# `python -c KILLED_AFTER module.function person_id`: the process ends as soon as that step is done
+# `python -c KILLED_AFTER module.function person_id`: the process is killed right after that function
 KILLED_AFTER = """
 import importlib, os, signal, sys
 from operations.erasure import erase
@@ -55,7 +55,7 @@ STEPS = {
 
 
 def holding(business: Business) -> tuple[str, ...]:
-    """The tables that hold the name."""
+    """Return the tables that contain the name."""
     found = []
     for place in (*RAW, *VAULT, *MARTS):
         layer, _, table = place.partition(".")
@@ -69,7 +69,7 @@ def holding(business: Business) -> tuple[str, ...]:
 
 
 def kill_after(business: Business, step: str) -> None:
-    """Begin to erase in a process that ends at this step."""
+    """Run an erasure in a process that is killed after this step."""
     settings = business.settings
     named = {
         name: getattr(settings, name) for name in ("home", "target", "bigquery_project", "dataset_prefix")
@@ -82,7 +82,7 @@ def kill_after(business: Business, step: str) -> None:
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
 
 
-def test_a_person_that_the_source_still_names_is_not_erased(business: Business) -> None:
+def test_an_erasure_fails_while_the_source_still_contains_the_name(business: Business) -> None:
     other = business.source(
         f"select min(person_id) from application.people where person_id > {business.forgotten.key}"
     )[0][0]
@@ -94,8 +94,8 @@ def test_a_person_that_the_source_still_names_is_not_erased(business: Business) 
     assert verify(business.settings, business.catalog).head == before.head
 
 
-def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: Business) -> None:
-    """Raw, vault, marts and rejected values, also where no name is expected; members and figures stay."""
+def test_a_killed_erasure_is_completed_by_the_next_and_leaves_no_value(business: Business) -> None:
+    """The name disappears from raw, vault, marts and rejected values; members and figures stay."""
     settings, catalog, person = business.settings, business.catalog, business.forgotten
     audit = settings.dataset("audit")
     execute(
@@ -126,7 +126,7 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
     done = erase(settings, catalog, person.key, yes=True, reason="again", by="ann")
     assert (done.done, done.erasure_id) == (True, 1)
     assert done.searched.values > 1
-    # the copies of the marts that these tests keep are found, and nothing else
+    # only the copies of marts that these tests created still contain it
     assert done.left
     assert [place for place in done.left if not place.startswith("marts.kept_")] == []
     assert holding(business) == ()
@@ -136,31 +136,31 @@ def test_an_erasure_that_was_killed_is_finished_and_no_value_is_left(business: B
     failures = query(business.client, f"select row_key from {audit}.test_failures where test_name = 'any'")
     assert failures == [{"row_key": "2"}]
     (remark,) = business.ask(
-        "select internal_comments as t from {v}.sat_order__personal as told "
+        "select internal_comments as t from {v}.sat_order__personal as personal "
         "inner join {v}.hub_order using (order_hk) "
-        "where hub_order.order_id = 3 order by told.load_dts limit 1"
+        "where hub_order.order_id = 3 order by personal.load_dts limit 1"
     )
     assert remark["t"] == "Ask [erased], twice."
     assert query(business.client, f"select value from {audit}.erasing") == []
 
 
-def test_what_is_asked_of_the_past_goes_on_without_the_person(business: Business) -> None:
+def test_history_reconciliation_and_verification_work_after_an_erasure(business: Business) -> None:
     settings, catalog, audit = business.settings, business.catalog, business.settings.dataset("audit")
     (version,) = history(settings, catalog, "person", str(business.forgotten.key), personal=True).versions
     assert (version.state["full_name"], version.state["phone_number"]) == ("[erased]", None)
     assert reconcile(settings, catalog, load_reconciliation(catalog)).differences == ()
     lost = business.ask(
         f"select count(*) as n from {settings.dataset('business_vault')}.pit_person as point "
-        "left join {v}.sat_person__personal as told "
-        "on point.person_hk = told.person_hk and point.personal_load_dts = told.load_dts "
-        "where point.personal_load_dts is not null and told.person_hk is null"
+        "left join {v}.sat_person__personal as personal "
+        "on point.person_hk = personal.person_hk and point.personal_load_dts = personal.load_dts "
+        "where point.personal_load_dts is not null and personal.person_hk is null"
     )
-    assert lost == [{"n": 0}], "no point in time of a state that is gone"
+    assert lost == [{"n": 0}], "every PIT row refers to an existing state"
     verified = verify(settings, catalog)
     assert (verified.findings, verified.erasures) == ((), 1)
     (record,) = query(business.client, f"select * from {audit}.erasures")
     assert (record["entity_key"], record["reason"]) == (str(business.forgotten.key), "asked")
     execute(business.client, f"update {audit}.erasures set reason = 'other' where true")
-    told = [each.table for each in verify(settings, catalog).findings]
+    altered = [each.table for each in verify(settings, catalog).findings]
     execute(business.client, f"update {audit}.erasures set reason = 'asked' where true")
-    assert told == ["erasures"]
+    assert altered == ["erasures"]

@@ -54,7 +54,7 @@ CHANGED = re.findall(r"^update (\S+)", EXTREME, re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def extreme(business: Business) -> Iterator[Business]:
-    """The source has these values while the module runs: no business could go on with them."""
+    """Set extreme values in the source for this module, and restore the rows afterwards."""
     tables = {name: name.replace(".", "_") for name in CHANGED}
     business.source(
         "create schema before_extremes",
@@ -64,18 +64,18 @@ def extreme(business: Business) -> Iterator[Business]:
     business.load()
     yield business
     business.source(
-        "set local session_replication_role = replica",  # rows are put back without asking foreign keys
+        "set local session_replication_role = replica",  # restore rows without checking foreign keys
         *(f"delete from {name}" for name in tables),
         *(f"insert into {name} table before_extremes.{copy}" for name, copy in tables.items()),
         "drop schema before_extremes cascade",
     )
 
 
-def test_every_total_is_that_of_the_source(extreme: Business) -> None:
-    assert extreme.told[-1].differences == []
+def test_every_total_equals_the_source(extreme: Business) -> None:
+    assert extreme.results[-1].differences == []
 
 
-def test_amounts_of_order_lines_are_exact_and_null_where_no_numeric_holds_them(extreme: Business) -> None:
+def test_amounts_of_order_lines_are_exact_or_null_if_numeric_overflows(extreme: Business) -> None:
     rows = extreme.ask(
         "select total_excluding_tax as net, tax_amount as tax, total_including_tax as gross, tax_rate "
         "from {m}.fct_order where order_key in (3, 5, 6) order by order_key"
@@ -89,7 +89,7 @@ def test_amounts_of_order_lines_are_exact_and_null_where_no_numeric_holds_them(e
     assert (free["net"], free["tax"], free["gross"]) == (0, 0, 0)
 
 
-def test_what_is_computed_of_invoices_and_balances_is_exact(extreme: Business) -> None:
+def test_profits_margins_and_balances_are_exact(extreme: Business) -> None:
     business_vault = extreme.settings.dataset("business_vault")
     ((sold, profit),) = [
         tuple(row.values())
@@ -109,7 +109,7 @@ def test_what_is_computed_of_invoices_and_balances_is_exact(extreme: Business) -
     assert [row["due_date"] for row in late] in ([None], [LAST_DAY])
 
 
-def test_stock_is_worth_its_exact_value_and_a_quantity_beyond_int64_is_null(extreme: Business) -> None:
+def test_stock_value_is_exact_and_a_quantity_beyond_int64_is_null(extreme: Business) -> None:
     business_vault = extreme.settings.dataset("business_vault")
     rows = extreme.ask(
         "select stock_item_id, stock_value, on_order_quantity, effective_quantity, is_reorder_needed "

@@ -1,7 +1,7 @@
-"""Vault and marts are made again from raw, compared table by table, and put in place, whatever happens.
+"""A rebuild recreates vault and marts from raw, compares them table by table and swaps them, even if killed.
 
-On a small vault with the project's own macros: a hub, a satellite, a type 2 dimension and its masked view.
-Three batches were loaded by a build each. tests/flows/test_main_line.py rebuilds the whole platform.
+The tests use a small vault with the project's own macros: a hub, a satellite, a type 2 dimension and its
+masked view, loaded by three batches and builds. tests/flows/test_main_line.py rebuilds the whole platform.
 """
 
 import os
@@ -48,7 +48,7 @@ DELIVERIES: Mapping[int, Mapping[int, tuple[str, str]]] = {
     2: {2: ("Pen", "0.70"), 4: ("cup", "2.00")},
     3: {1: ("mug", "1.75"), 2: ("pen", "0.70"), 5: ("hat", "9.99")},
 }
-# a rebuild that is killed the moment it has filled the vault and comes to the marts
+# a rebuild that is killed after it has filled the vault and before it fills the marts
 KILLED_AT_THE_MARTS = """
 import os, signal, sys
 from pathlib import Path
@@ -69,7 +69,7 @@ rebuild(Settings(_env_file=None), force=True, vault_dir=Path(sys.argv[1]))
 
 
 def deliver(vault: Sandbox, batch: int, goods: Mapping[int, tuple[str, str]]) -> None:
-    """Load a batch into raw, with a business clock as every real one has."""
+    """Load a batch into raw, with an applied time as in every real batch."""
     rows = pa.table(
         {
             "goods_id": pa.array(goods, pa.int64()),
@@ -86,7 +86,7 @@ def deliver(vault: Sandbox, batch: int, goods: Mapping[int, tuple[str, str]]) ->
 
 @pytest.fixture(scope="module")
 def vault(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """Three batches, with a build after each."""
+    """A vault with three batches, and a build after each."""
     folder = tmp_path_factory.mktemp("rebuild")
     project = make_project(folder / "project", PROJECT, VAULT_DIR / "offline")
     (project / "models" / "business_vault").mkdir(exist_ok=True)
@@ -112,19 +112,19 @@ def run(vault: Sandbox, **options: bool) -> RebuildReport:
 
 
 def state(vault: Sandbox) -> dict[str, dict[str, list[str]]]:
-    """Every row of vault and marts as they are live."""
+    """Return every row of the live vault and marts."""
     return {layer: vault.snapshot(layer) for layer in ("raw_vault", "business_vault", "marts")}
 
 
-def sides(vault: Sandbox) -> set[str]:
-    """The side datasets that there are."""
+def shadows(vault: Sandbox) -> set[str]:
+    """Return the existing shadow datasets."""
     prefix = shadow_datasets.shadow_settings(vault.settings).dataset_prefix
     listed = vault.client.list_datasets(timeout=30)
     return {found.dataset_id for found in listed if found.dataset_id.startswith(prefix)}
 
 
 def damage(vault: Sandbox) -> None:
-    """A row of a satellite altered, one of a hub doubled, one of a mart gone."""
+    """Alter a row of a satellite, duplicate one of a hub, delete one of a mart."""
     names = {layer: vault.settings.dataset(layer) for layer in ("raw_vault", "marts")}
     for statement in (
         f"update {names['raw_vault']}.sat_goods__details set name = 'Mug' where price = 1.75",
@@ -136,8 +136,8 @@ def damage(vault: Sandbox) -> None:
         assert execute(vault.client, statement) == 1, statement
 
 
-def test_what_came_load_by_load_is_what_comes_of_raw_at_once(vault: Sandbox) -> None:
-    """The keys of the dimension, counted in 3 builds, too."""
+def test_a_rebuild_of_all_batches_at_once_equals_the_loads_one_by_one(vault: Sandbox) -> None:
+    """The same is true for the keys of the dimension, which were assigned in 3 builds."""
     before = state(vault)
     report = run(vault, put_in_place=False)
     assert report.different == ()
@@ -149,7 +149,7 @@ def test_what_came_load_by_load_is_what_comes_of_raw_at_once(vault: Sandbox) -> 
     assert len({each.live.checksum for each in report.tables if each.live}) == len(TABLES)
     assert (report.matches_raw, report.swapped, report.batches) == (True, False, 3)
     assert state(vault) == before
-    assert sides(vault) == set(), "nothing is left behind"
+    assert shadows(vault) == set(), "nothing is left behind"
     recorded = vault.query(
         f"select * from {{audit}}.rebuilt_tables where rebuild_id = {report.rebuild_id} and is_equal"
     )
@@ -160,8 +160,8 @@ def test_what_came_load_by_load_is_what_comes_of_raw_at_once(vault: Sandbox) -> 
     assert (row["status"], row["batches"], row["tables"], row["tables_different"]) == ("equal", 3, 5, 0)
 
 
-def test_equal_tables_take_the_place_of_the_live_ones(vault: Sandbox) -> None:
-    before, marks = state(vault), vault.rows("audit", "vault_loads")
+def test_equal_tables_replace_the_live_ones(vault: Sandbox) -> None:
+    before, loads_before = state(vault), vault.rows("audit", "vault_loads")
     report = run(vault, keep_side=True)
     assert (report.different, report.swapped, report.side) == (
         (),
@@ -170,14 +170,14 @@ def test_equal_tables_take_the_place_of_the_live_ones(vault: Sandbox) -> None:
     )
     assert state(vault) == before
     after = vault.rows("audit", "vault_loads")
-    assert {row["batch_id"] for row in after} == {row["batch_id"] for row in marks} == {1, 2, 3}
-    assert len({row["invocation_id"] for row in after}) == 1, "one build made the vault that is live now"
-    assert len(sides(vault)) == len(shadow_datasets.LAYERS)
+    assert {row["batch_id"] for row in after} == {row["batch_id"] for row in loads_before} == {1, 2, 3}
+    assert len({row["invocation_id"] for row in after}) == 1, "one build loaded the vault that is live now"
+    assert len(shadows(vault)) == len(shadow_datasets.LAYERS)
     vault.build()
     assert state(vault) == before, "the next build finds nothing to load"
 
 
-def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbox) -> None:
+def test_each_injected_difference_is_reported_and_the_live_tables_stay(vault: Sandbox) -> None:
     whole = state(vault)
     damage(vault)
     stray = f"{vault.settings.dataset('marts')}.stray"
@@ -202,7 +202,7 @@ def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbo
     assert found["stray"] == ("no model builds it", ())
     assert (report.swapped, report.matches_raw) == (False, False)
     assert state(vault) == damaged
-    assert len(sides(vault)) == len(shadow_datasets.LAYERS), "the rebuilt tables stay, to be looked at"
+    assert len(shadows(vault)) == len(shadow_datasets.LAYERS), "the rebuilt tables are kept"
 
     execute(vault.client, f"drop table {stray}")
     hub = f"{vault.settings.project}.{vault.settings.dataset('raw_vault')}.hub_goods"
@@ -213,18 +213,18 @@ def test_each_planted_difference_is_named_and_the_live_tables_stay(vault: Sandbo
         "no model has column stray"
     )
     assert state(vault) == whole
-    assert sides(vault) == set()
+    assert shadows(vault) == set()
 
 
-def test_a_rebuild_killed_while_it_swaps_is_finished_by_the_next(vault: Sandbox) -> None:
+def test_a_rebuild_killed_during_the_swap_is_completed_by_the_next(vault: Sandbox) -> None:
     whole = state(vault)
     damage(vault)
     settings = vault.settings
-    told = dbt_environment(settings) | {"WWI_HOME": str(settings.home)}
-    told.pop("WWI_WAREHOUSE_URL", None)  # the emulator on this machine is found by its file
+    environment = dbt_environment(settings) | {"WWI_HOME": str(settings.home)}
+    environment.pop("WWI_WAREHOUSE_URL", None)  # found by the file of the local emulator
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AT_THE_MARTS, vault.project],
-        env=os.environ | told,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=300,
@@ -242,20 +242,20 @@ def test_a_rebuild_killed_while_it_swaps_is_finished_by_the_next(vault: Sandbox)
     assert (report.rebuild_id, report.finished, report.different) == (begun.rebuild_id, True, ())
     assert state(vault) == whole
     assert rebuilds.open_swap(vault.client, settings) is None
-    assert sides(vault) == set()
+    assert shadows(vault) == set()
     vault.build()
     assert state(vault) == whole
 
 
-def test_a_batch_that_no_build_has_loaded_is_named(vault: Sandbox) -> None:
+def test_a_pending_batch_is_an_error(vault: Sandbox) -> None:
     deliver(vault, 4, {6: ("box", "3.00")})
     with pytest.raises(PermanentError, match=r"batch 4 is not in the vault yet.*Run `wwi build` first"):
         run(vault)
-    assert sides(vault) == set()
+    assert shadows(vault) == set()
     vault.build()
 
 
-def test_a_dataset_of_somebody_else_is_never_dropped(vault: Sandbox) -> None:
+def test_a_dataset_without_the_label_is_never_dropped(vault: Sandbox) -> None:
     name = shadow_datasets.shadow_settings(vault.settings).dataset("marts")
     dataset = Dataset(f"{vault.settings.project}.{name}")
     dataset.location = vault.settings.bigquery_location
@@ -263,12 +263,12 @@ def test_a_dataset_of_somebody_else_is_never_dropped(vault: Sandbox) -> None:
     try:
         with pytest.raises(PermanentError, match=f"dataset {name} exists and was not created"):
             run(vault)
-        assert sides(vault) == {name}
+        assert shadows(vault) == {name}
     finally:
         vault.client.delete_dataset(dataset, delete_contents=True, timeout=30)
 
 
-def test_who_may_only_read_the_live_dataset_may_not_read_the_side() -> None:
+def test_readers_of_the_live_dataset_get_no_access_to_the_shadow_dataset() -> None:
     entries = [
         AccessEntry("OWNER", "specialGroup", "projectOwners"),
         AccessEntry("WRITER", "userByEmail", "transformer@example.com"),
@@ -282,7 +282,7 @@ def test_who_may_only_read_the_live_dataset_may_not_read_the_side() -> None:
     ]
 
 
-def test_a_row_that_changed_is_told_by_its_key_and_its_columns() -> None:
+def test_a_changed_row_is_described_by_key_and_columns() -> None:
     rows = [
         {"row_text": '{"id":1,"name":"a","at":1}', "live_rows": 1, "rebuilt_rows": 0},
         {"row_text": '{"id":1,"name":"b","at":2}', "live_rows": 0, "rebuilt_rows": 1},

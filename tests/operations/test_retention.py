@@ -1,4 +1,4 @@
-"""Retention lets go what old builds did in detail and what an old rebuild has left; nothing else."""
+"""Retention deletes details of old builds and shadow datasets of an old rebuild, and nothing else."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -27,7 +27,7 @@ LADDER = (date(2013, 1, 2), date(2013, 6, 18), date(2013, 6, 19))
 
 @pytest.fixture(scope="module")
 def built(settings: Settings, catalog: Catalog) -> Settings:
-    """A ledger of five builds, and the ladder that the last would have made."""
+    """A ledger of five builds, and the snapshot schedule of the last one."""
     client = connect(settings)
     ensure_layout(client, settings, catalog, force=True)
     with pytest.raises(PermanentError, match="nothing is built yet"):
@@ -53,7 +53,7 @@ def built(settings: Settings, catalog: Catalog) -> Settings:
 
 
 def nodes_of(settings: Settings) -> dict[str, set[str]]:
-    """What is left of each build."""
+    """Return the remaining nodes of each build."""
     table = table_name(settings, "build_nodes")
     found: dict[str, set[str]] = {}
     for row in query(connect(settings), f"select invocation_id, name from {table}"):
@@ -61,7 +61,7 @@ def nodes_of(settings: Settings) -> dict[str, set[str]]:
     return found
 
 
-def test_failures_the_last_weeks_and_the_last_build_of_a_month_stay(built: Settings) -> None:
+def test_failures_recent_builds_and_the_last_build_of_a_month_are_kept(built: Settings) -> None:
     report = apply_retention(built, now=NOW)
     all_of_it, failures = set(NODES), {"fct_sale", "not_null_sale"}
     assert nodes_of(built) == {
@@ -75,7 +75,7 @@ def test_failures_the_last_weeks_and_the_last_build_of_a_month_stay(built: Setti
     assert apply_retention(built, now=NOW).nodes_deleted == 0
 
 
-def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings) -> None:
+def test_shadow_datasets_are_dropped_only_when_old(built: Settings) -> None:
     client = connect(built)
     rebuilds.ensure_tables(client, built)
     rebuild_id = rebuilds.record_start(client, built)
@@ -87,7 +87,7 @@ def test_what_a_rebuild_left_goes_when_it_is_old_and_not_before(built: Settings)
     assert shadow_datasets.exists(client, built, rebuild_id)
     rebuilds.set_status(client, built, rebuild_id, "swapping")
     later = now + timedelta(days=SHADOW_DAYS + 1)
-    assert apply_retention(built, now=later).dropped_prefix is None, "its tables are being put in place"
+    assert apply_retention(built, now=later).dropped_prefix is None, "its swap is not finished"
     rebuilds.set_status(client, built, rebuild_id, "different")
     assert apply_retention(built, now=later).dropped_prefix == made.dataset_prefix
     assert not shadow_datasets.exists(client, built, rebuild_id)

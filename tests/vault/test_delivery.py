@@ -10,7 +10,7 @@ from ingestion.batch import run_batch
 from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox.simulator import simulate
-from tests.marts import planted
+from tests.marts import injected
 from tests.marts.business import BUSY, DAYS, SCALE, START, Business
 from tests.vault.delivery import compare, loads
 from transform import dbt
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.services
 TABLES = [table.qualified for table in load_catalog().tables]
 MODELS_ONLY = ("staging,resource_type:model", "raw_vault,resource_type:model")
 # days of business and injected rows of each later load
-MORE = ((2, planted.GO_AGAIN), (1, planted.EMPTIED), (1, None))
+MORE = ((2, injected.GO_AGAIN), (1, injected.EMPTIED), (1, None))
 
 
 @pytest.fixture(scope="module")

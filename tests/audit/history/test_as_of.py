@@ -1,4 +1,4 @@
-"""What a mart as of a time is put together from, and what has no past to be asked of."""
+"""The SQL of as-of queries, and models that do not support them."""
 
 import pytest
 
@@ -24,7 +24,7 @@ POINTS = model("business_vault", "pit_order", SATELLITE)
 MART = model("marts", "fct_order", POINTS.relation)
 
 
-def test_the_models_stand_for_their_tables_and_the_vault_for_what_it_held() -> None:
+def test_models_are_replaced_by_their_sql_and_the_vault_by_its_rows_until_then() -> None:
     sql = as_of(SETTINGS, {each.name: each for each in (MART, POINTS)}, "fct_order", THEN)
     assert f"from (select * from {SATELLITE} where load_dts <= {THEN})" in sql
     assert "from known_pit_order" in sql
@@ -36,8 +36,8 @@ def test_the_models_stand_for_their_tables_and_the_vault_for_what_it_held() -> N
         (model("business_vault", "pit_order", SATELLITE, POINTS.relation), "pit_order reads itself"),
         (model("business_vault", "pit_order", relation("raw", "sales__orders")), "which keeps no history"),
     ],
-    ids=["a model as a load adds to it", "raw"],
+    ids=["an incremental model", "raw"],
 )
-def test_a_model_without_a_past_is_refused_by_name(points: Model, message: str) -> None:
+def test_a_model_without_history_is_an_error_with_its_name(points: Model, message: str) -> None:
     with pytest.raises(PermanentError, match=message):
         as_of(SETTINGS, {each.name: each for each in (MART, points)}, "fct_order", THEN)

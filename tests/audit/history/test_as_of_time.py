@@ -1,4 +1,4 @@
-"""What people may write for a moment, and which load it means."""
+"""Accepted forms of the time of an as-of query, and the load that it selects."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,12 +28,12 @@ def test_a_time_is_utc_unless_it_has_a_zone_and_a_day_is_its_end(text: str, mean
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "batch 2", ""])
-def test_what_is_no_moment_is_refused_with_what_is_one(text: str) -> None:
+def test_an_error_for_an_invalid_time_lists_the_valid_forms(text: str) -> None:
     with pytest.raises(PermanentError, match=r"not a valid time.*batch:3"):
         parse_as_of(text, LOADS)
 
 
-def test_a_moment_belongs_to_the_last_load_before_or_at_it() -> None:
+def test_a_time_selects_the_last_load_before_or_at_it() -> None:
     assert parse_as_of("2026-01-02T06:00", LOADS).load.batch_id == 2
     assert parse_as_of("2026-01-02T05:59:59.999999", LOADS).load.batch_id == 1
     assert parse_as_of("2026-01-02", LOADS).load.batch_id == 2
@@ -46,7 +46,7 @@ def test_a_batch_is_the_time_of_its_load() -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T05:59", "batch:9"])
-def test_where_nothing_was_known_the_loads_are_named(text: str) -> None:
+def test_an_error_before_the_first_load_lists_the_loads(text: str) -> None:
     with pytest.raises(PermanentError, match=r"batch:1 at 2026-01-01 06:00:00, .*\.\.\., batch:8 at"):
         parse_as_of(text, LOADS)
 

@@ -1,4 +1,4 @@
-"""What counts as a difference between source and layers, and how it is said."""
+"""What counts as a difference between source and layers, and its error message."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ SOURCE = {
     ("sales.order_lines", "rows"): (3, Decimal(10)),
     ("sales.order_lines", "quantity"): (3, Decimal("25.00")),
 }
-TAKEN = {"sales.order_lines": DailyTotalsBatch(3, NOW)}
+DAILY = {"sales.order_lines": DailyTotalsBatch(3, NOW)}
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 
 
@@ -24,19 +24,19 @@ def lines(layer: str | None = None, *, by_day: bool = True) -> Totals:
 
 
 def answer(control: str, total: str, label: str = "sales.order_lines", **more: object) -> dict[str, object]:
-    """A row as the warehouse answers it; by default all days agree."""
+    """Return a row as the warehouse returns it; by default all days agree."""
     agreeing = {"day": MONDAY, "source_value": Decimal(1), "layer_value": Decimal(1), "days_different": 0}
     return {"label": label, "control": control, "total": Decimal(total), "days": 2, **agreeing, **more}
 
 
 def test_equal_numbers_are_equal_whatever_their_scale() -> None:
     found = [answer("rows", "10.000"), answer("quantity", "25.000000000")]
-    assert all(each.is_equal for each in compare("raw", [lines()], SOURCE, TAKEN, found))
+    assert all(each.is_equal for each in compare("raw", [lines()], SOURCE, DAILY, found))
 
 
 def test_one_cent_is_a_difference() -> None:
     found = [answer("rows", "10"), answer("quantity", "25.01")]
-    rows, quantity = compare("raw", [lines()], SOURCE, TAKEN, found)
+    rows, quantity = compare("raw", [lines()], SOURCE, DAILY, found)
     assert rows.is_equal
     assert not quantity.is_equal
 
@@ -47,7 +47,7 @@ def test_days_that_cancel_out_in_the_total_are_a_difference() -> None:
         {"day": TUESDAY, "source_value": Decimal(13), "layer_value": Decimal(12), "days_different": 2},
     ]
     found = [answer("quantity", "25", **each) for each in apart]
-    _, quantity = compare("raw", [lines()], SOURCE, TAKEN, found)
+    _, quantity = compare("raw", [lines()], SOURCE, DAILY, found)
     assert quantity.source == quantity.value
     assert not quantity.is_equal
     message = str(ReconciliationError(Reconciliation(NOW, (quantity,))))
@@ -55,37 +55,37 @@ def test_days_that_cancel_out_in_the_total_are_a_difference() -> None:
 
 
 @pytest.mark.parametrize(
-    ("select", "taken"),
+    ("select", "daily"),
     [
-        pytest.param(lines(), {}, id="never taken"),
-        pytest.param(lines(by_day=False), TAKEN, id="a mart has none"),
+        pytest.param(lines(), {}, id="no daily totals"),
+        pytest.param(lines(by_day=False), DAILY, id="a mart without a day"),
     ],
 )
 def test_without_days_of_both_sides_only_the_whole_is_compared(
-    select: Totals, taken: dict[str, DailyTotalsBatch]
+    select: Totals, daily: dict[str, DailyTotalsBatch]
 ) -> None:
     apart = {"source_value": Decimal(0), "layer_value": Decimal(25), "days_different": 1}
-    _, quantity = compare("raw", [select], SOURCE, taken, [answer("quantity", "25", **apart)])
+    _, quantity = compare("raw", [select], SOURCE, daily, [answer("quantity", "25", **apart)])
     assert quantity.is_equal
     assert quantity.days is None
 
 
 def test_a_mart_is_compared_with_its_source_table_under_its_own_name() -> None:
     found = [answer("rows", "9", label="fct_order of sales.order_lines")]
-    rows, _ = compare("marts", [lines("fct_order")], SOURCE, TAKEN, found)
+    rows, _ = compare("marts", [lines("fct_order")], SOURCE, DAILY, found)
     assert (rows.table, rows.layer, rows.source, rows.value) == (
         "sales.order_lines", "fct_order", Decimal(10), Decimal(9),
     )  # fmt: skip
 
 
 def test_a_total_without_an_answer_is_zero() -> None:
-    rows, quantity = compare("raw", [lines()], SOURCE, TAKEN, [])
+    rows, quantity = compare("raw", [lines()], SOURCE, DAILY, [])
     assert (rows.value, quantity.value) == (Decimal(0), Decimal(0))
 
 
-def test_a_total_that_the_source_did_not_give_is_not_compared() -> None:
+def test_a_total_that_the_source_does_not_have_is_not_compared() -> None:
     source = {key: value for key, value in SOURCE.items() if key[1] == "rows"}
-    assert [each.control for each in compare("raw", [lines()], source, TAKEN, [])] == ["rows"]
+    assert [each.control for each in compare("raw", [lines()], source, DAILY, [])] == ["rows"]
 
 
 def test_the_message_names_table_total_layer_and_values() -> None:

@@ -1,4 +1,4 @@
-"""How rows of satellites become versions of one thing."""
+"""Rows of satellites are merged into versions of one business key."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ TIMES = tuple(START + timedelta(days=number) for number in range(5))
 LOADS = tuple(Load(number, at, at.replace(tzinfo=None)) for number, at in enumerate(TIMES, start=1))
 
 
-def told(model: str, day: int, **payload: Any) -> dict[str, Any]:
+def satellite_row(model: str, day: int, **payload: Any) -> dict[str, Any]:
     table = "warehouse.stock_item_holdings" if "hold" in model else "warehouse.stock_items"
     return {
         "model": model,
@@ -30,12 +30,18 @@ def told(model: str, day: int, **payload: Any) -> dict[str, Any]:
 
 def test_satellites_of_one_load_are_one_version_with_what_changed(catalog: Catalog) -> None:
     rows = [
-        told("sat_stock_item__status", 0, is_deleted=False),
-        told("sat_stock_item__pricing", 0, unit_price=10, tax_rate=15, recommended_retail_price=None),
-        told("sat_stock_item__details", 0, stock_item_name="Mug"),
-        told("eff_sat_stock_item_supplier", 2, supplier_id=4),
-        told("sat_stock_item__pricing", 2, unit_price=12, tax_rate=15, recommended_retail_price=None),
-        told("sat_stock_item__holding", 2, quantity_on_hand=7, last_edited_when="2013-01-02T12:00:00"),
+        satellite_row("sat_stock_item__status", 0, is_deleted=False),
+        satellite_row(
+            "sat_stock_item__pricing", 0, unit_price=10, tax_rate=15, recommended_retail_price=None
+        ),
+        satellite_row("sat_stock_item__details", 0, stock_item_name="Mug"),
+        satellite_row("eff_sat_stock_item_supplier", 2, supplier_id=4),
+        satellite_row(
+            "sat_stock_item__pricing", 2, unit_price=12, tax_rate=15, recommended_retail_price=None
+        ),
+        satellite_row(
+            "sat_stock_item__holding", 2, quantity_on_hand=7, last_edited_when="2013-01-02T12:00:00"
+        ),
     ]
     first, second = versions(rows, parts_of(catalog, "stock_item"), LOADS)
     assert (first.event, first.batch_id, first.edited_when) == ("new", 1, None)
@@ -52,14 +58,14 @@ def test_satellites_of_one_load_are_one_version_with_what_changed(catalog: Catal
     assert "supplier_id" not in first.state
 
 
-def test_times_without_the_row_are_told_and_a_second_table_of_the_hub_has_its_own(catalog: Catalog) -> None:
+def test_deleted_periods_do_not_include_those_of_a_second_table_of_the_hub(catalog: Catalog) -> None:
     rows = [
-        told("sat_stock_item__status", 0, is_deleted=False),
-        told("sat_stock_item__holding_status", 0, is_deleted=False),
-        told("sat_stock_item__status", 1, is_deleted=True),
-        told("sat_stock_item__holding_status", 2, is_deleted=True),
-        told("sat_stock_item__status", 3, is_deleted=False),
-        told("sat_stock_item__status", 4, is_deleted=True),
+        satellite_row("sat_stock_item__status", 0, is_deleted=False),
+        satellite_row("sat_stock_item__holding_status", 0, is_deleted=False),
+        satellite_row("sat_stock_item__status", 1, is_deleted=True),
+        satellite_row("sat_stock_item__holding_status", 2, is_deleted=True),
+        satellite_row("sat_stock_item__status", 3, is_deleted=False),
+        satellite_row("sat_stock_item__status", 4, is_deleted=True),
     ]
     found = History("stock_item", "1", versions(rows, parts_of(catalog, "stock_item"), LOADS), True)
     events = [version.event for version in found.versions]
@@ -68,11 +74,13 @@ def test_times_without_the_row_are_told_and_a_second_table_of_the_hub_has_its_ow
     assert found.deleted == (Span(TIMES[1], TIMES[3]), Span(TIMES[4], None))
 
 
-def test_a_masked_value_changes_when_the_warehouse_says_so(catalog: Catalog) -> None:
+def test_the_warehouse_decides_whether_a_masked_value_changed(catalog: Catalog) -> None:
     rows = [
-        told("sat_person__personal", 0, full_name="K***", changed__full_name=True),
-        told("sat_person__personal", 1, full_name="K***", changed__full_name=True, email_address=None),
-        told("sat_person__personal", 2, full_name="K***", changed__full_name=False),
+        satellite_row("sat_person__personal", 0, full_name="K***", changed__full_name=True),
+        satellite_row(
+            "sat_person__personal", 1, full_name="K***", changed__full_name=True, email_address=None
+        ),
+        satellite_row("sat_person__personal", 2, full_name="K***", changed__full_name=False),
     ]
     found = versions(rows, parts_of(catalog, "person"), LOADS)
     shown = [[(each.column, each.before, each.after) for each in version.changes] for version in found]
@@ -80,7 +88,7 @@ def test_a_masked_value_changes_when_the_warehouse_says_so(catalog: Catalog) -> 
     assert History("person", "2", found, True).masked_columns == ("full_name",)
 
 
-def test_every_hub_that_a_table_tells_about_can_be_asked_and_hides_what_is_personal(catalog: Catalog) -> None:
+def test_every_mapped_hub_has_a_history_that_masks_personal_columns(catalog: Catalog) -> None:
     settings = Settings(target="local", _env_file=None)
     asked = {table.vault.hub for table in catalog.tables if hasattr(table.vault, "hub")}
     assert {"customer", "supplier", "stock_item", "order", "invoice", "purchase_order", "person"} <= asked
@@ -95,7 +103,7 @@ def test_every_hub_that_a_table_tells_about_can_be_asked_and_hides_what_is_perso
             assert f"part.{name}" not in lines
 
 
-def test_what_there_is_not_is_refused_with_what_there_is(catalog: Catalog) -> None:
+def test_an_unknown_entity_or_key_is_an_error_with_suggestions(catalog: Catalog) -> None:
     with pytest.raises(PermanentError, match=r"Did you mean 'customer'.*supplier"):
         parts_of(catalog, "custmer")
     with pytest.raises(PermanentError, match="customer 'Tailspin': customer_id must be a whole number"):

@@ -1,4 +1,4 @@
-"""What a query reads is told from its SQL: columns and partitions, and what is billed as tables grow."""
+"""Columns, partitions and billed bytes of a query are estimated from its SQL, also for larger tables."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ TEN_TIMES = Span(10, 100)
 
 
 def read(sql: str) -> dict[str, Scan]:
-    """The scans of a query, each of another table."""
+    """Return the scans of a query by table."""
     views = {"staging.view": f"select hk, load_dts from {HUB} where number < 5"}
     found = scans(sql, Schema(PROJECT, COLUMNS, views))
     assert len({each.table for each in found}) == len(found)
@@ -32,7 +32,7 @@ def read(sql: str) -> dict[str, Scan]:
 
 
 def numbers(*parts: tuple[int, int], full: int | None = None) -> TableStatistics:
-    """A table partitioned by ten numbers each; parts are (tens, rows). A row has 1 MB, in one column."""
+    """Return statistics of a table partitioned by ranges of ten; parts are (tens, rows). A row has 1 MB."""
     partitions = tuple(Partition(tens * 10, tens * 10 + 10, rows, added=0.5) for tens, rows in parts)
     return TableStatistics({"hk": MB, "number": 0}, partitions, "number", numbered=True, full=full)
 
@@ -51,7 +51,7 @@ def test_columns_of_joins_and_windows_are_read() -> None:
     assert found["raw_vault.sat"].columns == {"hk", "note", "load_dts"}
 
 
-def test_a_view_is_read_through() -> None:
+def test_a_view_is_expanded() -> None:
     found = read("select count(*) from `p`.`staging`.`view` where hk is not null")
     assert found.keys() == {"raw_vault.hub"}
     assert not found["raw_vault.hub"].may_read("number", 10, 20)
@@ -76,7 +76,7 @@ def test_a_view_is_read_through() -> None:
         ("not number = 12", {0, 10, 20}),
     ],
 )
-def test_only_comparisons_with_constants_leave_partitions_out(condition: str, expected: set[int]) -> None:
+def test_only_comparisons_with_constants_prune_partitions(condition: str, expected: set[int]) -> None:
     scan = read(f"select hk from {SAT} where {condition}")["raw_vault.sat"]
     assert {low for low in (0, 10, 20) if scan.may_read("number", low, low + 10)} == expected
 
@@ -86,7 +86,7 @@ def test_the_rows_without_a_number_are_in_a_partition_that_is_always_read() -> N
     assert scan.may_read("number", None, None)
 
 
-def test_load_times_leave_out_all_other_loads() -> None:
+def test_a_load_time_prunes_all_other_loads() -> None:
     scan = read(f"select hk from {SAT} where load_dts in (timestamp '2026-05-04 03:00:00.000001+00:00')")
     load = datetime(2026, 5, 4, 3, 0, 0, 1, UTC)
     day = timedelta(days=1)
@@ -105,17 +105,17 @@ def test_a_narrowed_target_in_a_left_join_is_pruned() -> None:
 
 
 @pytest.mark.parametrize("sql", ["select from where", "select x from `p`.`raw_vault`.`missing`"])
-def test_a_model_that_is_not_understood_is_named(sql: str) -> None:
+def test_an_error_in_the_sql_names_the_model(sql: str) -> None:
     with pytest.raises(PermanentError, match="model odd:"):
         scans_by_model([Model("odd", "marts", (sql,))], PROJECT, COLUMNS, {})
 
 
-def test_bytes_are_the_columns_of_the_partitions_that_are_left() -> None:
+def test_bytes_are_the_columns_of_the_partitions_after_pruning() -> None:
     scan = read(f"select hk from {SAT} where number < 20")["raw_vault.sat"]
     assert read_bytes(scan, numbers((0, 1), (1, 2), (2, 4))) == 3 * MB
 
 
-def test_each_table_is_billed_for_ten_megabytes_at_least() -> None:
+def test_each_table_is_billed_for_at_least_ten_megabytes() -> None:
     tables = {"a": numbers((0, 1)), "b": numbers((0, 30))}
     assert billed([Scan("a", frozenset({"hk"})), Scan("b", frozenset({"hk"}))], tables) == 40 * MB
     assert billed([Scan("b", frozenset({"hk"})), Scan("b", frozenset({"hk"}))], tables) == 60 * MB
@@ -127,12 +127,12 @@ def test_a_table_without_partitions_grows_as_a_whole() -> None:
     assert read_bytes(Scan("t", frozenset({"hk"})), extrapolate(table, TEN_TIMES)) == 30 * MB
 
 
-def test_a_table_of_things_that_are_there_already_grows_by_what_a_day_adds() -> None:
+def test_a_table_of_existing_members_grows_by_its_daily_additions() -> None:
     cities = TableStatistics({"hk": MB}, (Partition(None, None, 300, added=0.1),))
     assert extrapolate(cities, TEN_TIMES).rows == 309
 
 
-def test_with_loads_as_partitions_the_new_history_is_in_older_ones() -> None:
+def test_with_loads_as_partitions_additional_history_is_in_older_ones() -> None:
     load = datetime(2026, 5, 4, tzinfo=UTC)
     table = TableStatistics(
         {"hk": MB, "load_dts": 0}, (Partition(load, load + timedelta(days=1), 3),), "load_dts"
@@ -144,19 +144,19 @@ def test_with_loads_as_partitions_the_new_history_is_in_older_ones() -> None:
     assert (later.rows, read_bytes(scan, later)) == (30, 3 * MB)
 
 
-def test_where_numbers_grow_partitions_fill_up_and_the_rest_is_older() -> None:
+def test_if_numbers_grow_partitions_fill_up_and_the_rest_is_older() -> None:
     scan = read(f"select hk from {SAT} where number in (12)")["raw_vault.sat"]
     later = extrapolate(numbers((0, 20), (1, 3), full=20), TEN_TIMES)
     assert (later.rows, read_bytes(scan, later)) == (230, 20 * MB)
 
 
-def test_where_numbers_do_not_grow_each_partition_gets_what_a_day_adds_to_it() -> None:
+def test_if_numbers_do_not_grow_each_partition_grows_by_its_daily_additions() -> None:
     scan = read(f"select hk from {SAT} where number in (12)")["raw_vault.sat"]
     later = extrapolate(numbers((0, 20), (1, 3)), TEN_TIMES)
     assert (later.rows, read_bytes(scan, later)) == (113, 48 * MB)
 
 
-def test_a_model_is_judged_by_its_own_budget_or_that_of_its_layer() -> None:
+def test_the_budget_is_that_of_the_model_or_else_of_its_layer() -> None:
     models = [Model(name, "raw_vault", ()) for name in ("sat", "hub")]
     reads = {name: [[Scan("t", frozenset({"hk"}))]] for name in ("sat", "hub")}
     tables = {"t": numbers((0, 15))}
@@ -165,7 +165,7 @@ def test_a_model_is_judged_by_its_own_budget_or_that_of_its_layer() -> None:
     assert ModelBytes("a", "marts", 5, 6, None).growth == pytest.approx(1.2)
 
 
-def test_budgets_are_read_as_megabytes(tmp_path: Path) -> None:
+def test_budgets_are_in_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "cost_budget.yml"
     path.write_text("raw_vault: 20\nsat: 10\n")
     assert load_budgets(path) == {"raw_vault": 20 * MB, "sat": 10 * MB}

@@ -1,7 +1,7 @@
-"""What no simulation does to a source, one load after the other.
+"""Changes of the source that the simulator never makes, one set per load.
 
-Things go away and come back as they were, or as others; relationships move away and back; values differ in
-case, in a space, in NULL or ''.
+Rows are deleted and restored unchanged or changed; relationships change and change back; values differ only
+in case, in a space, in NULL or ''.
 """
 
 GO_AWAY = """
