@@ -147,7 +147,7 @@ def test_a_dump_of_a_newer_version_is_refused(
     with dump.open("r+b") as file:
         file.seek(len("PGDMP"))
         file.write(bytes([1, 99]))
-    with pytest.raises(ServiceError, match=r"unsupported version .* make one with pg_dump 18 or older"):
+    with pytest.raises(ServiceError, match=r"unsupported version .* use pg_dump 18 or older"):
         restore(services, dump, catalog)
 
 

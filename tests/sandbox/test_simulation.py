@@ -28,7 +28,7 @@ def test_an_end_before_the_beginning_names_the_day_to_begin_with() -> None:
 
 
 def test_end_and_length_together_are_one_too_many() -> None:
-    with pytest.raises(WwiError, match="Give one of them"):
+    with pytest.raises(WwiError, match="Give only one of them"):
         number_of_days(MONDAY, MONDAY, 1)
 
 
