@@ -6,50 +6,16 @@ from decimal import Decimal
 
 from google.cloud import bigquery
 
-from audit.layers import SHOWN_DAYS, TOTAL
+from audit.layers import (
+    TOTAL,
+)
 from audit.reconciliation import Reconciliation
 from config.settings import Settings
+from warehouse.ledger.tables import layout
 from warehouse.queries import execute
-from warehouse.tables import TableLayout, ensure_table
+from warehouse.tables import ensure_table
 
 ROWS_A_STATEMENT = 2000
-
-
-def _total(name: str, description: str) -> bigquery.SchemaField:
-    return bigquery.SchemaField(name, "NUMERIC", precision=38, scale=9, description=description)
-
-
-_WHAT = (
-    bigquery.SchemaField("reconciled_at", "TIMESTAMP", description="When the layers were compared (UTC)."),
-    bigquery.SchemaField("batch_id", "INT64", description="Batch whose source totals were compared."),
-    bigquery.SchemaField("table_name", "STRING", description="Source table."),
-    bigquery.SchemaField("control", "STRING", description="rows, or the name of a control total."),
-    bigquery.SchemaField("layer", "STRING", description="raw, vault, or the name of a mart."),
-)
-
-
-TOTALS_DESCRIPTION = "One row per total, layer and comparison: does the layer hold what the source held?"
-
-
-RECONCILIATIONS = (
-    *_WHAT,
-    _total("source_value", "Total in the source."),
-    _total("layer_value", "Total in the layer."),
-    bigquery.SchemaField("is_equal", "BOOL", description="Whether total and days are the same numbers."),
-    bigquery.SchemaField("days", "INT64", description="Days compared; null where there is a total only."),
-    bigquery.SchemaField("days_different", "INT64", description="Days that differ, see reconciled_days."),
-)
-
-
-DAYS_DESCRIPTION = f"One row per day that differed, the first {SHOWN_DAYS} of each total and comparison."
-
-
-RECONCILED_DAYS = (
-    *_WHAT,
-    bigquery.SchemaField("day", "DATE", description="Business day; null for rows of no day."),
-    _total("source_value", "Total of the day in the source."),
-    _total("layer_value", "Total of the day in the layer."),
-)
 
 
 def record(client: bigquery.Client, settings: Settings, result: Reconciliation) -> None:
@@ -69,25 +35,18 @@ def record(client: bigquery.Client, settings: Settings, result: Reconciliation) 
         for each in result.comparisons
         for day in each.first_days
     ]
-    _append(client, settings, "reconciliations", RECONCILIATIONS, TOTALS_DESCRIPTION, totals)
-    _append(client, settings, "reconciled_days", RECONCILED_DAYS, DAYS_DESCRIPTION, days)
+    _append(client, settings, "reconciliations", totals)
+    _append(client, settings, "reconciled_days", days)
 
 
-def _append(  # noqa: PLR0913, PLR0917 - a table and its rows
-    client: bigquery.Client,
-    settings: Settings,
-    name: str,
-    schema: tuple[bigquery.SchemaField, ...],
-    description: str,
-    rows: Sequence[str],
-) -> None:
+def _append(client: bigquery.Client, settings: Settings, name: str, rows: Sequence[str]) -> None:
     """Create the table if it is missing, and insert the rows in statements of at most one megabyte."""
-    table_id = f"{settings.project}.{settings.dataset('audit')}.{name}"
-    ensure_table(client, TableLayout(table_id, schema, description=description, partition_by="reconciled_at"))
-    columns = ", ".join(field.name for field in schema)
+    table = layout(settings, name)
+    ensure_table(client, table)
+    columns = ", ".join(field.name for field in table.schema)
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         values = ",\n".join(rows[start : start + ROWS_A_STATEMENT])
-        sql = f"insert into `{table_id}` ({columns}) values\n{values}"
+        sql = f"insert into `{table.table_id}` ({columns}) values\n{values}"
         execute(client, sql, timeout_s=settings.query_timeout_s)
 
 

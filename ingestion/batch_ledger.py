@@ -23,9 +23,10 @@ from ingestion.read_window import Snapshot
 from ingestion.source import identity
 from ingestion.staged_files import Manifest
 from metadata.errors import WwiError
+from metadata.ledger import ledger_tables
 from warehouse.ledger import hash_chain
 from warehouse.ledger.batch_contents import CONTENT_COLUMNS, hashed_rows
-from warehouse.ledger.tables import COMPLETED, EXTRACTING, LOADING, TABLES, VOID, Row, insert, table_name
+from warehouse.ledger.tables import COMPLETED, EXTRACTING, LOADING, VOID, Row, insert, table_name
 from warehouse.load_jobs import LoadJob
 from warehouse.queries import Parameter, execute, query
 
@@ -68,7 +69,7 @@ class Batch:
 
 def read_state(client: Client, settings: Settings) -> LedgerState:
     """Read the state of the ledger. Raises MissingInWarehouseError if there is no ledger."""
-    names = {name: table_name(settings, name) for name in TABLES}
+    names = {name: table_name(settings, name) for name in ledger_tables()}
     limit = settings.query_timeout_s
     batches = query(client, _OPEN_BATCHES.format(**names), timeout_s=limit)
     previous = query(client, _PREVIOUS.format(**names), timeout_s=limit)

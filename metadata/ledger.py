@@ -1,36 +1,39 @@
-"""Describe the ledger tables that dbt models read; ingestion creates and fills them."""
+"""Read the tables of the ledger from metadata/ledger.yml, the one place that declares them."""
 
-AUDIT_TABLES: dict[str, tuple[str, dict[str, str]]] = {
-    "batches": (
-        "One row per batch: one consistent source snapshot, loaded completely or not at all.",
-        {
-            "batch_id": "Number of the batch: 1, 2, 3 and so on; the lineage key of the marts.",
-            "load_dts": "Load time of the batch (UTC); later than that of every earlier batch.",
-            "applied_dts": "Time on the source's clock when the snapshot was taken.",
-            "status": "extracting, loading, completed or void; only completed batches are used.",
-            "started_at": "When the batch began (UTC).",
-            "finished_at": "When it was completed or abandoned (UTC); null before.",
-            "source_system": "System identifier and database of the source.",
-            "snapshot": "The source snapshot in the text format of Postgres.",
-            "pid": "Process that ran the batch.",
-            "host": "Machine it ran on.",
-            "code_version": "Version of this project that ran it.",
-            "error": "Why it was abandoned; null otherwise.",
-            "ended_xids": "Transactions that had ended while an older one was still open, see ADR 0004.",
-            "previous_hash": "Batch hash of the completed batch before, or zeros; links the hash chain.",
-            "own_hash": "Batch hash: hash of the batch's rows in raw and in the ledger, see docs/audit.md.",
-            "rejected_content": "Row count and checksum of its rejected values; null for older releases.",
-            "daily_content": "Row count and checksum of its daily totals; null for older releases.",
-        },
-    ),
-    "vault_loads": (
-        "One row per batch that the raw vault holds.",
-        {
-            "batch_id": "Number of the batch.",
-            "load_dts": "Time of the batch (UTC).",
-            "invocation_id": "dbt invocation that loaded it.",
-            "loaded_at": "When it was loaded (UTC).",
-            "hash_version": "Version of the hash rules it was loaded with; null for version 1.",
-        },
-    ),
-}
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+FILE = Path(__file__).parent / "ledger.yml"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LedgerColumn(_Part):
+    """A column: its BigQuery type, its description, and whether it can contain personal data."""
+
+    type: str
+    description: str = Field(min_length=1)
+    personal: bool = False
+
+
+class LedgerTable(_Part):
+    """A table of the ledger. `dbt_source`: dbt models read it."""
+
+    description: str = Field(min_length=1)
+    columns: dict[str, LedgerColumn]
+    partition_by: str | None = None
+    cluster_by: tuple[str, ...] = ()
+    dbt_source: bool = False
+
+
+@cache
+def ledger_tables() -> Mapping[str, LedgerTable]:
+    """Return name -> table."""
+    text = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return {name: LedgerTable.model_validate(each) for name, each in text.items()}

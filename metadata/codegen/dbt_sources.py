@@ -7,7 +7,7 @@ from metadata.codegen.models import (
     Field,
 )
 from metadata.codegen.yaml_text import Entry, column_entries
-from metadata.ledger import AUDIT_TABLES
+from metadata.ledger import ledger_tables
 from metadata.spec import Table
 
 SOURCE = Field(naming.RECORD_SOURCE, "Record source: system, schema and table of the row.")
@@ -57,11 +57,13 @@ def audit_source() -> Entry:
         "tables": [
             {
                 "name": name,
-                "description": description,
+                "description": table.description,
                 "columns": [
-                    {"name": column, "description": sentence} for column, sentence in columns.items()
+                    {"name": column, "description": each.description}
+                    for column, each in table.columns.items()
                 ],
             }
-            for name, (description, columns) in AUDIT_TABLES.items()
+            for name, table in ledger_tables().items()
+            if table.dbt_source
         ],
     }

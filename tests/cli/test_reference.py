@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.reference import __main__ as reference
-from cli.reference import commands, ledger, markdown
-
-EVERYWHERE = ledger.column_descriptions()[ledger.EVERYWHERE]
+from cli.reference import commands, markdown
 
 
 def test_the_pages_are_current() -> None:
@@ -24,26 +22,6 @@ def test_a_page_that_says_something_else_is_named_and_written_again(
     assert "settings.md" in capsys.readouterr().out
     assert reference.main([], tmp_path) == 0
     assert reference.outdated_pages(tmp_path) == {}
-
-
-def test_every_column_of_the_ledger_is_told_and_nothing_that_it_lacks() -> None:
-    columns = {name: {field.name for field in table.schema} for name, table in ledger.tables().items()}
-    untold = [
-        f"{table.table_id}.{field.name}"
-        for name, table in ledger.tables().items()
-        for field in table.schema
-        if not (field.description or ledger.column_description(name, field.name))
-    ]
-    assert untold == [], f"say what they are in {ledger.COLUMNS.name}"
-    idle = {
-        f"{table}.{name}"
-        for table, told in ledger.column_descriptions().items()
-        if table != ledger.EVERYWHERE
-        for name in told
-        if name not in columns[table]
-    }
-    assert idle == set()
-    assert set(EVERYWHERE) <= set().union(*columns.values())
 
 
 def test_every_command_is_on_its_page_with_its_options() -> None:
