@@ -52,6 +52,7 @@ lint: setup ## Check style, types, layers, SQL style, and that generated files a
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m metadata.codegen --check
 	@$(BIN)/python -m cli.reference --check
+	@$(BIN)/python -m tests.checkout.words
 .lint-sql:
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
 

@@ -1,4 +1,4 @@
-"""HTTP servers on loopback in BigQuery's place: one answers as it is told, one listens in and passes on."""
+"""HTTP servers on loopback in place of BigQuery: one gives prepared answers, one records requests and forwards them."""
 
 import json
 import re

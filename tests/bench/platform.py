@@ -1,6 +1,6 @@
 """How long the main line takes here over the whole period, in one run, on services of its own.
 
-Beside it stands the floor: the statements that the engine ran for the first build, run again on a copy of the
+Next to it is the floor: the statements that the engine ran for the first build, run again on a copy of the
 data without dbt, HTTP and translation.
 """
 

@@ -30,8 +30,8 @@ class Accident:
 
 OPENING = Point("ingestion.extract.batch_reader.open_batch", "during")
 READING = Point("ingestion.extract.table_reader.read_block", "before")
-SPOOLING = Point("ingestion.staged_files.write_manifest", "before")
-SPOOLED = Point("ingestion.staged_files.write_manifest", "after")
+STAGING = Point("ingestion.staged_files.write_manifest", "before")
+STAGED = Point("ingestion.staged_files.write_manifest", "after")
 TELLING = Point("ingestion.load.raw_loader.set_status", "during")
 IN_MID_LOAD = Point("ingestion.load.raw_loader.load_parquet", "during")
 BETWEEN_LOADS = Point("ingestion.load.raw_loader.load_parquet", "after")
@@ -56,8 +56,8 @@ MANY: Mapping[Step, tuple[Accident, ...]] = {
         Accident("kill", IN_MID_LOAD),
         Accident("kill", READING),
         Accident("kill", OPENING),
-        Accident("kill", SPOOLING),
-        Accident("kill", SPOOLED),
+        Accident("kill", STAGING),
+        Accident("kill", STAGED),
         Accident("kill", TELLING),
         Accident("kill", COMPLETING),
         Accident("kill", COMPLETED),

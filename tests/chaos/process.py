@@ -1,4 +1,4 @@
-"""A run of `wwi` in a process of its own, started, stopped, hit, let go on, and watched to its end."""
+"""A run of `wwi` in its own process: started, stopped, interrupted, continued, watched to its end."""
 
 import os
 import re

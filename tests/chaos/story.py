@@ -68,7 +68,7 @@ class Hit:
 
 @dataclass
 class Lived:
-    """What came of a story: the accidents, how many came too late, and what the two platforms hold."""
+    """The result of a story: the accidents, how many came too late, and what the two platforms hold."""
 
     hits: list[Hit] = field(default_factory=list)
     too_late: int = 0
@@ -136,7 +136,7 @@ class _Teller:
 
 
 def tell(plot: Plot) -> Lived:
-    """Live a story, and return what came of it. AssertionError when a run did not end as it should."""
+    """Run a story, and return its result. AssertionError when a run did not end as it should."""
     with _platform() as peace, _platform() as storm:
         lived = _Teller(plot, peace, storm).tell()
         if not plot.select:

@@ -71,7 +71,7 @@ class Arrangement:
 
 
 def stop() -> None:
-    """Stop this process until it is told to go on."""
+    """Stop this process until it gets SIGCONT."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 

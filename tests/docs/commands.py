@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<body>.*?)^ *```$", re.
 INLINE = re.compile(r"(?<!`)`((?:\.venv/bin/)?(?:wwi|make) [^`]+)`(?!`)", re.S)
 ASSIGNMENT = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)=")
 BIN = ".venv/bin/"
-# programs that are not the project's; what they are told is theirs to judge
+# programs that are not the project's; they check their own arguments
 OTHERS = {
     "gcloud",
     "git",
@@ -67,7 +67,7 @@ class Command:
 
     @property
     def wwi(self) -> list[str] | None:
-        """What `wwi` is told; None when this is another program."""
+        """The arguments of `wwi`; None when this is another program."""
         words = self.words
         return words[1:] if words and words[0].removeprefix(BIN) == "wwi" else None
 
@@ -148,7 +148,7 @@ def _of_program(program: str, rest: list[str], command: Command) -> list[str]:
 
 
 def _of_wwi(words: list[str], *, is_whole: bool) -> list[str]:
-    """Let typer parse what `wwi` is told, which runs nothing; a sentence may leave arguments out."""
+    """Let typer parse the arguments of `wwi`, which runs nothing; a sentence may leave arguments out."""
     command: Any = typer.main.get_command(cli.app)
     path = []
     while words and hasattr(command, "commands"):

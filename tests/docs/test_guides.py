@@ -79,5 +79,5 @@ def test_every_message_that_the_guide_explains_is_one_that_we_give() -> None:
 
 
 def test_a_message_that_nobody_gives_would_be_found() -> None:
-    table = "| message | |\n|---|---|\n| `no such thing`, `or that` | mend `this` |\n"
+    table = "| message | |\n|---|---|\n| `no such thing`, `or that` | fix `this` |\n"
     assert list(told(table)) == ["no such thing", "or that"]

@@ -49,7 +49,7 @@ class Typed:
         self.warehouse, self.url, self.folder, self.project = warehouse, url, folder, project
 
     def dbt(self, *arguments: str) -> Build:
-        """Run dbt as on BigQuery and return what came of it."""
+        """Run dbt as on BigQuery and return its results."""
         before = len(self.warehouse.sent)
         done = subprocess.run(
             [Path(sys.executable).parent / "dbt", "--no-use-colors", *arguments,

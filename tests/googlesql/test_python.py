@@ -162,10 +162,10 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
 def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     """Every table of vault and marts is compared, and filled again, with the columns that it has."""
     client, live = connect(platform.settings), platform.settings
-    beside = shadow_datasets.shadow_settings(live)
+    shadow = shadow_datasets.shadow_settings(live)
     tables = platform.warehouse.analyzer.tables
     for layer in shadow_datasets.LAYERS:
-        dataset = beside.dataset(layer)
+        dataset = shadow.dataset(layer)
         platform.warehouse.create_dataset(
             {"datasetReference": {"projectId": LOCAL_PROJECT, "datasetId": dataset}}
         )
@@ -176,7 +176,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     rebuilds.ensure_tables(client, live)
     assert rebuilds.open_swap(client, live) is None
     number = rebuilds.record_start(client, live)
-    execute(client, shadow_datasets.batches_statement(live, beside))
+    execute(client, shadow_datasets.batches_statement(live, shadow))
     for layer in content.LAYERS:
         query(client, content.columns_statement(live, layer))
         query(client, content.tables_statement(live, layer))
@@ -193,7 +193,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     for start in range(0, len(shapes), content.TABLES_A_STATEMENT):
         query(client, content.checksum_statement(live, shapes[start : start + content.TABLES_A_STATEMENT]))
     for each in shapes:
-        query(client, content.differing_statement(live, beside, each))
+        query(client, content.differing_statement(live, shadow, each))
     row = {
         "layer": "marts",
         "table_name": "fct_sale",
@@ -206,8 +206,8 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
     rebuilds.mark_failed(client, live, number, "it's \\ broken")
     for layer in content.LAYERS:
         filled = [(each.name, list(each.columns)) for each in shapes if each.layer == layer]
-        swap.refill(client, live, beside, layer, filled)
-    swap.copy_vault_loads(client, live, beside)
+        swap.refill(client, live, shadow, layer, filled)
+    swap.copy_vault_loads(client, live, shadow)
     rebuilds.mark_swaps_finished(client, live)
     assert not platform.warehouse.refused()
     sent = sent_since(platform, before)

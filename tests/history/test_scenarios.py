@@ -1,7 +1,7 @@
 """Run every scenario of scenarios.yml on every structure that it applies to.
 
 The vault takes the loads one by one, several at once and one late; takes old loads again; and takes the whole
-history anew. Each time it must say, as of every load, exactly what was delivered until then.
+history from the start. Each time it must say, as of every load, exactly what was delivered until then.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The columns of a dataset are told the same in one piece of JSON as bqemulator tells them in values."""
+"""One piece of JSON lists the columns of a dataset exactly as bqemulator lists them in values."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The local warehouse runs statements beside each other, and none sees or brings anything twice for that."""
+"""The local warehouse runs statements in parallel, and none of them reads or writes anything twice."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

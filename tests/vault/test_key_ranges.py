@@ -56,7 +56,7 @@ class Loaded:
     vault: Vault
     again: Vault
     late: Vault
-    anew: Vault
+    rebuilt: Vault
     statements: Mapping[str, str]
     sandbox: Sandbox
 
@@ -113,7 +113,7 @@ def rows_of(batch: Batch) -> pa.Table:
 
 
 def test_the_vault_equals_a_full_load(loaded: Loaded) -> None:
-    assert loaded.vault == loaded.anew
+    assert loaded.vault == loaded.rebuilt
     states = len([batch for load in LOADS for each in load for batch in each if batch is not None])
     assert len(loaded.vault["sat_parcel__state"]) == states - 3  # three were unchanged
     assert len(loaded.vault["hub_parcel"]) == 6 + len(MANY) + 1

@@ -1,6 +1,6 @@
 """Descriptions and policy tags of columns that dbt sends to BigQuery after creating a table.
 
-The local warehouse keeps no policy tags and is told no descriptions. So dbt takes it for BigQuery here, and
+The local warehouse keeps no policy tags and gets no descriptions. So dbt takes it for BigQuery here, and
 speaks to it through a gate that hands everything on and keeps the schemas that were sent.
 """
 

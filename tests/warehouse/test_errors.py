@@ -1,4 +1,4 @@
-"""What BigQuery answers becomes "later" or "never" with a mend; reads are asked again, writes never."""
+"""BigQuery's errors become transient or permanent, with a fix; reads are retried, writes never."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

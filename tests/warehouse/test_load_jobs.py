@@ -1,4 +1,4 @@
-"""What a load job is told of the types, so that BigQuery does not guess them from the file."""
+"""A load job gets the types of its columns, so that BigQuery does not guess them from the file."""
 
 from google.cloud.bigquery import PolicyTagList, SchemaField
 

@@ -125,7 +125,7 @@ def test_corrections_escape_their_stamps(books: psycopg.Connection) -> None:
 
 
 def test_odd_values_are_there(books: psycopg.Connection) -> None:
-    """Apostrophes, letters beyond ASCII, line breaks, and empty strings beside nulls."""
+    """Apostrophes, letters beyond ASCII, line breaks, and empty strings next to nulls."""
     for table, condition in {
         "application.people": "full_name like '%''%'",
         "sales.customers": "customer_name ~ '[^\\x01-\\x7f]'",

@@ -1,4 +1,4 @@
-{#- Depots as far as they are told: one that a parcel in state b names is known to its hub by another parcel only. -#}
+{#- The depots of the parcels; another parcel alone brings the depot of a parcel in state b to the hub. -#}
 select
     depot_hk,
     depot_id,
