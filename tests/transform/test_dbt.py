@@ -194,7 +194,7 @@ def test_a_node_that_the_warehouse_could_not_run_just_then_is_run_again_alone(
     assert not failures
     assert (report.models_passed, report.tests_passed, report.skipped) == (3, 2, 0)
     assert [times_made(jobs, name) for name in ("good", "other", "after")] == [2, 1, 1]
-    assert "running good again in 0 s: " in caplog.text
+    assert "retrying good in 0 s: " in caplog.text
 
     failures.append(refused("Syntax error: unexpected end of script"))
     with (
