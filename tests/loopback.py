@@ -1,4 +1,4 @@
-"""HTTP servers on loopback in place of BigQuery: one gives prepared answers, one records requests and forwards them."""
+"""HTTP servers on loopback in place of BigQuery: one has prepared answers, one records and forwards requests."""
 
 import json
 import re

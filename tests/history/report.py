@@ -76,7 +76,7 @@ PAGE_START = """<!-- Written by `make history`; change tests/history instead. --
 
 Each row is a scenario: what a few loads delivered of one key. The loads go through the generated
 staging and vault models; loads 2 to 4 come at once; load 5 comes late, after load 6; old loads are
-taken again; and at last the whole history is loaded from the start. The judge then asks the vault, as of every
+loaded again; and last the whole history is loaded at once. The judge then asks the vault, as of every
 load, and compares with what was delivered until then. A scenario is one line of
 [scenarios.yml](../tests/history/scenarios.yml); adding one is adding a line. Empty: the scenario
 says nothing about the structure.

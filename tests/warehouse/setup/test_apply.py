@@ -1,4 +1,4 @@
-"""The set-up against Google's APIs on the loopback: it creates, fixes, leaves alone, and says what is missing."""
+"""The set-up against Google's APIs on loopback: it creates, fixes, leaves alone, names what is missing."""
 
 import json
 from collections.abc import Callable
