@@ -1,4 +1,4 @@
-"""HTTP servers on loopback in place of BigQuery: one has prepared answers, one records and forwards requests."""
+"""HTTP servers on loopback in place of BigQuery: one has prepared answers, one forwards requests."""
 
 import json
 import re
