@@ -3,7 +3,9 @@ with customers as (
 ),
 
 categories as (
-    {{ validity_ranges(ref('ref_customer_category'), 'customer_category_id', ['customer_category_name']) }}
+    {{ validity_ranges(
+        ref('ref_customer_category'), 'customer_category_id', ['customer_category_name']
+    ) }}
 )
 
 {{ parent_history(

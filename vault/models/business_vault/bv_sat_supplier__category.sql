@@ -3,7 +3,9 @@ with suppliers as (
 ),
 
 categories as (
-    {{ validity_ranges(ref('ref_supplier_category'), 'supplier_category_id', ['supplier_category_name']) }}
+    {{ validity_ranges(
+        ref('ref_supplier_category'), 'supplier_category_id', ['supplier_category_name']
+    ) }}
 )
 
 {{ parent_history(
