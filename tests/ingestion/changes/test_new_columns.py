@@ -100,7 +100,7 @@ def test_a_new_column_that_changes_its_type_stops_the_load(loaded: World) -> Non
     loaded.source.execute("alter table shop.visits drop remark")
     loaded.load()
     loaded.source.execute("alter table shop.visits add remark text default 'x'")
-    with pytest.raises(PermanentError, match=r"column remark is INT(64|EGER) there and STRING here"):
+    with pytest.raises(PermanentError, match=r"column remark is INT(64|EGER) in the warehouse and STRING"):
         loaded.load()
 
 
