@@ -87,7 +87,7 @@ def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Clien
                 settings, [hash_chain.BatchRows(table.qualified, columns, (1,))]
             )
         )
-        asked.append(rejected_values._standing(settings, table))
+        asked.append(rejected_values._current_statement(settings, table))
     for sql in asked:
         query(client, sql)
     for entity, key in (("user", 1), ("select", "a")):
