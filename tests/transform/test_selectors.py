@@ -74,7 +74,7 @@ UNMATCHED = [
     (["good", "source:shop.ordrs+"], r"Did you mean 'source:shop\.orders'\?"),
     (["good", "path:models/mart"], r"Did you mean 'path:models/marts'\?"),
     (["good", "config.materialized:tabel"], r"Did you mean 'config\.materialized:table'\?"),
-    (["good", "first,tag:weekly"], r"matches --select first,tag:weekly\. Nothing was built\. A model"),
+    (["good", "first,tag:weekly"], r"matches --select first,tag:weekly\. Nothing was built\. Select a model"),
     (["good", "good,frist"], r"matches --select good,frist\. .* Did you mean 'first'\?"),
     (["good", "tga:daily"], r"'tga:' is not a method of dbt\. Did you mean 'tag'\?"),
 ]
