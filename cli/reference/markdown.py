@@ -1,23 +1,16 @@
 """Format Markdown pages and tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+from metadata.codegen.markdown import markdown_table as table
+
+__all__ = ["code", "page", "prose", "table"]
 
 
 def page(source: str, title: str, parts: Iterable[str]) -> str:
     """Return a page with a comment that names the source file to edit instead."""
     mark = f"<!-- Written by `make generate` from {source} -->"
     return "\n\n".join([mark, f"# {title}", *parts]) + "\n"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)
-
-
-def cell(text: str) -> str:
-    """Return the text as a table cell: one line, with `|` escaped."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def code(text: object) -> str:

@@ -11,8 +11,14 @@ def page(sources: str, parts: Iterable[str]) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(cell, line)) + " |" for line in lines)
+
+
+def cell(text: str) -> str:
+    """Return the text as a table cell: one line, with `|` escaped."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def prose(text: str) -> str:
