@@ -26,8 +26,8 @@ Garbage collection: runs less often.
 
 Waiting: statements run in `sandbox.statement_threads`, so that other requests are answered meanwhile.
 
-Corrections: a load job reports the rows of its files instead of the rows of its table, and
-`sandbox.exact_numerics` calculates with NUMERIC as BigQuery does.
+Corrections: a load job reports the rows of its files instead of the rows of its table, names that are
+keywords of DuckDB only are quoted, and `sandbox.exact_numerics` calculates with NUMERIC as BigQuery does.
 """
 
 import gc
@@ -38,6 +38,7 @@ from functools import lru_cache
 from threading import local
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import sqlglot
 from bqemulator.api import middleware
@@ -53,6 +54,7 @@ from bqemulator.versioning.snapshots import SnapshotManager
 from sqlglot import exp
 from sqlglot.dialects import Dialect
 from sqlglot.expressions import core
+from sqlglot.generators.duckdb import DuckDBGenerator
 
 from config.private_files import UMASK
 from sandbox.exact_expressions import MAX_DIGITS
@@ -216,6 +218,13 @@ async def _load_and_count_rows(project_id: str, job_id: str, config: dict[str, A
     return job.model_copy(update=result)
 
 
+def _quote_keywords() -> None:
+    """Quote names that DuckDB reserves, such as `at` and `asof`: SQLGlot's own list is that of Postgres."""
+    reserved = "select keyword_name from duckdb_keywords() where keyword_category <> 'unreserved'"
+    names = {name for (name,) in duckdb.sql(reserved).fetchall()}
+    DuckDBGenerator.RESERVED_KEYWORDS = DuckDBGenerator.RESERVED_KEYWORDS | names
+
+
 def apply_patches() -> None:
     """Patch the emulator in this process, see the module docstring."""
     SnapshotManager.capture = _capture_only_snapshots  # type: ignore[assignment, method-assign]
@@ -241,5 +250,6 @@ def apply_patches() -> None:
 if __name__ == "__main__":
     os.umask(UMASK)
     apply_patches()
+    _quote_keywords()
     apply_numeric_patches()
     main()

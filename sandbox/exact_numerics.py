@@ -16,6 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import sqlglot
+from bqemulator.domain.errors import UnsupportedFeatureError
 from bqemulator.jobs import executor
 from bqemulator.sql import parameters, rules
 from bqemulator.sql.rewriter import numeric_literals
@@ -72,6 +74,21 @@ def _sql_type(self: DuckDBGenerator, kind: exp.DataType) -> str:
     return str(_write_type(self, kind))
 
 
+def _apply_rules(self: SQLTranslator, sql: str, *, schema: Any = None) -> str:
+    """Apply the rules to a statement in DuckDB's dialect, without asking for the types of its columns.
+
+    The emulator would run a statement that it cannot parse again without them, and lose digits.
+    """
+    try:
+        tree = sqlglot.parse_one(sql, read="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise UnsupportedFeatureError(
+            f"the local warehouse cannot calculate this statement exactly: {error}. Rename what it points to."
+        ) from error
+    changes = [self._apply_first_matching_rule(node, tree) for node in reversed(list(tree.walk()))]
+    return tree.sql(dialect="duckdb") if any(changes) else sql
+
+
 def _bignumeric_literal(match: Any) -> str:
     """Write a BIGNUMERIC literal, or an error if it has more digits than DuckDB can hold."""
     if sum(numeric_literals._split_decimal_digits(match.group(2))) > MAX_DIGITS:
@@ -126,7 +143,7 @@ def apply_numeric_patches() -> None:
         Text,
     ]
     executor._translator._rules = rules.get_all_rules()  # made when its module was imported
-    SQLTranslator._annotate_tree = staticmethod(lambda tree, schema: tree)  # type: ignore[method-assign]
+    SQLTranslator._apply_rules = _apply_rules  # type: ignore[method-assign]
     DuckDBEngine._apply_session_pragmas = _prepare_connection  # type: ignore[method-assign]
     DuckDBGenerator.TRANSFORMS[exp.DataType] = _sql_type
     DuckDBGenerator.TRANSFORMS[exp.Mod] = DuckDBGenerator.TRANSFORMS[exp.IntDiv] = in_brackets
