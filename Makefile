@@ -4,9 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-# each worker has its own Postgres and emulator, about 2 GB; three keep two cores busy, because workers often wait
+# each worker has its own Postgres and emulator (about 2 GB); three keep two cores busy, because workers often wait
 WORKERS ?= 3
-# they would load another project's modules; `wwi` removes them, too (wwi_command.py)
+# these variables could load modules of another project; `wwi` also removes them (wwi_command.py)
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONDEVMODE PYTHONOPTIMIZE PYTHONINSPECT
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -20,10 +20,10 @@ demo: setup ## Set up and run the demo: simulate, load, build, test and reconcil
 test: setup lint ## Set up and run every check and test
 	@$(BIN)/pytest -n $(WORKERS) $(TESTS)
 
-setup: $(INSTALLED) deps ## Make .venv with the pinned dependencies
+setup: $(INSTALLED) deps ## Create .venv with the pinned dependencies
 
 $(INSTALLED): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": name another one with `make PYTHON=python3.12 ...`")'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0] + ": choose another one with `make PYTHON=python3.12 ...`")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned dependencies into .venv (about 1 GB, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -45,7 +45,7 @@ lint: setup ## Check style, types, layers, SQL style, and that generated files a
 	@$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target .lint-types .lint-rest .lint-sql
 
-# the type check is one process, the SQL style as long as two of them: side by side neither core waits
+# run in parallel to keep two cores busy: the type check is one process, sqlfluff starts two
 .lint-types:
 	@$(BIN)/mypy
 .lint-rest:
@@ -81,16 +81,16 @@ serve: setup ## Run the deployments of prefect.yaml on their schedules, without 
 COMPOSE := docker compose --file docker/compose.yml --env-file docker/.env
 
 compose:
-	@docker compose version >/dev/null 2>&1 || { echo "Docker's compose plugin is missing: install it, or take \`make start\`, which needs no Docker." >&2; exit 1; }
+	@docker compose version >/dev/null 2>&1 || { echo "Docker's compose plugin is missing: install it, or use \`make start\`, which needs no Docker." >&2; exit 1; }
 
 up: compose docker/.env ## Docker: build and start Postgres, the emulator, Prefect and a worker
 	@$(COMPOSE) up --build --detach --wait
-	@echo "Prefect: http://127.0.0.1:4200. Business to load: $(COMPOSE) run --rm simulate --days 30"
+	@echo "Prefect: http://127.0.0.1:4200. To simulate 30 days: $(COMPOSE) run --rm simulate --days 30"
 
 down: compose docker/.env ## Docker: stop the services; their data is kept in volumes
 	@$(COMPOSE) down
 
-docker/.env: # passwords of the services, made once; the volumes know them
+docker/.env: # passwords of the services; created once, because the data volumes keep them
 	@umask 077; for name in ADMIN_PASSWORD READER_PASSWORD; do \
 		echo "$$name=$$(LC_ALL=C tr -dc a-zA-Z0-9 < /dev/urandom | head -c 32)"; done > $@
 
@@ -113,7 +113,7 @@ bench: setup .venv-bench/.installed ## Measure readers of Postgres, memory and t
 	@$(BIN)/python -m tests.bench $(PARTS)
 
 .venv-bench/.installed: requirements-bench.txt
-	@echo "Installing what the benchmark compares with into .venv-bench ..."
+	@echo "Installing the readers that the benchmark compares into .venv-bench ..."
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --requirement requirements-bench.txt
 	@touch $@

@@ -1,7 +1,7 @@
-"""Whether the service of this container answers: exit code 0 or 1. `compose.yml` says what to ask.
+"""Check the health of this container: exit code 0 if healthy, otherwise 1.
 
-HEALTH_URL is fetched. With HEALTH_POOL, the server of PREFECT_API_URL must know a worker of this host that is
-online in that pool.
+HEALTH_URL must answer 200. With HEALTH_POOL, the server at PREFECT_API_URL must have an online worker of this
+host in that pool. `compose.yml` sets one of them for each service.
 """
 
 import json
@@ -11,18 +11,18 @@ import sys
 import urllib.request
 
 TIMEOUT_S = 8
-# the services of one compose file never talk through a proxy, whatever Docker sets in its containers
+# services of one compose file talk to each other directly, also if Docker sets a proxy in its containers
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def answers(url: str) -> bool:
-    """Return whether the address answers 200."""
+    """Return whether the URL answers 200."""
     with OPENER.open(url, timeout=TIMEOUT_S) as response:
         return bool(response.status == 200)
 
 
 def works(api: str, pool: str) -> bool:
-    """Tell whether a worker of this container is online in the pool."""
+    """Return whether a worker of this container is online in the pool."""
     wanted = {"workers": {"status": {"any_": ["ONLINE"]}}}
     request = urllib.request.Request(
         f"{api}/work_pools/{pool}/workers/filter",
@@ -35,7 +35,7 @@ def works(api: str, pool: str) -> bool:
 
 
 def main() -> int:
-    """Ask what the environment names; nothing named is unhealthy, as is any error."""
+    """Run the check that the environment selects; an error or no selection means unhealthy."""
     url, pool = os.environ.get("HEALTH_URL"), os.environ.get("HEALTH_POOL")
     try:
         if pool:
