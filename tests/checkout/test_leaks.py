@@ -25,7 +25,7 @@ PLANTED = {
 }
 
 
-def test_no_tracked_file_holds_a_credential_or_an_address() -> None:
+def test_no_tracked_file_contains_a_credential_or_a_private_address() -> None:
     files = tracked_files()
     assert len(files) > 300
     found = {}
@@ -36,14 +36,14 @@ def test_no_tracked_file_holds_a_credential_or_an_address() -> None:
 
 
 @pytest.mark.parametrize("what", PLANTED)
-def test_a_planted_secret_is_found(what: str) -> None:
+def test_an_injected_secret_is_found(what: str) -> None:
     assert leaks("x.py", f"first\n  {PLANTED[what]}\nlast\n") == [f"2: {what}"]
 
 
 @pytest.mark.parametrize(
     "path", ["/Us" + "ers/ann", "/ro" + "ot/x", "/wo" + "rk/main", "C:\\Us" + "ers\\ann"]
 )
-def test_a_path_of_any_machine_is_found(path: str) -> None:
+def test_a_path_of_a_machine_is_found(path: str) -> None:
     assert leaks("x.md", f"see {path}") == ["1: a path of a machine"]
 
 
@@ -57,7 +57,7 @@ def test_a_path_of_any_machine_is_found(path: str) -> None:
         "-i x",
     ],
 )
-def test_an_address_among_the_requirements_is_found(line: str) -> None:
+def test_an_index_url_in_the_requirements_is_found(line: str) -> None:
     assert leaks("requirements.txt", f"numpy==2.4\n{line}\n") != []
 
 
@@ -72,5 +72,5 @@ def test_an_address_among_the_requirements_is_found(line: str) -> None:
         "numpy==2.4.0 ; python_version >= '3.11'",
     ],
 )
-def test_examples_are_no_leaks(text: str) -> None:
+def test_examples_are_not_reported(text: str) -> None:
     assert leaks("requirements.txt" if text.startswith("numpy") else "x.md", text) == []

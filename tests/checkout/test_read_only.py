@@ -38,7 +38,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["source up", "status", "build", "run"])
-def test_a_home_in_a_read_only_checkout_is_named(checkout: Path, command: str) -> None:
+def test_a_home_in_a_read_only_checkout_is_reported(checkout: Path, command: str) -> None:
     done = wwi(checkout, *command.split())
     line = (
         f"cannot write to the folder {checkout / '.wwi'}: its file system is read-only. "
@@ -47,7 +47,7 @@ def test_a_home_in_a_read_only_checkout_is_named(checkout: Path, command: str) -
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"wwi: {line}\n")
 
 
-def test_a_home_elsewhere_needs_nothing_of_a_read_only_checkout(checkout: Path, tmp_path: Path) -> None:
+def test_a_read_only_checkout_works_with_a_home_elsewhere(checkout: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = wwi(checkout, "status", WWI_HOME=str(home))
     assert done.stderr.startswith(f"wwi: no warehouse: no local warehouse runs under {home}.")

@@ -8,12 +8,12 @@ SPELLED = ["me" + "nd", "Me" + "nded", "a" + "new", "plumb" + "ing", "be" + "sid
 
 
 @pytest.mark.parametrize("word", SPELLED)
-def test_a_word_of_the_list_is_found_with_its_line(word: str) -> None:
+def test_a_listed_word_is_reported_with_its_line(word: str) -> None:
     ((number, found, instead),) = found_words(f"# fine\n# it is {word} here\n")
     assert (number, found) == (2, word)
     assert instead
 
 
 @pytest.mark.parametrize("text", ["amendment", "besides", "renewed", "recommend"])
-def test_a_longer_word_is_another_word(text: str) -> None:
+def test_a_longer_word_is_not_reported(text: str) -> None:
     assert list(found_words(text)) == []

@@ -18,13 +18,13 @@ FILES = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
 BIGQUERY: Workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "bigquery.yml").read_text())
 
 
-def test_github_takes_every_workflow() -> None:
+def test_every_workflow_matches_the_schema_of_github() -> None:
     """By GitHub's schema of workflows."""
     assert schema_complaints("vendor.github-workflows", FILES) == ""
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_workflow_has_no_fault(file: Path) -> None:
+def test_workflows_have_no_errors(file: Path) -> None:
     assert faults(yaml.safe_load(file.read_text()), ROOT) == []
 
 
@@ -71,19 +71,19 @@ def step(workflow: Workflow, command: str) -> dict[str, Any]:
         (put("jobs", "suite", "steps", 2, "run", value="cd nowhere && ls"), "no nowhere"),
     ],
 )
-def test_a_planted_fault_is_found(change: Callable[[Workflow], None], fault: str) -> None:
+def test_an_injected_error_is_found(change: Callable[[Workflow], None], fault: str) -> None:
     planted = copy.deepcopy(BIGQUERY)
     change(planted)
     assert any(fault in found for found in faults(planted, ROOT)), faults(planted, ROOT)
 
 
-def test_the_real_project_is_tried_weekly_by_hand_and_after_each_merge() -> None:
+def test_the_bigquery_workflow_runs_weekly_manually_and_after_merges() -> None:
     assert set(triggers(BIGQUERY)) == {"schedule", "workflow_dispatch", "push"}
     assert triggers(BIGQUERY)["push"] == {"branches": ["main"]}
     assert BIGQUERY["concurrency"]["cancel-in-progress"] is False
 
 
-def test_what_a_run_made_is_deleted_however_it_ends() -> None:
+def test_datasets_are_deleted_after_success_and_failure() -> None:
     job = BIGQUERY["jobs"]["suite"]
     commands = [step.get("run", "") for step in job["steps"]]
     tested = next(number for number, command in enumerate(commands) if "pytest" in command)
@@ -112,7 +112,7 @@ def look(tmp_path: Path, **configured: str) -> tuple[str, str, str]:
     return outputs.read_text(), summary.read_text() if summary.exists() else "", done.stdout + done.stderr
 
 
-def test_without_a_project_a_job_says_what_to_set_and_ends_well(tmp_path: Path) -> None:
+def test_without_a_project_the_job_succeeds_and_lists_missing_settings(tmp_path: Path) -> None:
     message = (
         "skipped: no project configured: set secret GCP_WORKLOAD_IDENTITY_PROVIDER, "
         "secret GCP_SERVICE_ACCOUNT, variable BIGQUERY_PROJECT"
@@ -120,14 +120,14 @@ def test_without_a_project_a_job_says_what_to_set_and_ends_well(tmp_path: Path) 
     assert look(tmp_path) == ("ready=false\n", f"{message}\n", f"::notice title=BigQuery::{message}\n")
 
 
-def test_only_what_is_missing_is_named_and_nothing_of_the_rest(tmp_path: Path) -> None:
+def test_only_missing_settings_are_listed(tmp_path: Path) -> None:
     outputs, summary, printed = look(tmp_path, PROVIDER="a-provider", PROJECT="a-project")
     assert outputs == "ready=false\n"
     assert summary == "skipped: no project configured: set secret GCP_SERVICE_ACCOUNT\n"
     assert "a-provider" not in printed + summary
 
 
-def test_with_a_project_the_tests_run(tmp_path: Path) -> None:
+def test_the_tests_run_if_a_project_is_configured(tmp_path: Path) -> None:
     found = look(tmp_path, PROVIDER="a-provider", ACCOUNT="an-account", PROJECT="a-project")
     assert found == ("ready=true\n", "", "")
     assert BIGQUERY["jobs"]["suite"]["if"] == "needs.configured.outputs.ready == 'true'"

@@ -49,7 +49,7 @@ def test_the_commands_are_those_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("command", list(_commands()), ids=" ".join)
-def test_every_command_and_option_explains_itself(command: tuple[str, ...], wwi: Run) -> None:
+def test_every_command_and_option_has_a_help_text(command: tuple[str, ...], wwi: Run) -> None:
     shown = wwi(*command, "--help")
     assert (shown.code, shown.err) == (0, "")
     assert "Usage:" in shown.out
@@ -61,7 +61,7 @@ def test_every_command_and_option_explains_itself(command: tuple[str, ...], wwi:
     assert [name for name in silent if name != "help"] == []
 
 
-def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+def test_help_imports_no_heavy_module() -> None:
     code = "import cli, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
@@ -70,13 +70,15 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     assert heavy.isdisjoint(done.stdout.split())
 
 
-def test_a_wrong_command_line_is_a_usage_error(wwi: Run) -> None:
+def test_an_invalid_command_line_is_a_usage_error(wwi: Run) -> None:
     assert wwi("ingest", "--no-such-option").code == 2
     assert wwi("no-such-command").code == 2
     assert wwi("query").code == 2
 
 
-def test_a_wrong_setting_is_named(wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_reported(
+    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WWI_READERS", "none")
     shown = wwi("status")
     assert shown.code == 1
@@ -84,7 +86,7 @@ def test_a_wrong_setting_is_named(wwi: Run, nothing_runs: Path, monkeypatch: pyt
     assert "Traceback" not in shown.err
 
 
-def test_an_unknown_table_is_named_with_the_nearest_known_one(wwi: Run, nothing_runs: Path) -> None:
+def test_an_unknown_table_is_reported_with_the_closest_name(wwi: Run, nothing_runs: Path) -> None:
     shown = wwi("ingest", "--table", "sales.custmers")
     assert shown.code == 1
     assert "sales.custmers" in shown.err
@@ -94,7 +96,7 @@ def test_an_unknown_table_is_named_with_the_nearest_known_one(wwi: Run, nothing_
 @pytest.mark.parametrize(
     "command", [["reconcile"], ["status"], ["dashboard"], ["query", "select 1"], ["build"], ["ingest"]]
 )
-def test_without_a_warehouse_every_question_says_how_to_start_one(
+def test_without_a_warehouse_every_command_says_how_to_start_one(
     command: list[str], wwi: Run, nothing_runs: Path
 ) -> None:
     shown = wwi(*command)
@@ -103,7 +105,7 @@ def test_without_a_warehouse_every_question_says_how_to_start_one(
     assert "Traceback" not in shown.err
 
 
-def test_a_warehouse_that_does_not_answer_is_an_error_at_once(
+def test_a_warehouse_that_does_not_answer_is_an_immediate_error(
     wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WWI_WAREHOUSE_URL", "http://127.0.0.1:9")
@@ -112,13 +114,13 @@ def test_a_warehouse_that_does_not_answer_is_an_error_at_once(
     assert "cannot be reached" in shown.err
 
 
-def test_without_a_source_the_dsn_says_how_to_get_one(wwi: Run, nothing_runs: Path) -> None:
+def test_without_a_source_the_dsn_command_says_how_to_start_one(wwi: Run, nothing_runs: Path) -> None:
     shown = wwi("source", "dsn")
     assert (shown.code, shown.out) == (1, "")
     assert "wwi source up" in shown.err
 
 
-def test_the_demo_does_not_touch_a_source_of_ones_own(
+def test_the_demo_refuses_an_external_source(
     wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WWI_SOURCE_DSN", "postgresql://reader@production/wwi")
@@ -128,7 +130,7 @@ def test_the_demo_does_not_touch_a_source_of_ones_own(
     assert not (nothing_runs / "services").exists()
 
 
-def test_an_impossible_period_is_a_usage_problem_with_a_mend(
+def test_an_impossible_period_is_a_usage_error_with_a_fix(
     wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = wwi("source", "simulate", "--from", "yesterday")
@@ -139,7 +141,7 @@ def test_an_impossible_period_is_a_usage_problem_with_a_mend(
 class TestOnTheWarehouse:
     """Commands that ask a running warehouse."""
 
-    def test_a_wrong_dsn_is_named_without_its_password(
+    def test_an_invalid_dsn_is_reported_without_its_password(
         self, wwi: Run, running: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("WWI_SOURCE_DSN", "postgresql://reader:hidden@127.0.0.1:9/wwi")
@@ -149,7 +151,7 @@ class TestOnTheWarehouse:
         assert "hidden" not in shown.err
         assert "Traceback" not in shown.err
 
-    def test_psql_asks_the_local_source_as_its_owner_and_hands_on_its_exit_code(
+    def test_psql_connects_as_owner_and_returns_its_exit_code(
         self, running: Settings, capfd: pytest.CaptureFixture[str]
     ) -> None:
         with pytest.raises(SystemExit) as ended:
@@ -170,12 +172,12 @@ class TestOnTheWarehouse:
         assert json.loads(as_json)[0] == {"id": 1, "price": "1.25", "note": None, "day": "2013-01-01"}
         assert "price" in wwi("query", sql).out
 
-    def test_a_long_answer_is_cut_and_says_so(self, wwi: Run, running: Settings) -> None:
+    def test_a_long_result_is_truncated_with_a_note(self, wwi: Run, running: Settings) -> None:
         shown = wwi("query", "select n from unnest([1, 2, 3]) as n", "--format", "csv", "--limit", "2")
         assert shown.out.splitlines() == ["n", "1", "2"]
         assert "2 of 3 rows" in shown.err
 
-    def test_a_wrong_statement_is_answered_in_the_engines_words(self, wwi: Run, running: Settings) -> None:
+    def test_an_invalid_statement_shows_the_error_of_the_engine(self, wwi: Run, running: Settings) -> None:
         shown = wwi("query", "select * from wwi_nowhere.nothing")
         assert shown.code == 1
         assert "wwi_nowhere" in shown.err
@@ -186,17 +188,17 @@ class TestOnTheWarehouse:
         assert (shown.code, "wwi run" in shown.out) == (0, True)
         assert json.loads(wwi("status", "--json").out)["batches"] == []
 
-    def test_before_the_first_load_there_is_nothing_to_reconcile(self, wwi: Run, running: Settings) -> None:
+    def test_before_the_first_load_reconcile_fails_with_a_hint(self, wwi: Run, running: Settings) -> None:
         shown = wwi("reconcile")
         assert shown.code == 1
         assert "wwi run" in shown.err
 
     @pytest.mark.local("a real project has no address of ours")
-    def test_the_address_of_the_warehouse_is_all_that_url_prints(self, wwi: Run, running: Settings) -> None:
+    def test_url_prints_only_the_warehouse_url(self, wwi: Run, running: Settings) -> None:
         assert wwi("warehouse", "url").out.strip() == running.resolve_warehouse_url()
 
 
-def test_broken_metadata_stop_a_command_with_file_key_and_mend(project_root: Path, tmp_path: Path) -> None:
+def test_invalid_metadata_stop_a_command_with_file_key_and_fix(project_root: Path, tmp_path: Path) -> None:
     """In a copy of the project, for the metadata in use are the project's own."""
     for package in PACKAGES:
         shutil.copytree(
@@ -223,7 +225,7 @@ def test_numbers_keep_every_digit_in_every_format(capsys: pytest.CaptureFixture[
     assert "0.1234567890123456" in capsys.readouterr().out
 
 
-def test_progress_shows_each_message_once_and_leaves_out_the_nodes(
+def test_progress_shows_each_message_once_without_nodes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logging.getLogger().addHandler(spare := logging.StreamHandler())

@@ -54,7 +54,7 @@ WITH_JSON = [
 
 
 @pytest.mark.parametrize("command", WITH_JSON, ids=" ".join)
-def test_an_error_is_json_where_json_is_asked_for(command: list[str], wwi: Run, nothing_runs: Path) -> None:
+def test_an_error_is_json_with_the_json_option(command: list[str], wwi: Run, nothing_runs: Path) -> None:
     shown = wwi(*command, "--json")
     assert shown.code == 1
     error = json.loads(shown.out)["error"]
@@ -78,7 +78,7 @@ def test_an_error_is_json_where_json_is_asked_for(command: list[str], wwi: Run, 
         (["rebuild", "--json", "--force", "--no-swap"], "--no-swap"),
     ],
 )
-def test_a_wrong_command_line_is_json_too(
+def test_a_usage_error_is_json_with_the_json_option(
     command: list[str], said: str, wwi: Run, nothing_runs: Path
 ) -> None:
     shown = wwi(*command)
@@ -88,7 +88,7 @@ def test_a_wrong_command_line_is_json_too(
     assert error["exit_code"] == 2
 
 
-def test_json_is_asked_for_by_the_options_of_the_command_alone() -> None:
+def test_only_options_of_the_command_select_json() -> None:
     assert wants_json(["query", "select 1", "--format", "json"])
     assert wants_json(["status", "--json"])
     assert not wants_json(["query", "--format", "csv", "json"])
@@ -122,7 +122,7 @@ def test_json_is_asked_for_by_the_options_of_the_command_alone() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_nonsense_value_is_a_usage_error(
+def test_an_invalid_value_is_a_usage_error(
     command: list[str], said: str, wwi: Run, nothing_runs: Path
 ) -> None:
     shown = wwi(*command)
@@ -150,7 +150,7 @@ def test_a_nonsense_value_is_a_usage_error(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_misspelt_name_is_answered_by_the_nearest_before_any_service_is_asked(
+def test_a_misspelt_name_gets_a_suggestion_without_any_service(
     command: list[str], said: str, wwi: Run, nothing_runs: Path
 ) -> None:
     shown = wwi(*command)
@@ -158,7 +158,7 @@ def test_a_misspelt_name_is_answered_by_the_nearest_before_any_service_is_asked(
     assert said in shown.err
 
 
-def test_a_run_says_that_both_services_are_down_before_prefect_starts(wwi: Run, nothing_runs: Path) -> None:
+def test_a_run_reports_both_stopped_services_before_prefect_starts(wwi: Run, nothing_runs: Path) -> None:
     shown = wwi("run")
     assert (shown.code, shown.out) == (1, "")
     assert "wwi source up" in shown.err
@@ -166,7 +166,7 @@ def test_a_run_says_that_both_services_are_down_before_prefect_starts(wwi: Run, 
     assert not (nothing_runs / "prefect").exists()
 
 
-def test_serve_refuses_a_port_that_is_taken(nothing_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_fails_if_its_port_is_in_use(nothing_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         monkeypatch.delenv(name)
@@ -204,7 +204,7 @@ class TestOnEmptyServices:
         ],
         ids=" ".join,
     )
-    def test_a_question_to_an_empty_warehouse_says_what_to_run(
+    def test_commands_on_an_empty_warehouse_say_what_to_run(
         self, command: list[str], wwi: Run, running: Settings
     ) -> None:
         shown = wwi(*command)
@@ -212,13 +212,13 @@ class TestOnEmptyServices:
         assert "wwi run" in shown.err
         assert "Traceback" not in shown.err
 
-    def test_a_query_of_a_layer_that_is_not_built_says_what_to_run(self, wwi: Run, running: Settings) -> None:
+    def test_a_query_of_an_unbuilt_layer_says_what_to_run(self, wwi: Run, running: Settings) -> None:
         shown = wwi("query", f"select * from {running.dataset('marts')}.fct_sale")
         assert (shown.code, shown.out) == (1, "")
         assert "wwi run" in shown.err
 
     @pytest.mark.parametrize("command", ["run", "ingest"])
-    def test_a_source_without_tables_is_named_before_anything_starts(
+    def test_a_source_without_tables_is_an_error_before_the_run_starts(
         self, command: str, wwi: Run, running: Settings
     ) -> None:
         shown = wwi(command)
@@ -228,7 +228,7 @@ class TestOnEmptyServices:
         assert len(shown.err.splitlines()) < 5
         assert not (running.home / "prefect").exists()
 
-    def test_a_source_with_tables_and_without_rows_is_empty_too(
+    def test_a_source_with_tables_but_no_rows_is_empty(
         self, wwi: Run, running: Settings, source_dsn: str
     ) -> None:
         with psycopg.connect(source_dsn, autocommit=True) as admin:

@@ -68,7 +68,7 @@ def holding_the_password(contents: Mapping[str, bytes]) -> list[str]:
 
 
 @pytest.mark.parametrize("mistake", ["a wrong password", "a wrong host", "a DSN that cannot be read"])
-def test_a_failed_ingest_tells_no_password(
+def test_a_failed_ingest_shows_no_password(
     settings: Settings, environment: dict[str, str], tmp_path: Path, mistake: str
 ) -> None:
     dsn = {
@@ -82,7 +82,7 @@ def test_a_failed_ingest_tells_no_password(
     assert holding_the_password(told(done, tmp_path)) == []
 
 
-def test_a_failed_flow_leaves_no_password_with_prefect(
+def test_a_failed_flow_stores_no_password_in_prefect(
     settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The flow itself fails: `wwi run` finds a wrong password before it starts Prefect."""
@@ -93,7 +93,7 @@ def test_a_failed_flow_leaves_no_password_with_prefect(
     assert holding_the_password(contents) == []
 
 
-def test_a_failed_build_leaves_no_password(
+def test_a_failed_build_logs_no_password(
     settings: Settings, environment: dict[str, str], tmp_path: Path, project_root: Path
 ) -> None:
     project = tmp_path / "project"
@@ -107,6 +107,6 @@ def test_a_failed_build_leaves_no_password(
     assert holding_the_password(contents) == []
 
 
-def test_a_password_that_is_told_would_be_found(settings: Settings) -> None:
+def test_a_logged_password_is_found(settings: Settings) -> None:
     contents = {"a log": with_password(settings).encode(), "a message": PASSWORD.encode(), "other": b"x"}
     assert holding_the_password(contents) == ["a log", "a message"]

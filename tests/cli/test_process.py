@@ -55,14 +55,14 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("code", [0, 1, INTERRUPTED])
-def test_a_thread_in_compiled_code_does_not_spoil_the_exit_code(code: int) -> None:
+def test_a_thread_in_compiled_code_does_not_change_the_exit_code(code: int) -> None:
     process = started("busy", str(code))
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert out == "half a line"
 
 
-def test_ctrl_c_while_the_process_ends_leaves_at_once() -> None:
+def test_ctrl_c_during_exit_ends_the_process_at_once() -> None:
     process = started("lingering")
     assert process.stdout is not None
     assert process.stdout.readline() == "done\n"

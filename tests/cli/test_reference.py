@@ -12,9 +12,7 @@ def test_the_pages_are_current() -> None:
     assert list(reference.outdated_pages(reference.FOLDER)) == [], "run `make generate`"
 
 
-def test_a_page_that_says_something_else_is_named_and_written_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stale_page_is_reported_and_rewritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main([], tmp_path) == 0
     assert reference.main(["--check"], tmp_path) == 0
     (tmp_path / "settings.md").write_text("something else")
@@ -33,5 +31,5 @@ def test_every_command_is_on_its_page_with_its_options() -> None:
                 assert f"{option}`" in part or f"{option} " in part, (path, option)
 
 
-def test_a_cell_of_a_table_stays_one_cell() -> None:
+def test_text_in_a_table_cell_is_escaped() -> None:
     assert markdown.table(("a",), [("one | two\nthree",)]).splitlines()[2] == "| one \\| two three |"

@@ -58,7 +58,7 @@ def test_streams_that_cannot_be_used(command: str, code: int, message: str, tmp_
     assert done.stderr.startswith(message)
 
 
-def test_an_ascii_terminal_shows_every_character_in_its_own_way(tmp_path: Path) -> None:
+def test_an_ascii_terminal_gets_only_ascii(tmp_path: Path) -> None:
     done = shell("$PRINTS", tmp_path, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
@@ -76,7 +76,7 @@ def test_an_ascii_terminal_shows_every_character_in_its_own_way(tmp_path: Path) 
         ("{folder}/" + "x" * 300, "File name too long"),
     ],
 )
-def test_an_impossible_home_is_named(
+def test_an_unusable_home_is_reported(
     path: str,
     reason: str,
     tmp_path: Path,
@@ -98,13 +98,13 @@ def test_an_impossible_home_is_named(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO])
-def test_an_error_of_the_system_is_told_with_path_and_fix(number: int) -> None:
+def test_a_system_error_is_shown_with_path_and_fix(number: int) -> None:
     text = describe_error(OSError(number, os.strerror(number), "/data/staged.parquet"))
     assert f"/data/staged.parquet: {os.strerror(number)}" in text
     assert "WWI_HOME" in text
 
 
-def test_a_bug_is_one_line_and_its_details_are_kept_for_the_owner(
+def test_an_unexpected_error_is_one_line_and_its_details_are_in_a_private_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WWI_HOME", str(tmp_path))
@@ -131,7 +131,7 @@ def test_a_bug_is_one_line_and_its_details_are_kept_for_the_owner(
         assert secret not in shown + details
 
 
-def test_an_error_of_ours_is_told_as_it_is(
+def test_our_own_errors_are_shown_unchanged(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:

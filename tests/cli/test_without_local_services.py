@@ -35,7 +35,7 @@ def wwi(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]
     )  # fmt: skip
 
 
-def test_the_local_services_name_the_extra_to_install(tmp_path: object, services: Settings) -> None:
+def test_commands_of_local_services_name_the_extra_to_install(tmp_path: object, services: Settings) -> None:
     for command in (("source", "up"), ("warehouse", "down"), ("demo",)):
         done = wwi(services, *command)
         assert (done.returncode, done.stdout) == (1, "")
@@ -44,7 +44,7 @@ def test_the_local_services_name_the_extra_to_install(tmp_path: object, services
 
 
 @pytest.mark.services
-def test_help_ingest_and_build_need_none_of_it(settings: Settings, source_dsn: str) -> None:
+def test_help_ingest_and_build_work_without_the_extra(settings: Settings, source_dsn: str) -> None:
     assert wwi(settings, "--help").returncode == 0
     simulate(source_dsn, start=date(2016, 1, 4), days=1, scale=0.02)
     for command in (

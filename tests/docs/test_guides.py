@@ -29,7 +29,7 @@ def with_example(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return load_catalog(folder)
 
 
-def test_the_example_makes_the_four_models_that_the_guide_tells_of(with_example: Catalog) -> None:
+def test_the_example_generates_the_four_models_of_the_guide(with_example: Catalog) -> None:
     found = difference(PROJECT_ROOT / "vault" / "models", generated_files(with_example))
     assert set(found.missing) == {
         "raw_vault/sats/sat_stock_item__review.sql",
@@ -42,9 +42,7 @@ def test_the_example_makes_the_four_models_that_the_guide_tells_of(with_example:
 
 
 @pytest.mark.services
-def test_the_rows_of_the_example_fit_the_table_that_its_metadata_describe(
-    with_example: Catalog, source_dsn: str
-) -> None:
+def test_the_example_rows_match_the_example_metadata(with_example: Catalog, source_dsn: str) -> None:
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         for statement in schema_statements(with_example):
             source.execute(statement.encode())
@@ -61,7 +59,7 @@ def told(text: str) -> Iterator[str]:
         yield from re.findall(r"`([^`]+)`", row["message"])
 
 
-def test_every_message_that_the_guide_explains_is_one_that_we_give() -> None:
+def test_every_message_in_the_guide_is_raised_by_the_code() -> None:
     said = "\n".join(
         node.value
         for package in PACKAGES
@@ -78,6 +76,6 @@ def test_every_message_that_the_guide_explains_is_one_that_we_give() -> None:
     assert [each for each in messages if each not in said and each not in commands] == []
 
 
-def test_a_message_that_nobody_gives_would_be_found() -> None:
+def test_a_message_that_no_code_raises_is_found() -> None:
     table = "| message | |\n|---|---|\n| `no such thing`, `or that` | fix `this` |\n"
     assert list(told(table)) == ["no such thing", "or that"]

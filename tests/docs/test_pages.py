@@ -49,12 +49,12 @@ def test_a_command_that_does_not_exist_is_found(text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["`wwi ingset`", "`wwi build --fullrefresh`", "`make generated`"])
-def test_so_is_one_within_a_sentence(text: str) -> None:
+def test_an_unknown_command_within_a_sentence_is_found(text: str) -> None:
     (found,) = commands("page.md", f"Then run {text}, and see.")
     assert len(mistakes(found)) == 1
 
 
-def test_prompts_comments_and_continued_lines_are_read_as_a_shell_reads_them() -> None:
+def test_commands_are_parsed_like_a_shell_does() -> None:
     block = '   ```console\n   $ wwi query \\\n       "select 1 # one"  # a comment\n   1\n   ```\n'
     (found,) = commands("page.md", block)
     assert (found.wwi, found.printed.strip()) == (["query", "select 1 # one"], "1")
@@ -63,7 +63,7 @@ def test_prompts_comments_and_continued_lines_are_read_as_a_shell_reads_them() -
     assert Command("page.md", 1, "WWI_HOME=/tmp/x .venv/bin/wwi run").wwi == ["run"]
 
 
-def test_every_link_between_pages_leads_to_a_file_and_a_heading() -> None:
+def test_every_link_has_an_existing_target() -> None:
     checked = [
         *pages(),
         *(path.relative_to(PROJECT_ROOT) for path in PROJECT_ROOT.glob("docs/reference/*.md")),
@@ -71,7 +71,7 @@ def test_every_link_between_pages_leads_to_a_file_and_a_heading() -> None:
     assert {str(page): found for page in checked if (found := broken(PROJECT_ROOT, page))} == {}
 
 
-def test_a_link_to_nothing_is_found(tmp_path: Path) -> None:
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# What it is\n\n## Why, and how?\n")
     (tmp_path / "page.md").write_text(
         "[a](other.md) [b](other.md#why-and-how) [c](nowhere.md) [d](other.md#where) [e](https://example.com)"

@@ -24,13 +24,13 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
         started.kill()
 
 
-def test_a_process_that_ended_has_ended(process: subprocess.Popen[bytes]) -> None:
+def test_an_ended_process_counts_as_ended(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait(30)
     assert has_ended(str(process.pid), RUN)
 
 
-def test_a_process_that_works_for_the_run_is_not_gone(process: subprocess.Popen[bytes]) -> None:
+def test_a_process_of_the_run_counts_as_running(process: subprocess.Popen[bytes]) -> None:
     assert not has_ended(str(process.pid), RUN)
 
 
@@ -41,9 +41,9 @@ def test_a_clock_step_does_not_end_a_run(
     assert not has_ended(str(process.pid), RUN)
 
 
-def test_a_process_that_works_for_another_run_is_another_one(process: subprocess.Popen[bytes]) -> None:
+def test_a_process_of_another_run_does_not_count(process: subprocess.Popen[bytes]) -> None:
     assert has_ended(str(process.pid), uuid4())
 
 
-def test_a_run_without_a_process_has_ended() -> None:
+def test_a_run_without_a_process_counts_as_ended() -> None:
     assert has_ended(None, RUN)

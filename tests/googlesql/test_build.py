@@ -28,7 +28,7 @@ def test_a_later_load_is_accepted(second: Build, typed: Typed) -> None:
     assert not typed.warehouse.refused()
 
 
-def test_the_first_build_makes_every_model_as_bigquery_would(first: Build, typed: Typed) -> None:
+def test_the_first_build_creates_every_model(first: Build, typed: Typed) -> None:
     made = first.kinds("model.")
     expected = {"table": "CreateTableAsSelect", "incremental": "CreateTableAsSelect", "view": "CreateView"}
     wrong = [
@@ -51,7 +51,7 @@ def test_a_later_load_merges_into_every_incremental_model(second: Build, typed: 
     assert 40 < sum(made[name].count("Query") for name in incremental) < 100
 
 
-def test_every_test_of_data_and_every_unit_test_was_analysed(first: Build, typed: Typed) -> None:
+def test_every_data_test_and_unit_test_was_analysed(first: Build, typed: Typed) -> None:
     tests = nodes(typed, "test") | nodes(typed, "unit_test")
     assert len(tests) > 150
     assert set(tests) <= set(first.kinds("test.")) | set(first.kinds("unit_test."))
@@ -68,7 +68,7 @@ def test_the_hooks_were_analysed(first: Build, second: Build) -> None:
     assert taken_back == [("Delete",)]
 
 
-def test_the_columns_of_every_mart_are_those_of_its_contract(first: Build, typed: Typed) -> None:
+def test_every_mart_has_the_columns_of_its_contract(first: Build, typed: Typed) -> None:
     marts = [
         node
         for node in typed.manifest["nodes"].values()
@@ -80,14 +80,14 @@ def test_the_columns_of_every_mart_are_those_of_its_contract(first: Build, typed
         assert typed.warehouse.columns(mart["schema"], mart["alias"]) == promised, mart["name"]
 
 
-def test_only_functions_that_bigquery_documents_are_called(first: Build, second: Build) -> None:
+def test_only_documented_bigquery_functions_are_called(first: Build, second: Build) -> None:
     documented = set(FUNCTIONS.read_text().split())
     called = {name for each in (*first.sent, *second.sent) for name in each.functions}
     unknown = {name for name in called if not name.startswith("$")} - documented
     assert not unknown, f"look them up in BigQuery's reference, then add them to {FUNCTIONS.name}"
 
 
-def test_every_hash_is_kept_as_bytes(first: Build, typed: Typed) -> None:
+def test_every_hash_column_is_bytes(first: Build, typed: Typed) -> None:
     hashes = {
         f"{path[-1]}.{each.name}": each.type
         for path, columns in typed.warehouse.analyzer.tables.items()
@@ -98,7 +98,7 @@ def test_every_hash_is_kept_as_bytes(first: Build, typed: Typed) -> None:
     assert [f"{name} is {kind}" for name, kind in hashes.items() if kind != "BYTES"] == []
 
 
-def test_every_model_and_every_column_that_it_makes_is_described(first: Build, typed: Typed) -> None:
+def test_every_model_and_column_has_a_description(first: Build, typed: Typed) -> None:
     lacking = []
     for node in typed.manifest["nodes"].values():
         if node["resource_type"] == "model":
@@ -112,7 +112,7 @@ def test_every_model_and_every_column_that_it_makes_is_described(first: Build, t
     assert not lacking, "describe them in the YAML of their folder"
 
 
-def test_every_table_and_column_that_models_read_is_described(typed: Typed, first: Build) -> None:
+def test_every_source_table_and_column_has_a_description(typed: Typed, first: Build) -> None:
     lacking = []
     for source in typed.manifest["sources"].values():
         described = {name for name, each in source["columns"].items() if each["description"]}

@@ -32,7 +32,7 @@ def models(first: Build) -> Models:
 
 
 @pytest.mark.parametrize("mart", MARTS.values(), ids=MARTS)
-def test_the_table_function_of_a_mart_gives_the_columns_of_its_contract(
+def test_the_table_function_of_a_mart_returns_the_columns_of_its_contract(
     mart: Mart, models: Models, typed: Typed
 ) -> None:
     (made,) = typed.warehouse.analyzer.analyze(table_functions.statement(SETTINGS, models, mart))
@@ -42,7 +42,7 @@ def test_the_table_function_of_a_mart_gives_the_columns_of_its_contract(
 
 
 @pytest.mark.parametrize("name", ["dim_customer", "fct_sale"])
-def test_a_part_of_a_mart_as_of_a_time_is_accepted(name: str, models: Models, typed: Typed) -> None:
+def test_as_of_queries_of_marts_are_accepted(name: str, models: Models, typed: Typed) -> None:
     mart = MARTS[name]
     sql = as_of(
         SETTINGS, models, name, THEN,
@@ -53,7 +53,7 @@ def test_a_part_of_a_mart_as_of_a_time_is_accepted(name: str, models: Models, ty
 
 
 @pytest.mark.parametrize("name", ["dim_city", "dim_date", "fct_order", "fct_stock_holding"])
-def test_what_compares_a_mart_at_two_times_is_accepted(
+def test_comparisons_of_a_mart_at_two_times_are_accepted(
     name: str, models: Models, typed: Typed, catalog: Catalog
 ) -> None:
     mart = MARTS[name]
@@ -70,7 +70,7 @@ def test_what_compares_a_mart_at_two_times_is_accepted(
 
 
 @pytest.mark.parametrize("personal", [False, True], ids=["masked", "personal"])
-def test_the_history_of_every_hub_is_accepted(
+def test_history_queries_of_every_hub_are_accepted(
     personal: bool, typed: Typed, first: Build, catalog: Catalog
 ) -> None:
     hubs = {t.vault.hub for t in catalog.tables if isinstance(t.vault, HubMapping)}

@@ -80,19 +80,21 @@ def analyzer() -> Analyzer:
 
 
 @pytest.mark.parametrize(("sql", "message"), PLANTED.values(), ids=PLANTED)
-def test_a_planted_mistake_is_refused(analyzer: Analyzer, sql: str, message: str) -> None:
+def test_an_invalid_statement_is_rejected(analyzer: Analyzer, sql: str, message: str) -> None:
     with pytest.raises(RefusedError, match=f"(?s){message}"):
         analyzer.analyze(sql)
 
 
 @pytest.mark.parametrize(("clause", "message"), PLANTED_TABLES.values(), ids=PLANTED_TABLES)
-def test_a_table_that_bigquery_cannot_make_is_refused(analyzer: Analyzer, clause: str, message: str) -> None:
+def test_a_table_that_bigquery_cannot_create_is_rejected(
+    analyzer: Analyzer, clause: str, message: str
+) -> None:
     (statement,) = analyzer.analyze(f"create table p.d.made {clause} as (select * from p.d.lines)")
     with pytest.raises(RefusedError, match=message):
         rules.check(statement)
 
 
-def test_what_bigquery_takes_is_accepted(analyzer: Analyzer) -> None:
+def test_a_valid_statement_is_accepted(analyzer: Analyzer) -> None:
     sql = """
     create or replace table p.d.made partition by timestamp_trunc(load_dts, day) cluster by line_id, name as (
         select line_id, name, load_dts, to_hex(line_hk) as line_hk
@@ -109,7 +111,7 @@ def test_what_bigquery_takes_is_accepted(analyzer: Analyzer) -> None:
 
 
 @pytest.mark.services
-def test_a_mistake_in_a_model_names_model_line_and_message(
+def test_an_error_in_a_model_is_reported_with_model_and_line(
     first: Build, typed: Typed, tmp_path: Path
 ) -> None:
     project = tmp_path / "vault"

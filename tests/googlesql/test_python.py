@@ -84,7 +84,7 @@ def sent_since(platform: Platform, before: int) -> str:
     return "\n".join(each.sql for each in platform.warehouse.sent[before:])
 
 
-def test_a_batch_with_its_ledger(platform: Platform, catalog: Catalog) -> None:
+def test_statements_of_a_batch_are_accepted(platform: Platform, catalog: Catalog) -> None:
     names = tuple(field.name for field in layout(platform.settings, "batches").schema)
     platform.warehouse.rows[*names, "newest_hash"] = [[None] * (len(names) + 1)]
     before = len(platform.warehouse.sent)
@@ -96,7 +96,7 @@ def test_a_batch_with_its_ledger(platform: Platform, catalog: Catalog) -> None:
         assert part in sent, part
 
 
-def test_the_lease_of_the_warehouse(platform: Platform) -> None:
+def test_statements_of_the_lease_are_accepted(platform: Platform) -> None:
     """Where no statement changes a row, the lease is never had, and everything is tried for it."""
     before = len(platform.warehouse.sent)
     platform.warehouse.changed = 0
@@ -114,7 +114,7 @@ def test_the_lease_of_the_warehouse(platform: Platform) -> None:
         assert part in sent, part
 
 
-def test_the_comparison_of_the_layers(platform: Platform, catalog: Catalog) -> None:
+def test_statements_of_reconcile_are_accepted(platform: Platform, catalog: Catalog) -> None:
     source = [["1", table.qualified, "rows", "3"] for table in catalog.tables]
     platform.warehouse.rows["batch_id", "table_name", "control", "value"] = source
     taken = [[table.qualified, "1", "1767225600000000"] for table in catalog.tables]
@@ -127,21 +127,23 @@ def test_the_comparison_of_the_layers(platform: Platform, catalog: Catalog) -> N
         assert part in sent, part
 
 
-def test_what_rebuilds_a_delivery_from_the_vault(platform: Platform, catalog: Catalog) -> None:
+def test_statements_that_rebuild_source_rows_from_the_vault_are_accepted(
+    platform: Platform, catalog: Catalog
+) -> None:
     for table in catalog.tables:
         query(connect(platform.settings), table_from_vault(catalog, table, platform.settings, as_of=NOW))
         query(connect(platform.settings), statement(platform.settings, catalog, table, NOW))
     assert not platform.warehouse.refused()
 
 
-def test_what_the_dashboard_asks(platform: Platform) -> None:
+def test_statements_of_the_dashboard_are_accepted(platform: Platform) -> None:
     before = len(platform.warehouse.sent)
     found = figures(platform.settings)
     assert not platform.warehouse.refused()
     assert len(platform.warehouse.sent) == before + len(found) == before + 8
 
 
-def test_every_field_of_the_holistics_models(platform: Platform) -> None:
+def test_every_field_of_the_holistics_models_is_accepted(platform: Platform) -> None:
     marts = load_marts()
     for model in holistics_models(marts, load_presentation(marts)):
         fields = (f"{field.sql} as {field.name}" for field in model.dimensions)
@@ -150,7 +152,7 @@ def test_every_field_of_the_holistics_models(platform: Platform) -> None:
     assert not platform.warehouse.refused()
 
 
-def test_the_record_of_a_comparison(platform: Platform) -> None:
+def test_statements_that_record_a_comparison_are_accepted(platform: Platform) -> None:
     days = (DayDifference(date(2026, 1, 1), Decimal(3), Decimal("3.01")), DayDifference(None, NONE, NONE))
     compared = Comparison(1, "sales.orders", "rows", "raw", Decimal("3"), Decimal("3.01"), 7, 2, days)
     record(connect(platform.settings), platform.settings, Reconciliation(NOW, (compared,)))
@@ -159,7 +161,7 @@ def test_the_record_of_a_comparison(platform: Platform) -> None:
     assert "reconciled_days" in platform.warehouse.sent[-1].sql
 
 
-def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
+def test_statements_of_a_rebuild_are_accepted(platform: Platform) -> None:
     """Every table of vault and marts is compared, and filled again, with the columns that it has."""
     client, live = connect(platform.settings), platform.settings
     shadow = shadow_datasets.shadow_settings(live)
@@ -221,7 +223,7 @@ def test_a_rebuild_all_but_its_build(platform: Platform) -> None:
         assert part in sent, part
 
 
-def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
+def test_statements_of_status_and_sizes_are_accepted(platform: Platform, catalog: Catalog) -> None:
     platform.warehouse.rows["table_name",] = [[table.qualified] for table in catalog.tables]
     before = len(platform.warehouse.sent)
     status(platform.settings, catalog)
@@ -234,7 +236,7 @@ def test_the_status_and_the_sizes(platform: Platform, catalog: Catalog) -> None:
     assert len(platform.warehouse.sent) >= before + 8
 
 
-def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog) -> None:
+def test_statements_of_audit_verify_are_accepted(platform: Platform, catalog: Catalog) -> None:
     client, settings = connect(platform.settings), platform.settings
     loaded = [
         hash_chain.BatchRows(table.qualified, tuple(column.name for column in table.loaded_columns), (1, 2))
@@ -263,7 +265,7 @@ def test_the_verification_of_raw_and_ledger(platform: Platform, catalog: Catalog
     assert not platform.warehouse.refused()
 
 
-def test_the_way_from_a_fact_to_its_source(platform: Platform, catalog: Catalog) -> None:
+def test_statements_of_trace_are_accepted(platform: Platform, catalog: Catalog) -> None:
     client, settings = connect(platform.settings), platform.settings
     for fact in load_reconciliation(catalog):
         table = catalog.table(fact.source)
@@ -275,7 +277,7 @@ def test_the_way_from_a_fact_to_its_source(platform: Platform, catalog: Catalog)
     assert not platform.warehouse.refused()
 
 
-def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
+def test_statements_of_an_erasure_are_accepted(platform: Platform, catalog: Catalog) -> None:
     client, settings = connect(platform.settings), platform.settings
     own = personal_values.person_table(catalog)
     platform.warehouse.rows["n",] = [["2"]]
@@ -309,7 +311,7 @@ def test_an_erasure(platform: Platform, catalog: Catalog) -> None:
     assert not platform.warehouse.refused()
 
 
-def test_a_refusal_reaches_the_caller_with_googles_message(platform: Platform) -> None:
+def test_an_error_of_the_analyzer_is_raised_with_its_message(platform: Platform) -> None:
     with pytest.raises(PermanentError, match="Unrecognized name: no_such_column"):
         execute(connect(platform.settings), "select no_such_column from wwi_audit.batches")
     assert platform.warehouse.sent.pop().error

@@ -146,7 +146,7 @@ def test_any_order_of_loads_gives_the_same_vault(world: World, seed: int) -> Non
     assert [name for name in world.measure if found[name] != world.measure[name]] == []
 
 
-def test_the_drawn_orders_have_late_loads_replays_and_failures() -> None:
+def test_the_random_orders_include_late_loads_repeats_and_failures() -> None:
     drawn: Sequence[Step] = [step for seed in range(1, 3) for step in steps(random.Random(seed))]
     arrivals = [steps(random.Random(seed)) for seed in range(1, 3)]
     assert any(step.fails for step in drawn)

@@ -40,7 +40,7 @@ def readers(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Map
     return {moment: judge.Plain(vault) for moment, vault in vaults.items()}
 
 
-def test_the_judge_distinguishes_kept_and_lost_states(
+def test_the_checks_distinguish_kept_and_lost_states(
     readers: Mapping[str, judge.Reader], record_property: Callable[[str, object], None]
 ) -> None:
     satellites = {}

@@ -92,7 +92,7 @@ def test_the_whole_history_at_once_gives_the_same_vault(vaults: Mapping[str, Vau
 
 @pytest.mark.parametrize("times", [0, 2], ids=["lost", "doubled"])
 @pytest.mark.parametrize(("structure", "table"), TABLES.items())
-def test_the_judge_finds_lost_and_duplicate_rows(
+def test_the_checks_find_lost_and_duplicate_rows(
     vaults: Mapping[str, Vault], structure: str, table: str, times: int
 ) -> None:
     vault = vaults[s.LOADED]

@@ -90,7 +90,7 @@ def test_a_run_that_ends_while_it_loads_is_finished_by_the_next(shop: World, sta
 
 
 @pytest.mark.local("only the emulator can lose a job after it has loaded the rows")
-def test_rows_loaded_by_a_forgotten_job_are_not_loaded_twice(shop: World) -> None:
+def test_rows_of_an_unknown_load_job_are_not_loaded_twice(shop: World) -> None:
     """The emulator writes the rows first and then the job; it can be killed in between."""
     shop.load()
     change(shop)

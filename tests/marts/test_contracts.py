@@ -43,7 +43,7 @@ def test_description_begins_with_the_grain(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - VIEWS - {"dim_date"}))
-def test_columns_that_may_not_be_null_are_tested_for_it(name: str) -> None:
+def test_not_null_columns_have_a_test(name: str) -> None:
     """The emulator does not support NOT NULL, so a data test checks every such constraint."""
     columns = MODELS[name]["columns"]
     constrained = {
@@ -68,7 +68,7 @@ def test_versions_are_compared_in_every_attribute(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODELS if name.startswith("fct_")))
-def test_a_value_that_the_source_may_lack_warns_and_is_no_constraint(name: str) -> None:
+def test_a_nullable_source_value_only_warns(name: str) -> None:
     """Every column of a fact without a constraint is nullable on purpose, or a test checks its nulls."""
     columns = MODELS[name]["columns"]
     free = {column["name"] for column in columns if not column.get("constraints")}
@@ -82,7 +82,7 @@ def test_a_value_that_the_source_may_lack_warns_and_is_no_constraint(name: str) 
     assert judged <= free
 
 
-def test_only_tests_of_plausibility_judge_values() -> None:
+def test_only_plausibility_tests_check_values() -> None:
     """If a test of a range or expression had severity error, one odd value would stop all loads."""
     text = "".join(file.read_text() for file in MARTS.glob("_[fm]*.yml"))
     text += (MARTS / "_dimensions.yml").read_text()
@@ -124,7 +124,7 @@ def test_every_measure_of_every_fact_is_reconciled() -> None:
     assert loose - compared == set()
 
 
-def test_a_fact_of_several_tables_tells_their_rows_apart() -> None:
+def test_a_fact_of_several_tables_distinguishes_their_rows() -> None:
     facts = load_reconciliation(load_catalog())
     names = [fact.name for fact in facts]
     assert {fact.name for fact in facts if fact.where} == {name for name in names if names.count(name) > 1}

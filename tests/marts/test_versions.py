@@ -28,9 +28,7 @@ def expected(business: Business, dimension: str) -> dict[int, list[Version]]:
 
 
 @pytest.mark.parametrize("dimension", renamed.SHOWN)
-def test_each_change_of_an_attribute_starts_a_version_and_nothing_else_does(
-    business: Business, dimension: str
-) -> None:
+def test_only_changes_of_attributes_add_versions(business: Business, dimension: str) -> None:
     wanted = expected(business, dimension)
     member = next(iter(business.results[0].members[dimension].values()))
     key = next(iter(member))
@@ -61,7 +59,7 @@ def test_each_change_of_an_attribute_starts_a_version_and_nothing_else_does(
         ("dim_supplier_unmasked", "wwi_supplier_id", "primary_contact", ", Bea Supplies"),
     ],
 )
-def test_a_rename_reaches_the_dimensions_that_show_it(
+def test_a_rename_adds_versions_in_every_dimension_that_shows_it(
     business: Business, dimension: str, member: str, attribute: str, ending: str
 ) -> None:
     """Renames of a colour and back, of a contact twice within one batch, and others."""

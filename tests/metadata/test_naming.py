@@ -10,7 +10,7 @@ from metadata import naming
 words = st.from_regex(r"[a-z][a-z0-9]{0,8}(_[a-z][a-z0-9]{0,8}){0,2}", fullmatch=True)
 
 
-def test_the_patterns() -> None:
+def test_the_naming_patterns() -> None:
     assert naming.hub("customer") == "hub_customer"
     assert naming.link("customer_account") == "link_customer_account"
     assert naming.effectivity("customer_account") == "eff_sat_customer_account"
@@ -22,12 +22,12 @@ def test_the_patterns() -> None:
 
 
 @given(words, words, words, words)
-def test_a_satellite_keeps_concept_and_topic_apart(a: str, b: str, c: str, d: str) -> None:
+def test_a_satellite_name_separates_concept_and_topic(a: str, b: str, c: str, d: str) -> None:
     assert (naming.satellite(a, b) == naming.satellite(c, d)) == ((a, b) == (c, d))
 
 
 @given(words)
-def test_models_of_one_word_all_differ_and_are_lower_snake_case(word: str) -> None:
+def test_model_names_are_unique_and_lower_snake_case(word: str) -> None:
     names = [
         naming.stage(word),
         naming.status_stage(word),

@@ -71,7 +71,7 @@ def test_97_foreign_keys_are_declared_and_one_is_not(catalog: Catalog) -> None:
     assert sum(len(table.foreign_keys) for table in catalog.tables) - len(undeclared) == 97
 
 
-def test_every_table_of_the_port_says_who_edited_and_13_say_when(catalog: Catalog) -> None:
+def test_every_table_has_last_edited_by_and_13_have_last_edited_when(catalog: Catalog) -> None:
     port = [table for table in catalog.tables if not table.optional]
     assert {table.foreign_keys.get("last_edited_by") for table in port} == {"application.people.person_id"}
     assert sum("last_edited_when" in table.column_names for table in port) == 13

@@ -59,7 +59,7 @@ def datasets(client: Client) -> set[str]:
     return {item.dataset_id for item in client.list_datasets(timeout=30)}
 
 
-def test_the_tests_run_in_datasets_that_are_gone_afterwards(project: FakeProject, client: Client) -> None:
+def test_datasets_of_tests_are_deleted_afterwards(project: FakeProject, client: Client) -> None:
     """Ingestion with uploads, resumed too, reconciliation and dbt; with workload identity and no key."""
     before = datasets(client)
     done = python(project, "pytest", "-q", "-p", "no:cacheprovider", *SOME_TESTS)
@@ -71,7 +71,7 @@ def test_the_tests_run_in_datasets_that_are_gone_afterwards(project: FakeProject
     assert project.token_requests[-1]["subject_token"] == [IDENTITY]
 
 
-def test_datasets_are_labelled_placed_and_expire(client: Client) -> None:
+def test_datasets_have_labels_location_and_expiration(client: Client) -> None:
     prefix = throw_away.new_prefix(Settings(_env_file=None), "x")
     settings = Settings(dataset_prefix=prefix, _env_file=None)
     with throw_away.datasets(settings):
@@ -85,7 +85,7 @@ def test_datasets_are_labelled_placed_and_expire(client: Client) -> None:
     assert throw_away.left_behind(client) == []
 
 
-def test_no_two_prefixes_are_alike_and_local_ones_are_short() -> None:
+def test_prefixes_are_unique_and_local_ones_are_short() -> None:
     real = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
     made = {throw_away.new_prefix(real, "m") for _ in range(50)}
     assert len(made) == 50
@@ -93,7 +93,7 @@ def test_no_two_prefixes_are_alike_and_local_ones_are_short() -> None:
     assert len(throw_away.new_prefix(Settings(target="local", _env_file=None), "m")) < 8
 
 
-def test_the_run_fails_when_a_dataset_without_labels_is_left(client: Client) -> None:
+def test_the_run_fails_if_a_dataset_without_labels_remains(client: Client) -> None:
     name = f"{throw_away.new_prefix(Settings(_env_file=None), 'x')}_raw"
     client.create_dataset(Dataset(f"{PROJECT}.{name}"), timeout=30)
     assert throw_away.left_behind(client) == [name]
@@ -120,14 +120,14 @@ def left(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         client.delete_dataset(name, delete_contents=True, timeout=30)
 
 
-def test_what_crashed_runs_left_is_deleted_by_label_and_age(project: FakeProject, left: Client) -> None:
+def test_datasets_of_crashed_runs_are_deleted_by_label_and_age(project: FakeProject, left: Client) -> None:
     done = python(project, "tests.cleanup")
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert done.stdout == "deleted ci_old_raw (7.0 h old, of run run_1)\n"
     assert datasets(left) == {"ci_young_raw", "ci_other_raw", "ci_old_marts", "wwi_raw"}
 
 
-def test_a_run_deletes_its_own_whatever_their_age(project: FakeProject, left: Client) -> None:
+def test_a_run_deletes_its_own_datasets_of_any_age(project: FakeProject, left: Client) -> None:
     done = python(project, "tests.cleanup", "--run", "run_1")
     assert done.returncode == 0, done.stderr
     assert datasets(left) == {"ci_other_raw", "ci_old_marts", "wwi_raw"}

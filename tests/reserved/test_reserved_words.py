@@ -115,7 +115,7 @@ def platform(
         yield found
 
 
-def test_every_table_comes_back_from_the_vault_as_of_every_load(platform: Platform) -> None:
+def test_every_table_is_rebuilt_from_the_vault_as_of_every_load(platform: Platform) -> None:
     times = loads(platform.client, platform.settings)
     found = {
         (table.qualified, number): compare(platform.client, platform.settings, platform.catalog, table, time)
@@ -138,7 +138,7 @@ def test_all_totals_are_compared_and_equal(platform: Platform) -> None:
     assert {each.days for each in found.comparisons if each.table == "order.select"} == {1}
 
 
-def test_history_and_the_hash_chain_read_them(platform: Platform) -> None:
+def test_history_and_hash_chain_read_reserved_names(platform: Platform) -> None:
     (_, changed) = history(platform.settings, platform.catalog, "user", "1", personal=True).versions
     assert {each.column: each.after for each in changed.changes} == {"from": "Bonn", "end": "Anna"}
     masked = history(platform.settings, platform.catalog, "user", "1").versions[-1]
@@ -158,7 +158,7 @@ def test_a_new_column_is_loaded_by_its_word_and_others_are_named(platform: Platf
     assert rows == [{"new": "new"}]
 
 
-def test_dbt_gives_every_description_back_as_it_was_written(platform: Platform) -> None:
+def test_dbt_returns_every_description_unchanged(platform: Platform) -> None:
     (file,) = platform.settings.home.rglob("manifest.json")
     manifest = json.loads(file.read_text())
     nodes = {node["name"]: node for node in [*manifest["nodes"].values(), *manifest["sources"].values()]}
@@ -171,7 +171,7 @@ def test_dbt_gives_every_description_back_as_it_was_written(platform: Platform) 
         assert nodes[model]["columns"]["from"]["description"] == odd
 
 
-def test_the_pages_name_them_and_hold_no_html_of_a_description(words: Catalog) -> None:
+def test_pages_show_reserved_names_and_escape_descriptions(words: Catalog) -> None:
     text = "\n".join(catalogue(words, ()))
     assert "### order.user" in text
     assert "| `end` | text | Who sees it. **Personal.** | `sat_user__then.end` |" in text

@@ -68,7 +68,7 @@ def client_and_project(packages: Path, tmp_path: Path) -> Iterator[tuple[bigquer
         yield client, Typed(warehouse, url, tmp_path, project)
 
 
-def test_builds_and_questions_are_valid(client_and_project: tuple[bigquery.Client, Typed]) -> None:
+def test_build_and_query_statements_are_valid(client_and_project: tuple[bigquery.Client, Typed]) -> None:
     client, typed = client_and_project
     words = load_catalog(METADATA)
     settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
@@ -132,7 +132,7 @@ def named(word: str) -> bool:
     return word in RESERVED_WORDS | UNQUOTABLE
 
 
-def test_the_analyzer_takes_every_word_in_quotes_and_not_these_bare() -> None:
+def test_the_analyzer_accepts_reserved_words_only_in_quotes() -> None:
     analyzer = Analyzer()
     analyzer.tables["p", "d", "t"] = tuple(column(word, "INT64") for word in sorted(RESERVED_WORDS))
     analyzer.analyze(every_place("p.d.t", sorted(map(naming.quoted, RESERVED_WORDS))))

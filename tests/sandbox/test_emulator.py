@@ -34,7 +34,7 @@ def qualified_statement(sql: str) -> str:
         return tree.sql("duckdb")
 
 
-def test_a_spared_emulator_says_the_same_as_one_as_it_is_also_when_asked_again(project_root: Path) -> None:
+def test_the_patched_emulator_answers_like_the_original(project_root: Path) -> None:
     plain, spared = translated(project_root), translated(project_root, "spared")
     assert len(plain) == 2 * len(STATEMENTS)
     assert qualified(spared) == qualified(plain)

@@ -70,13 +70,13 @@ def both(ask: Ask, sql: str) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("expression", listed("expressions"))
-def test_an_expression_gives_what_google_gives(ask: Ask, expression: str) -> None:
+def test_an_expression_returns_the_same_as_bigquery(ask: Ask, expression: str) -> None:
     found, expected = both(ask, f"select cast({expression} as string) as v")
     assert found == expected
 
 
 @pytest.mark.parametrize("expression", listed("aggregates"))
-def test_an_aggregate_gives_what_google_gives(ask: Ask, expression: str) -> None:
+def test_an_aggregate_returns_the_same_as_bigquery(ask: Ask, expression: str) -> None:
     found, expected = both(ask, f"select cast({expression} as string) as v from {ROWS}")
     assert found == expected
     grouped = f"select cast({expression} as string) as v from {ROWS} group by y > 4 order by v"
@@ -85,13 +85,13 @@ def test_an_aggregate_gives_what_google_gives(ask: Ask, expression: str) -> None
 
 
 @pytest.mark.parametrize("expression", listed("windows"))
-def test_a_window_function_gives_what_google_gives(ask: Ask, expression: str) -> None:
+def test_a_window_function_returns_the_same_as_bigquery(ask: Ask, expression: str) -> None:
     rows = f"select cast({expression} as string) as v from {ROWS}"
     found, expected = both(ask, f"select v from ({rows}) order by v")
     assert found == expected
 
 
-def test_a_text_of_a_correlated_column_is_a_named_field(ask: Ask) -> None:
+def test_a_correlated_text_column_is_a_named_field(ask: Ask) -> None:
     """DuckDB loses the name of a field that is the call of a macro itself."""
     fields = "struct('x' as a, cast(x as string) as v)"
     rows = f"(select x from {ROWS} where y < 5) cross join unnest([{fields}]) as j"
@@ -106,7 +106,7 @@ def number(dice: random.Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_numbers_of_any_size_are_calculated_as_google_calculates_them(ask: Ask, seed: int) -> None:
+def test_numbers_of_any_size_are_calculated_as_by_bigquery(ask: Ask, seed: int) -> None:
     """Each alone first: what one refuses, the other refuses."""
     dice = random.Random(seed)
     pairs = [(number(dice), number(dice)) for _ in range(12)]
@@ -119,7 +119,7 @@ def test_numbers_of_any_size_are_calculated_as_google_calculates_them(ask: Ask, 
         assert found == expected, sql
 
 
-def test_a_plain_numeric_keeps_its_digits_wherever_it_is_written(ask: Ask) -> None:
+def test_a_numeric_keeps_its_digits_in_every_statement(ask: Ask) -> None:
     value = "12345678901234567890.123456789"
     ask("create table exact.told (a numeric, b struct<c numeric, d array<numeric>>, e numeric(18, 2))")
     literal = f"numeric '{value}'"
@@ -144,7 +144,7 @@ def test_a_plain_numeric_keeps_its_digits_wherever_it_is_written(ask: Ask) -> No
     assert ask("select a from exact.told where a = @x", parameter) == [(exact,)]
 
 
-def test_a_numeric_arrives_as_text_without_zeros_at_its_end(ask: Ask) -> None:
+def test_a_numeric_is_returned_without_trailing_zeros(ask: Ask) -> None:
     ((value,),) = ask("select numeric '1.50' as value")
     assert str(value) == "1.5"
 
@@ -163,7 +163,7 @@ def load(client: Client, table: str, column: pa.Array) -> None:
     )
 
 
-def test_a_table_made_by_the_api_takes_all_digits_of_a_load_job(client: Client, ask: Ask) -> None:
+def test_a_table_created_by_the_api_keeps_all_digits_of_a_load_job(client: Client, ask: Ask) -> None:
     client.create_table(Table(f"{client.project}.exact.loaded", [SchemaField("a", "NUMERIC")]))
     values = [Decimal(MOST), Decimal(f"-{MOST}"), Decimal("0.000000001"), None]
     load(client, "loaded", pa.array(values, pa.decimal128(38, 9)))
@@ -194,7 +194,7 @@ def test_a_bignumeric_that_fits_is_exact(ask: Ask, text: str) -> None:
 
 @pytest.mark.local("BigQuery holds 76 digits")
 @pytest.mark.parametrize("kind", [pa.decimal128(38, 18), pa.decimal256(60, 9)])
-def test_a_parquet_file_with_more_digits_than_fit_is_refused_by_its_column(client: Client, kind: Any) -> None:
+def test_a_parquet_file_with_too_many_digits_is_refused_with_its_column(client: Client, kind: Any) -> None:
     client.create_table(Table(f"{client.project}.exact.wide", [SchemaField("a", "NUMERIC")]), exists_ok=True)
     with pytest.raises(GoogleAPICallError, match="column a"):
         load(client, "wide", pa.array([Decimal("1.5")], kind))

@@ -73,7 +73,7 @@ def test_a_batch_in_a_folder_with_an_odd_name_is_loaded_and_private(closed_paren
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_a_home_of_an_earlier_version_is_closed_and_nothing_else_is(tmp_path: Path) -> None:
+def test_a_home_of_an_earlier_version_becomes_private_and_nothing_else_does(tmp_path: Path) -> None:
     files = ("state/spool/batch_000001/people.parquet", "dbt/logs/dbt.log", "run.lock", "dashboard.html")
     for home in (tmp_path / "own", tmp_path / "shared"):
         for name in files:
@@ -121,12 +121,12 @@ def test_programs_that_the_server_user_cannot_reach_are_copied(
         )
 
 
-def test_a_folder_that_the_databases_cannot_name_is_refused(tmp_path: Path) -> None:
+def test_a_folder_name_that_the_databases_do_not_support_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match=r"read the text after a `\?` in a path as options"):
         keep_private(tmp_path / "what?x=1")
 
 
-def test_commands_close_what_they_make(tmp_path: Path) -> None:
+def test_files_created_by_commands_are_private(tmp_path: Path) -> None:
     """Whatever the umask, through the process of `wwi`."""
     home = tmp_path / "home"
     home.mkdir(mode=0o777)
@@ -139,7 +139,7 @@ def test_commands_close_what_they_make(tmp_path: Path) -> None:
     assert home.stat().st_mode & 0o777 == 0o700
 
 
-def test_prefects_server_closes_what_it_makes(tmp_path: Path) -> None:
+def test_files_created_by_the_prefect_server_are_private(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o777)

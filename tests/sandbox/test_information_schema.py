@@ -61,7 +61,7 @@ def told(query: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("tables", [TABLES, TABLES[2:]], ids=["several", "a view"])
-def test_the_columns_are_those_that_values_tell(tables: tuple[TableMeta, ...]) -> None:
+def test_the_columns_match_those_found_from_values(tables: tuple[TableMeta, ...]) -> None:
     # the plain text writes a quote as DuckDB does, but is read as BigQuery's: there it is two texts
     expected = told(
         plain._columns_as_values(tables, "p", "d").replace("it''s", "it\\'s").replace("a\\b", "a\\\\b")

@@ -30,7 +30,7 @@ def rows(dsn: str, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_a_dump_of_our_own_database_takes_its_place(
+def test_a_dump_of_our_own_database_replaces_it(
     services: Settings, source_dsn: str, catalog: Catalog, tmp_path: Path
 ) -> None:
     with psycopg.connect(source_dsn) as connection:
@@ -51,7 +51,7 @@ def test_a_dump_of_our_own_database_takes_its_place(
         rows(address["reader_dsn"], "select hashed_password from application.people")
 
 
-def test_a_dump_of_something_else_is_refused_by_name(
+def test_a_dump_of_another_database_is_refused_with_the_missing_tables(
     services: Settings, source_dsn: str, catalog: Catalog, tmp_path: Path
 ) -> None:
     before = postgres.up(services)
@@ -71,7 +71,7 @@ def test_a_dump_of_something_else_is_refused_by_name(
 
 
 @pytest.mark.parametrize("content", [b"", b"create table a (b integer);", b"PGDMP" + bytes(100)])
-def test_a_file_that_is_no_dump_is_refused(
+def test_a_file_that_is_not_a_dump_is_refused(
     services: Settings, catalog: Catalog, tmp_path: Path, content: bytes
 ) -> None:
     file = tmp_path / "nonsense.dump"
@@ -114,7 +114,7 @@ def present(services: Settings) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kept", [0.999, 0.9, 0.5, 0.3])
-def test_a_cut_off_dump_is_refused(  # noqa: PLR0913, PLR0917 - fixtures
+def test_a_truncated_dump_is_refused(  # noqa: PLR0913, PLR0917 - fixtures
     services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path, kept: float
 ) -> None:
     dump = dump_of(colours, tmp_path / "cut.dump")
@@ -126,7 +126,7 @@ def test_a_cut_off_dump_is_refused(  # noqa: PLR0913, PLR0917 - fixtures
         restore(services, dump, catalog)
 
 
-def test_a_folder_that_lacks_the_file_of_a_table_is_refused(
+def test_a_folder_dump_without_a_table_file_is_refused(
     services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "dump folder"
@@ -151,7 +151,7 @@ def test_a_dump_of_a_newer_version_is_refused(
         restore(services, dump, catalog)
 
 
-def test_rows_that_do_not_arrive_are_named(
+def test_missing_rows_are_reported(
     services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
 ) -> None:
     """A check that depends on what another session sees is one of many ways for COPY to fail at the end."""
@@ -172,7 +172,7 @@ def test_rows_that_do_not_arrive_are_named(
         restore(services, dump, catalog)
 
 
-def test_a_key_that_cannot_be_created_is_named(
+def test_a_key_that_cannot_be_created_is_reported(
     services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
 ) -> None:
     key = rows(
@@ -187,7 +187,7 @@ def test_a_key_that_cannot_be_created_is_named(
         restore(services, dump, catalog)
 
 
-def test_a_folder_and_missing_roles_and_extensions_are_no_hindrance(
+def test_a_folder_dump_with_unknown_roles_and_extensions_is_restored(
     services: Settings, catalog: Catalog, colours: str, tmp_path: Path
 ) -> None:
     server = colours.rsplit("/", 1)[0]
@@ -209,7 +209,7 @@ def test_a_folder_and_missing_roles_and_extensions_are_no_hindrance(
     assert ("wwi_replaced",) not in rows(f"{server}/postgres", "select datname from pg_database")
 
 
-def test_a_swap_that_was_killed_halfway_is_undone(services: Settings) -> None:
+def test_a_killed_swap_is_undone(services: Settings) -> None:
     """Only an earlier version could be killed between the two renames."""
     address = postgres.up(services)
     with psycopg.connect(address["admin_dsn"]) as connection:
@@ -221,7 +221,7 @@ def test_a_swap_that_was_killed_halfway_is_undone(services: Settings) -> None:
     assert rows(postgres.up(services)["admin_dsn"], "select count(*) from public.survivor") == [(0,)]
 
 
-def test_a_restore_that_was_killed_is_done_again(
+def test_a_killed_restore_can_be_repeated(
     services: Settings, catalog: Catalog, colours: str, tmp_path: Path
 ) -> None:
     dump = dump_of(colours, tmp_path / "wwi.dump")

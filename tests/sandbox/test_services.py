@@ -34,7 +34,7 @@ def kill(address: local_services.Address) -> None:
     psutil.wait_procs([process, *children], timeout=10)
 
 
-def test_free_port_keeps_the_preferred_one_and_moves_when_it_is_taken() -> None:
+def test_free_port_returns_the_preferred_port_unless_it_is_in_use() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -43,7 +43,7 @@ def test_free_port_keeps_the_preferred_one_and_moves_when_it_is_taken() -> None:
     assert free_port(taken) == taken
 
 
-def test_an_address_is_forgotten_when_its_process_ended(tmp_path: Path) -> None:
+def test_an_address_is_discarded_if_its_process_ended(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     written = local_services.write_address(tmp_path, "source", child.pid, port=1)
     assert local_services.read_address(tmp_path, "source") == written
@@ -58,7 +58,7 @@ def change_address(home: Path, name: str, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def test_an_address_is_forgotten_when_its_pid_belongs_to_another_program(tmp_path: Path) -> None:
+def test_an_address_is_discarded_if_its_pid_belongs_to_another_program(tmp_path: Path) -> None:
     written = local_services.write_address(tmp_path, "source", os.getpid(), port=1)
     change_address(tmp_path, "source", start_ticks=written["start_ticks"] - 1)
     assert local_services.read_address(tmp_path, "source") is None
@@ -68,7 +68,7 @@ def test_an_address_is_forgotten_when_its_pid_belongs_to_another_program(tmp_pat
 
 
 @pytest.mark.parametrize("step_s", [-3600, -5, 5, 3600])
-def test_a_clock_step_changes_no_process(
+def test_a_clock_step_does_not_change_the_identity_of_a_process(
     tmp_path: Path, step_s: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """psutil derives start times from the boot time of this moment, so a clock step moves all of them."""
@@ -78,7 +78,7 @@ def test_a_clock_step_changes_no_process(
     assert local_services.read_address(tmp_path, "source") == written
 
 
-def test_an_address_of_an_earlier_version_counts_while_its_process_listens(tmp_path: Path) -> None:
+def test_an_address_of_an_earlier_version_is_valid_while_its_process_listens(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         path = address_file(tmp_path, "source")
         path.parent.mkdir()
@@ -88,7 +88,7 @@ def test_an_address_of_an_earlier_version_counts_while_its_process_listens(tmp_p
     assert local_services.read_address(tmp_path, "source") is None
 
 
-def test_a_half_written_address_counts_as_none(tmp_path: Path) -> None:
+def test_an_incomplete_address_file_is_ignored(tmp_path: Path) -> None:
     path = address_file(tmp_path, "warehouse")
     path.parent.mkdir()
     path.write_text('{"pid": 12')
@@ -96,7 +96,7 @@ def test_a_half_written_address_counts_as_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.services
-def test_the_source_starts_once_and_comes_back_after_a_kill(own_settings: Settings) -> None:
+def test_the_source_starts_once_and_restarts_after_a_kill(own_settings: Settings) -> None:
     try:
         first = postgres.up(own_settings)
         assert postgres.up(own_settings) == first
@@ -115,7 +115,7 @@ def test_the_source_starts_once_and_comes_back_after_a_kill(own_settings: Settin
 
 @pytest.mark.services
 @pytest.mark.local("it starts and kills one")
-def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_settings: Settings) -> None:
+def test_the_warehouse_keeps_data_on_restart_and_deletes_it_on_reset(own_settings: Settings) -> None:
     try:
         first = warehouse.up(own_settings)
         client = connect(own_settings)
@@ -138,7 +138,7 @@ def test_the_warehouse_keeps_its_data_over_a_restart_and_loses_it_on_reset(own_s
 @pytest.mark.services
 @pytest.mark.local("it starts one")
 @pytest.mark.parametrize("service", [postgres, warehouse])
-def test_a_service_whose_port_is_taken_at_the_last_moment_moves_to_another(
+def test_a_service_uses_another_port_if_its_port_was_just_taken(
     service: ModuleType, services: Settings, own_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two that start in one second find the same port free: one must not take the other for its own."""

@@ -16,23 +16,21 @@ MONDAY = date(2013, 1, 7)
     ("last", "days", "expected"),
     [(None, None, 1), (None, 5, 5), (MONDAY, None, 1), (date(2013, 1, 13), None, 7)],
 )
-def test_a_period_is_said_by_its_end_or_its_length(
-    last: date | None, days: int | None, expected: int
-) -> None:
+def test_a_period_is_given_by_its_end_or_length(last: date | None, days: int | None, expected: int) -> None:
     assert number_of_days(MONDAY, last, days) == expected
 
 
-def test_an_end_before_the_beginning_names_the_day_to_begin_with() -> None:
+def test_an_end_before_the_start_is_an_error_with_the_first_possible_day() -> None:
     with pytest.raises(WwiError, match="first day to simulate is 2013-01-07"):
         number_of_days(MONDAY, date(2013, 1, 6), None)
 
 
-def test_end_and_length_together_are_one_too_many() -> None:
+def test_end_and_length_together_are_an_error() -> None:
     with pytest.raises(WwiError, match="Give only one of them"):
         number_of_days(MONDAY, MONDAY, 1)
 
 
-def test_two_periods_make_one() -> None:
+def test_two_consecutive_periods_equal_one() -> None:
     first = Simulated(MONDAY, MONDAY, 10, 0, 1.0)
     second = Simulated(date(2013, 1, 8), date(2013, 1, 9), 5, 2, 0.5)
     assert first + second == Simulated(MONDAY, date(2013, 1, 9), 15, 2, 1.5)
@@ -48,7 +46,7 @@ def test_an_empty_database_has_no_progress(source_dsn: str) -> None:
 
 
 @pytest.mark.services
-def test_a_simulated_database_says_which_day_and_rules_come_next(source_dsn: str) -> None:
+def test_a_simulated_database_stores_its_next_day_and_rules(source_dsn: str) -> None:
     done = simulate(source_dsn, start=MONDAY, days=2, scale=0.05, seed=7)
     assert progress(source_dsn) == Progress(date(2013, 1, 9), SimulationRules(scale=0.05, seed=7))
     assert order_lines(source_dsn) == done.events["order lines"] - done.events["cancelled order lines"] > 0

@@ -37,7 +37,7 @@ def at_once(ask: Ask, *statements: str) -> list[list[tuple[Any, ...]]]:
         return list(pool.map(ask, statements))
 
 
-def test_of_merges_at_once_that_each_miss_a_row_one_brings_it(ask: Ask) -> None:
+def test_concurrent_merges_insert_a_missing_row_once(ask: Ask) -> None:
     ask(f"create table {DATASET}.held (n int64)")
     merge = (
         f"/* a comment first */ merge into {DATASET}.held as held using (select 1 as n) as come "
@@ -47,19 +47,19 @@ def test_of_merges_at_once_that_each_miss_a_row_one_brings_it(ask: Ask) -> None:
     assert ask(f"select n from {DATASET}.held") == [(1,)]
 
 
-def test_updates_at_once_all_count(ask: Ask) -> None:
+def test_concurrent_updates_are_all_applied(ask: Ask) -> None:
     ask(f"create table {DATASET}.counted as select 0 as n")
     at_once(ask, *[f"update {DATASET}.counted set n = n + 1 where true"] * AT_ONCE)
     assert ask(f"select n from {DATASET}.counted") == [(AT_ONCE,)]
 
 
-def test_a_table_can_be_made_by_several_at_once(ask: Ask) -> None:
+def test_concurrent_statements_can_create_the_same_table(ask: Ask) -> None:
     make = f"create or replace table {DATASET}.made as select n from unnest(generate_array(1, 1000)) as n"
     at_once(ask, *[make] * AT_ONCE)
     assert ask(f"select count(*), max(n) from {DATASET}.made") == [(1000, 1000)]
 
 
-def test_a_question_is_answered_while_another_is_worked_on(ask: Ask) -> None:
+def test_queries_are_answered_concurrently(ask: Ask) -> None:
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(ask, SLOW)
         quick = [ask("select 1 as n") for _ in range(3)]
@@ -68,7 +68,7 @@ def test_a_question_is_answered_while_another_is_worked_on(ask: Ask) -> None:
         assert slow.result() == [(40000 * 40000 - 40000,)]
 
 
-def test_a_statement_that_fails_says_why_and_leaves_the_next_alone(ask: Ask) -> None:
+def test_a_failed_statement_does_not_affect_the_next(ask: Ask) -> None:
     for _ in range(2 * AT_ONCE):
         with pytest.raises(BadRequest, match="ivision by zero"):
             ask("select 1 / n as quotient from unnest([0]) as n")

@@ -39,7 +39,7 @@ def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.services
 @pytest.mark.local("it starts services of its own")
 @pytest.mark.usefixtures("elsewhere")
-def test_times_are_utc_wherever_the_machine_is(tmp_path: Path) -> None:
+def test_times_are_utc_in_every_time_zone(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", _env_file=None)
     try:
         admin_dsn = postgres.up(settings)["admin_dsn"]

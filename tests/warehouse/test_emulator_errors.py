@@ -85,7 +85,9 @@ def table(settings: Settings) -> str:
 @pytest.mark.services
 @pytest.mark.local("it is about the words of the emulator")
 @pytest.mark.parametrize(("sql", "said"), FAULTS, ids=[sql for sql, _ in FAULTS])
-def test_a_fault_is_told_in_plain_words(sql: str, said: str, table: str, settings: Settings) -> None:
+def test_an_error_of_the_emulator_is_shown_in_plain_words(
+    sql: str, said: str, table: str, settings: Settings
+) -> None:
     with pytest.raises(PermanentError, match=said) as refused:
         ask(settings, sql.format(t=table))
     assert ENGINE_WORDS.findall(str(refused.value)) == []
@@ -103,7 +105,7 @@ def test_a_fault_is_told_in_plain_words(sql: str, said: str, table: str, setting
         ("{vault}.hub_customer", r"no dataset '\w+' yet: nothing is loaded\. Run `wwi run`\."),
     ],
 )
-def test_an_unknown_table_is_named_with_the_nearest(
+def test_an_unknown_table_is_reported_with_the_closest_name(
     name: str, said: str, table: str, settings: Settings
 ) -> None:
     full = name.format(marts=settings.dataset("marts"), vault=settings.dataset("raw_vault"))
@@ -120,5 +122,5 @@ def test_an_unknown_table_is_named_with_the_nearest(
         "Access Denied: Table p:d.t: User does not have permission to query table p:d.t.",
     ],
 )
-def test_bigquerys_own_words_stay_as_they_are(text: str) -> None:
+def test_error_texts_of_bigquery_are_not_changed(text: str) -> None:
     assert plain_message(text) == text

@@ -44,7 +44,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("status", "reason", "kind", "text"), CASES)
-def test_an_answer_says_whether_trying_again_can_help(
+def test_errors_are_classified_as_transient_or_permanent(
     status: int, reason: str | None, kind: type[WwiError], text: str, tmp_path: Path
 ) -> None:
     with answering([refusal(status, reason)]) as (url, asked):
@@ -62,7 +62,7 @@ def test_an_answer_says_whether_trying_again_can_help(
         "Resources exceeded during query execution: Too many DML statements outstanding against table p:d.t",
     ],
 )
-def test_a_write_that_lost_to_another_one_is_told_apart(message: str, tmp_path: Path) -> None:
+def test_a_concurrent_write_conflict_has_its_own_error(message: str, tmp_path: Path) -> None:
     failed = job({"reason": "invalidQuery", "message": message})
     with (
         answering([failed]) as (url, asked),
@@ -73,9 +73,7 @@ def test_a_write_that_lost_to_another_one_is_told_apart(message: str, tmp_path: 
 
 
 @pytest.mark.parametrize("reason", ["backendError", "rateLimitExceeded", "jobBackendError"])
-def test_a_write_whose_job_failed_for_a_passing_reason_is_left_to_the_caller(
-    reason: str, tmp_path: Path
-) -> None:
+def test_a_write_with_a_transient_error_is_not_retried(reason: str, tmp_path: Path) -> None:
     failed = job({"reason": reason, "message": "the reason why"})
     with answering([failed]) as (url, asked), pytest.raises(TransientError, match=f"busy .{reason}"):
         execute(client_of(url, tmp_path), WRITE)
@@ -85,13 +83,13 @@ def test_a_write_whose_job_failed_for_a_passing_reason_is_left_to_the_caller(
 @pytest.mark.parametrize(
     "busy", [refusal(403, "rateLimitExceeded"), refusal(503, "backendError"), refusal(502, None)]
 )
-def test_a_read_is_asked_again_when_bigquery_is_busy(busy: Answer, tmp_path: Path) -> None:
+def test_a_read_is_retried_when_bigquery_is_busy(busy: Answer, tmp_path: Path) -> None:
     with answering([busy, busy, job(), ROWS]) as (url, asked):
         assert query(client_of(url, tmp_path), READ) == [{"n": 7}]
     assert len([each for each in asked if each.startswith("POST")]) == 3
 
 
-def test_a_read_is_given_up_when_bigquery_stays_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_fails_if_bigquery_stays_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "READ_RETRY", READ_RETRY.with_timeout(1))
     with (
         answering([refusal(403, "rateLimitExceeded")]) as (url, asked),
@@ -101,7 +99,7 @@ def test_a_read_is_given_up_when_bigquery_stays_busy(tmp_path: Path, monkeypatch
     assert len(asked) > 1
 
 
-def test_a_read_that_is_refused_for_good_is_asked_once(tmp_path: Path) -> None:
+def test_a_read_with_a_permanent_error_is_not_retried(tmp_path: Path) -> None:
     with answering([refusal(403, "accessDenied")]) as (url, asked), pytest.raises(PermanentError):
         query(client_of(url, tmp_path), READ)
     assert len(asked) == 1
@@ -120,11 +118,11 @@ def test_a_read_that_is_refused_for_good_is_asked_once(tmp_path: Path) -> None:
         ("call p()", False),
     ],
 )
-def test_only_what_is_certain_to_read_is_taken_for_a_read(sql: str, reads: bool) -> None:
+def test_only_statements_that_certainly_read_are_retried(sql: str, reads: bool) -> None:
     assert only_reads(sql) is reads
 
 
-def test_a_load_job_that_failed_for_a_passing_reason_counts_as_failed(tmp_path: Path) -> None:
+def test_a_load_job_with_a_transient_error_counts_as_failed(tmp_path: Path) -> None:
     """It will never be anything else: the next attempt needs an id of its own."""
     status, content = job({"reason": "rateLimitExceeded", "message": "too many table update operations"})
     content["configuration"] = {"jobType": "LOAD", "load": {}}
@@ -135,7 +133,7 @@ def test_a_load_job_that_failed_for_a_passing_reason_counts_as_failed(tmp_path: 
     assert (found.state, found.error) == ("failed", "too many table update operations")
 
 
-def test_a_question_about_a_load_job_that_gets_no_answer_tells_nothing_of_the_job(
+def test_a_load_job_lookup_without_an_answer_leaves_the_job_state_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(load_jobs, "READ_RETRY", READ_RETRY.with_timeout(0.5))

@@ -12,13 +12,13 @@ from warehouse.labels import labels_of, valid_labels
 from warehouse.queries import dry_run, query
 
 
-def test_a_label_is_brought_into_the_form_that_bigquery_allows() -> None:
+def test_a_label_is_converted_to_a_valid_label() -> None:
     assert valid_labels({"table": "Sales.Orders", "batch": "7"}) == {"table": "sales_orders", "batch": "7"}
     assert valid_labels({"node": "Ä" + "x" * 100}) == {"node": "_" + "x" * 62}
 
 
 @pytest.mark.services
-def test_every_job_of_a_batch_says_what_it_is_for(shop: World) -> None:
+def test_every_job_of_a_batch_has_labels(shop: World) -> None:
     with listening(shop.settings.resolve_warehouse_url()) as (url, jobs):
         heard = World(
             shop.settings.model_copy(update={"warehouse_url": url}), shop.catalog, shop.source, shop.client
@@ -32,7 +32,7 @@ def test_every_job_of_a_batch_says_what_it_is_for(shop: World) -> None:
 
 
 @pytest.mark.services
-def test_the_step_of_a_client_is_on_its_queries_and_dry_runs(services: Settings) -> None:
+def test_queries_and_dry_runs_have_the_step_as_label(services: Settings) -> None:
     with listening(services.resolve_warehouse_url()) as (url, jobs):
         client = connect(services.model_copy(update={"warehouse_url": url}), "reconcile")
         query(client, "select 1 as one")

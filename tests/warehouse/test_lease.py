@@ -71,7 +71,7 @@ ELSEWHERE = "holder = 'theirs', host = 'elsewhere', machine = 'another boot', pi
 FOR_A_MINUTE = "expires_at = timestamp_add(current_timestamp(), interval 60 second)"
 
 
-def test_a_second_process_is_refused_and_told_who_is_at_work(
+def test_a_second_process_is_refused_with_the_holder_of_the_lease(
     own_settings: Settings, client: Client, other: subprocess.Popen[str]
 ) -> None:
     with (
@@ -99,7 +99,7 @@ def test_a_batch_is_refused_while_another_process_builds_from_another_home(
     assert shop.load().batch_id == 1
 
 
-def test_of_many_that_race_for_the_lease_one_gets_it(own_settings: Settings) -> None:
+def test_one_of_many_concurrent_processes_gets_the_lease(own_settings: Settings) -> None:
     """The table is not there yet, so they race for making it and its row, too."""
     clients = [connect(own_settings) for _ in range(8)]
     ready, done = threading.Barrier(len(clients)), threading.Barrier(len(clients))
@@ -134,12 +134,12 @@ def test_the_lease_of_a_killed_process_is_taken_over_at_once(
         assert found.process.pid == os.getpid()
 
 
-def test_of_two_that_take_over_from_a_killed_process_one_gets_the_lease(
+def test_one_of_two_processes_takes_over_from_a_killed_one(
     own_settings: Settings, other: subprocess.Popen[str]
 ) -> None:
     other.send_signal(signal.SIGKILL)
     other.wait(30)
-    test_of_many_that_race_for_the_lease_one_gets_it(own_settings)
+    test_one_of_many_concurrent_processes_gets_the_lease(own_settings)
 
 
 def test_a_lease_from_another_machine_is_respected_until_it_expires(
@@ -160,9 +160,7 @@ def test_a_lease_from_another_machine_is_respected_until_it_expires(
         assert found.step == "build"
 
 
-def test_a_lease_that_this_process_could_not_give_up_is_its_own_to_take(
-    own_settings: Settings, client: Client
-) -> None:
+def test_a_process_can_retake_its_own_unreleased_lease(own_settings: Settings, client: Client) -> None:
     """The next attempt of a step that lost the warehouse must not be refused by the first."""
     with hold(client, own_settings, "build"):
         found = current(client, own_settings)
@@ -174,7 +172,7 @@ def test_a_lease_that_this_process_could_not_give_up_is_its_own_to_take(
     assert found.process == again.process
 
 
-def test_the_lease_is_given_up_on_an_error_and_on_ctrl_c(own_settings: Settings, client: Client) -> None:
+def test_the_lease_is_released_after_an_error_and_ctrl_c(own_settings: Settings, client: Client) -> None:
     for error in (ValueError, KeyboardInterrupt):
         with pytest.raises(error), hold(client, own_settings, "build"):
             raise error
@@ -216,7 +214,7 @@ def test_a_step_whose_lease_was_taken_over_is_interrupted(own_settings: Settings
     assert found.holder == "theirs", "a lost lease is not ours to give up"
 
 
-def test_a_step_that_cannot_renew_its_lease_has_lost_it_when_it_expires(
+def test_a_lease_that_cannot_be_renewed_is_lost_when_it_expires(
     own_settings: Settings, client: Client
 ) -> None:
     settings = own_settings.model_copy(update={"lease_s": 3})
@@ -247,7 +245,7 @@ def test_a_batch_whose_lease_was_taken_over_is_not_completed(shop: World, stage:
     assert [row["owner"] for row in shop.latest("shop.accounts")] == ["Ann", None, "Cid"]
 
 
-def test_a_clock_step_takes_the_lease_from_nobody(
+def test_a_clock_step_does_not_end_a_lease(
     own_settings: Settings,
     client: Client,
     other: subprocess.Popen[str],
@@ -264,7 +262,7 @@ def test_a_clock_step_takes_the_lease_from_nobody(
             pytest.fail("two hold the lease")
 
 
-def test_a_lease_taken_by_an_earlier_version_is_taken_over_only_from_a_pid_that_nobody_has(
+def test_a_lease_of_an_earlier_version_is_taken_over_only_if_its_pid_is_free(
     own_settings: Settings, client: Client, other: subprocess.Popen[str]
 ) -> None:
     rewrite(client, own_settings, "start_ticks = null, started_at = started_at - 3600")
@@ -281,7 +279,9 @@ def test_a_lease_taken_by_an_earlier_version_is_taken_over_only_from_a_pid_that_
         assert found.process == this_process()
 
 
-def test_the_table_of_an_earlier_version_gets_its_new_column(own_settings: Settings, client: Client) -> None:
+def test_a_lease_table_of_an_earlier_version_gets_the_new_column(
+    own_settings: Settings, client: Client
+) -> None:
     with hold(client, own_settings, "build"):
         pass
     table = table_name(own_settings, "leases")
@@ -293,7 +293,7 @@ def test_the_table_of_an_earlier_version_gets_its_new_column(own_settings: Setti
         assert found.process == this_process()
 
 
-def test_of_a_process_on_another_machine_nothing_is_known() -> None:
+def test_the_state_of_a_process_on_another_machine_is_unknown() -> None:
     here = this_process()
     assert here.start_ticks is not None
     gone = replace(here, pid=2**22 + 1)
@@ -308,7 +308,7 @@ def test_of_a_process_on_another_machine_nothing_is_known() -> None:
     assert json.dumps(here.started_at) == repr(here.started_at)
 
 
-def test_the_start_of_a_process_with_an_odd_name_is_found() -> None:
+def test_the_start_time_of_a_process_with_an_odd_name_is_found() -> None:
     """The kernel writes the name in brackets in front of the numbers, whatever it is."""
     rename = "import ctypes; ctypes.CDLL(None).prctl(15, b') 1 (2 3)'); print('named', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", rename], stdin=-1, stdout=-1, text=True) as process:

@@ -9,17 +9,17 @@ PRICE = SchemaField("price", "NUMERIC", mode="REQUIRED", precision=18, scale=2)
 LATER = SchemaField("later", "STRING")
 
 
-def test_types_are_those_of_the_table_to_the_digit() -> None:
+def test_types_equal_those_of_the_table_with_precision() -> None:
     told = {field.name: field.to_api_repr() for field in explicit_schema([AT, PRICE], ["price", "at"])}
     assert told["at"]["type"] == "DATETIME"
     assert (told["price"]["precision"], told["price"]["scale"]) == (18, 2)
     assert told["price"]["mode"] == "REQUIRED"
 
 
-def test_columns_that_the_file_lacks_are_left_out() -> None:
+def test_columns_missing_in_the_file_are_left_out() -> None:
     assert [field.name for field in explicit_schema([AT, LATER], ["at"])] == ["at"]
 
 
-def test_descriptions_and_policy_tags_are_left_to_the_table() -> None:
+def test_the_job_schema_has_no_descriptions_and_policy_tags() -> None:
     (told,) = explicit_schema([AT], ["at"])
     assert not {"description", "policyTags"} & told.to_api_repr().keys()

@@ -21,7 +21,7 @@ def groups(path: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("batches", [0, 1, 12, 13, 30])
-def test_small_batches_are_gathered_and_none_is_lost_at_the_end(tmp_path: Path, batches: int) -> None:
+def test_small_batches_are_combined_and_none_is_lost(tmp_path: Path, batches: int) -> None:
     path, rows = tmp_path / "rows.parquet", 10_000
     with open_writer(path, SCHEMA) as file:
         for number in range(batches):
@@ -31,7 +31,7 @@ def test_small_batches_are_gathered_and_none_is_lost_at_the_end(tmp_path: Path, 
     assert pq.read_table(path)["number"].to_pylist() == list(range(batches * rows))
 
 
-def test_wide_rows_are_not_gathered_until_there_is_no_memory_left(tmp_path: Path) -> None:
+def test_combined_batches_of_wide_rows_stay_small(tmp_path: Path) -> None:
     path, text = tmp_path / "rows.parquet", "x" * 2**20
     with open_writer(path, SCHEMA) as file:
         for number in range(80):

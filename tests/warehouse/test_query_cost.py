@@ -20,11 +20,11 @@ MIB = 2**20
         (5 * TIB, 1, 5 * TIB),
     ],
 )
-def test_of_every_table_ten_megabytes_are_charged_at_least(read: int, tables: int, billed: int) -> None:
+def test_each_table_costs_at_least_ten_megabytes(read: int, tables: int, billed: int) -> None:
     assert billed_bytes(read, tables) == billed
 
 
-def test_the_dearest_comes_first_and_the_unknown_is_not_in_the_sum() -> None:
+def test_the_most_expensive_comes_first_and_unknown_costs_are_excluded() -> None:
     estimates = [
         Estimate("small", "model", 1, MINIMUM_BYTES_PER_TABLE, Decimal("0.01")),
         Estimate("new", "model", missing="p.d.t"),

@@ -108,12 +108,12 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("sql", SELECTS)
-def test_one_select_is_taken(sql: str) -> None:
+def test_one_select_is_accepted(sql: str) -> None:
     assert statements.checked_select(NO_CLIENT, LOCAL, sql)
 
 
 @pytest.mark.parametrize("sql", OTHERS)
-def test_anything_else_is_refused_before_it_is_sent(sql: str) -> None:
+def test_statements_other_than_one_select_are_refused_before_sending(sql: str) -> None:
     with pytest.raises(PermanentError) as refused:
         statements.checked_select(NO_CLIENT, LOCAL, sql)
     assert "sqlglot" not in str(refused.value).lower()
@@ -132,7 +132,7 @@ def test_anything_else_is_refused_before_it_is_sent(sql: str) -> None:
         ("select 1\n  from", "at line 2"),
     ],
 )
-def test_the_error_says_what_it_is_and_where_changes_belong(sql: str, said: str) -> None:
+def test_the_error_names_the_statement_and_how_to_change_data(sql: str, said: str) -> None:
     with pytest.raises(PermanentError, match=said) as refused:
         statements.checked_select(NO_CLIENT, LOCAL, sql)
     assert "syntax error" in str(refused.value) or "`wwi run`" in str(refused.value)
@@ -172,7 +172,7 @@ def test_on_bigquery_the_dry_run_decides(kind: str | None, monkeypatch: pytest.M
         "(order_id = 1)\n",
     ],
 )
-def test_one_condition_is_taken(text: str) -> None:
+def test_one_condition_is_accepted(text: str) -> None:
     assert statements.checked_condition(text, "fct_sale", COLUMNS)
 
 
@@ -220,7 +220,7 @@ def test_anything_but_one_condition_is_refused(text: str) -> None:
         statements.checked_condition(text, "fct_sale", COLUMNS)
 
 
-def test_an_unknown_column_of_a_condition_is_named_with_the_nearest() -> None:
+def test_an_unknown_column_in_a_condition_is_reported_with_the_closest_name() -> None:
     with pytest.raises(
         PermanentError, match=r"fct_sale has no column 'order_idd'. Did you mean 'order_id'\?"
     ):
@@ -231,7 +231,7 @@ def test_an_unknown_column_of_a_condition_is_named_with_the_nearest() -> None:
 class TestOnTheWarehouse:
     """What is refused leaves the warehouse as it is; what is taken returns its rows."""
 
-    def test_no_text_changes_a_table(self, settings: Settings) -> None:
+    def test_no_statement_changes_a_table(self, settings: Settings) -> None:
         client = connect(settings)
         dataset = settings.dataset("raw")
         query(client, f"create schema if not exists {dataset}")
@@ -254,10 +254,10 @@ class TestOnTheWarehouse:
         assert ask(settings, f"select a from {dataset}.kept").rows == ((1,),)
         assert not [t.table_id for t in client.list_tables(dataset) if t.table_id == "other"]
 
-    def test_a_string_with_a_semicolon_comes_back_as_it_is(self, settings: Settings) -> None:
+    def test_a_string_with_a_semicolon_is_returned_unchanged(self, settings: Settings) -> None:
         found = ask(settings, "select 'it\\'s; drop table x; --' as a, r'b\\d;c' as b -- ;")
         assert found.rows == (("it's; drop table x; --", "b\\d;c"),)
 
-    def test_an_answer_without_rows_has_its_columns(self, settings: Settings) -> None:
+    def test_a_result_without_rows_has_its_columns(self, settings: Settings) -> None:
         found = ask(settings, "select 1 as a, 'x' as b from unnest([1]) where false")
         assert (found.columns, found.rows) == (("a", "b"), ())

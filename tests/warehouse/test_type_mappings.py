@@ -70,13 +70,13 @@ def test_types_have_one_short_name(live: str, short: str) -> None:
         ("no_such_type as text", "STRING", pa.string()),
     ],
 )
-def test_a_type_becomes(postgres: str, bigquery: str, arrow: pa.DataType) -> None:
+def test_a_postgres_type_has_its_target_type(postgres: str, bigquery: str, arrow: pa.DataType) -> None:
     kind = column_type(postgres)
     assert (kind.bigquery, kind.arrow) == (bigquery, arrow)
 
 
 @pytest.mark.parametrize("postgres", ["xid8", "xid8[]", '"Odd Type"', "int2vector"])
-def test_a_type_without_a_road_is_refused_by_name_with_the_way_to_load_it(postgres: str) -> None:
+def test_a_type_without_mapping_is_refused_with_a_workaround(postgres: str) -> None:
     with pytest.raises(PermanentError) as error:
         column_type(postgres)
     element = postgres.removesuffix("[]")
@@ -85,7 +85,7 @@ def test_a_type_without_a_road_is_refused_by_name_with_the_way_to_load_it(postgr
     assert column(f"{element} as text").kind == "text"
 
 
-def test_metadata_take_no_type_that_has_no_road() -> None:
+def test_metadata_reject_a_type_without_mapping() -> None:
     with pytest.raises(ValidationError):
         column("xid8")
 
@@ -93,16 +93,16 @@ def test_metadata_take_no_type_that_has_no_road() -> None:
 @pytest.mark.parametrize(
     "name", sorted({*TEXT_TYPES, *type_mappings.TYPE_MAPPINGS, *(case.known for case in CASES)})
 )
-def test_the_vault_takes_every_type_for_what_it_is_in_raw(name: str) -> None:
+def test_the_vault_keeps_the_type_of_raw(name: str) -> None:
     assert column(name).kind == KINDS[column_type(name).bigquery]
 
 
-def test_the_matrix_has_every_road() -> None:
+def test_the_matrix_has_every_type_mapping() -> None:
     proven = {case.known.partition("(")[0] for case in CASES}
     assert set(type_mappings.TYPE_MAPPINGS) - set(TEXT_TYPES) <= proven
 
 
-def test_the_page_of_types_is_current(project_root: Path) -> None:
+def test_the_types_page_is_current(project_root: Path) -> None:
     found = (project_root / "docs" / "types.md").read_text()
     assert found == types.page(), "run `make generate`"
     assert all(f"`{name.partition('(')[0]}" in found for name in type_mappings.TYPE_MAPPINGS)

@@ -29,7 +29,7 @@ def test_impossible_parameters_are_refused(new_database: NewDatabase, seed: int,
 
 
 @pytest.mark.parametrize("away", [-90, -1, 1, 400])
-def test_a_start_that_does_not_continue_is_refused(spring: Spring, away: int) -> None:
+def test_a_start_date_with_a_gap_is_refused(spring: Spring, away: int) -> None:
     following = date(2016, 7, 9)
     with pytest.raises(WwiError, match=f"Continue from {following}"):
         simulate(spring.dsn, start=following + timedelta(days=away), days=1, scale=0.25, extensions=BUSY)
@@ -45,9 +45,7 @@ def test_other_parameters_are_refused(new_database: NewDatabase) -> None:
         simulate(dsn, start=following, days=1, scale=0.1, seed=7, extensions=Extensions(comment_share=0))
 
 
-def test_a_database_that_holds_something_else_is_left_alone(
-    new_database: NewDatabase, catalog: Catalog
-) -> None:
+def test_a_database_with_other_tables_is_not_changed(new_database: NewDatabase, catalog: Catalog) -> None:
     dsn = new_database()
     with psycopg.connect(dsn, connect_timeout=10) as connection:
         create_schema(connection, catalog)
@@ -69,7 +67,7 @@ def test_two_simulations_at_once_are_refused(new_database: NewDatabase) -> None:
         simulate(dsn, start=START, days=1, scale=0.1, on_day=start_another)
 
 
-def test_a_day_that_fails_leaves_nothing(new_database: NewDatabase) -> None:
+def test_a_failed_day_leaves_no_rows(new_database: NewDatabase) -> None:
     """A day is one transaction: after a crash the simulation goes on from the day before."""
     dsn = new_database()
 

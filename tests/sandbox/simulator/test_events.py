@@ -55,9 +55,7 @@ def test_the_days_add_up_to_the_report(spring: Spring) -> None:
     assert sum((done.rows for done in spring.days), start=type(spring.report.rows)()) == spring.report.rows
 
 
-def test_the_volume_is_that_of_the_rules(
-    spring: Spring, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_volume_matches_the_rules(spring: Spring, record_property: Callable[[str, object], None]) -> None:
     """Orders around the average, 3.5 lines each, nearly all invoiced; the speed is only noted."""
     events, average = spring.report.events, 60 * 0.25
     weekdays = sum(
@@ -70,13 +68,13 @@ def test_the_volume_is_that_of_the_rules(
     record_property("order_lines_per_second", round(spring.report.order_lines_per_second))
 
 
-def test_the_source_knows_what_day_it_is(spring: Spring) -> None:
+def test_the_source_stores_the_business_date(spring: Spring) -> None:
     with psycopg.connect(spring.dsn, connect_timeout=10) as later_session:
         clock = later_session.execute("select current_setting('wwi.business_clock')::timestamp").fetchone()
     assert clock == (datetime(2016, 7, 8, 23, 59, 59),)
 
 
-def test_names_have_changed(books: psycopg.Connection) -> None:
+def test_names_change_over_time(books: psycopg.Connection) -> None:
     """The renames and additions of section 13, and what never comes to be."""
     for table, key, name in (
         ("application.delivery_methods", 5, "Chilled Van"),
@@ -95,7 +93,7 @@ def test_names_have_changed(books: psycopg.Connection) -> None:
     assert books.execute("select count(*) from warehouse.stock_items").fetchone() == (227,)
 
 
-def test_deals_lower_prices(books: psycopg.Connection) -> None:
+def test_special_deals_lower_prices(books: psycopg.Connection) -> None:
     """The Tailspin deal of the second quarter takes 15 percent off USB novelties, for that group only."""
     query = """
         select distinct buying_group_id
@@ -108,7 +106,7 @@ def test_deals_lower_prices(books: psycopg.Connection) -> None:
     assert books.execute(query).fetchall() == [(1,)]
 
 
-def test_corrections_escape_their_stamps(books: psycopg.Connection) -> None:
+def test_corrections_do_not_change_last_edited_when(books: psycopg.Connection) -> None:
     """Old orders and payments are corrected with a stamp in the past, invoices with none at all."""
     orders = (
         "select count(*) from sales.orders where comments is not null and last_edited_when::time = '17:00'"
@@ -124,7 +122,7 @@ def test_corrections_escape_their_stamps(books: psycopg.Connection) -> None:
         assert count[0] > 0, query
 
 
-def test_odd_values_are_there(books: psycopg.Connection) -> None:
+def test_odd_values_occur(books: psycopg.Connection) -> None:
     """Apostrophes, letters beyond ASCII, line breaks, and empty strings next to nulls."""
     for table, condition in {
         "application.people": "full_name like '%''%'",
@@ -147,7 +145,7 @@ def test_odd_values_are_there(books: psycopg.Connection) -> None:
         assert len(kinds.fetchall()) == 2, f"{table}.{column}"
 
 
-def test_days_show_moves_deletes_and_retries(new_database: NewDatabase) -> None:
+def test_days_contain_moves_deletes_and_retries(new_database: NewDatabase) -> None:
     """From evening to evening lines move to backorders, orders vanish, deliveries are tried again."""
     dsn = new_database()
     start = date(2013, 1, 7)

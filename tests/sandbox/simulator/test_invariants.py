@@ -216,12 +216,12 @@ def books(spring: Spring) -> psycopg.Connection:
 
 
 @pytest.mark.parametrize("rule", NONE_MAY_BREAK)
-def test_rule(books: psycopg.Connection, rule: str) -> None:
+def test_business_rule_holds(books: psycopg.Connection, rule: str) -> None:
     broken = books.execute(NONE_MAY_BREAK[rule].encode()).fetchall()
     assert not broken, f"{rule}: broken by {len(broken)}, for example {broken[:3]}"
 
 
-def test_stock_is_the_opening_stock_and_all_movements(books: psycopg.Connection, spring: Spring) -> None:
+def test_stock_equals_opening_stock_plus_movements(books: psycopg.Connection, spring: Spring) -> None:
     on_hand = dict(
         books.execute("select stock_item_id, quantity_on_hand from warehouse.stock_item_holdings").fetchall()
     )
@@ -231,7 +231,7 @@ def test_stock_is_the_opening_stock_and_all_movements(books: psycopg.Connection,
         assert on_hand[item] == opening + moved.get(item, 0), f"item {item}"
 
 
-def test_no_column_that_the_business_needs_is_null(books: psycopg.Connection, catalog: Catalog) -> None:
+def test_required_columns_are_never_null(books: psycopg.Connection, catalog: Catalog) -> None:
     for table in catalog.tables:
         needed = [column.name for column in table.columns if not column.nullable]
         query = f"select {', '.join(f'count(*) - count({name})' for name in needed)} from {table.qualified}"
@@ -240,7 +240,7 @@ def test_no_column_that_the_business_needs_is_null(books: psycopg.Connection, ca
         assert not any(missing), f"{table.qualified}: {dict(zip(needed, missing, strict=True))}"
 
 
-def test_what_a_row_refers_to_exists(books: psycopg.Connection, catalog: Catalog) -> None:
+def test_every_foreign_key_has_its_row(books: psycopg.Connection, catalog: Catalog) -> None:
     for table in catalog.tables:
         for column, target in table.foreign_keys.items():
             parent, _, key = target.rpartition(".")

@@ -51,7 +51,7 @@ def test_streams_depend_on_seed_day_and_step() -> None:
     assert stream(1, MONDAY, "a").integers(10**9) in first
 
 
-def test_keyed_numbers_are_uniform_and_depend_on_the_key_alone() -> None:
+def test_keyed_numbers_are_uniform_and_depend_only_on_the_key() -> None:
     keys = np.arange(1, 10_001)
     numbers = keyed_uniform(42, "payment", keys)
     assert np.histogram(numbers, bins=10, range=(0, 1))[0].min() > 900
@@ -60,7 +60,7 @@ def test_keyed_numbers_are_uniform_and_depend_on_the_key_alone() -> None:
     assert (keyed_uniform(42, "north", keys) != numbers).all()
 
 
-def test_text_null_and_empty_string_stay_apart_in_csv(catalog: Catalog) -> None:
+def test_null_and_empty_string_differ_in_csv(catalog: Catalog) -> None:
     table = catalog.table("sales.buying_groups")
     names = [None, "", 'a "b"', "x,\ny", "ü"]
     rows = filled(
@@ -69,7 +69,7 @@ def test_text_null_and_empty_string_stay_apart_in_csv(catalog: Catalog) -> None:
     assert to_csv(table, rows).decode() == '0,,\n1,"",\n2,"a ""b""",\n3,"x,\ny",\n4,"ü",\n'
 
 
-def test_numbers_dates_and_bytes_in_csv(catalog: Catalog) -> None:
+def test_numbers_dates_and_bytes_are_written_as_csv(catalog: Catalog) -> None:
     table = catalog.table("warehouse.vehicle_temperatures")
     rows = filled(
         table,
@@ -89,7 +89,7 @@ def test_an_unknown_column_is_an_error(catalog: Catalog) -> None:
         filled(catalog.table("sales.buying_groups"), {"buying_group_id": np.array([1]), "colour": "red"})
 
 
-def test_a_sheet_tells_new_rows_from_changed_ones(catalog: Catalog) -> None:
+def test_a_sheet_distinguishes_new_and_changed_rows(catalog: Catalog) -> None:
     table = catalog.table("sales.buying_groups")
     values = {"buying_group_id": np.arange(1, 4), "buying_group_name": ["a", "b", "c"], "last_edited_by": 1}
     sheet = Sheet(table, filled(table, values))
@@ -105,12 +105,12 @@ def test_a_sheet_tells_new_rows_from_changed_ones(catalog: Catalog) -> None:
     assert not sheet.touched
 
 
-def test_names_of_people_do_not_repeat() -> None:
+def test_names_of_people_are_unique() -> None:
     names = [person_name(number, seed=42).full for number in range(1, 40_000)]
     assert len(set(names)) == len(names)
 
 
-def test_the_catalogue_is_the_published_one() -> None:
+def test_the_catalogue_matches_the_published_data() -> None:
     """Counts of business_rules.md, section 16."""
     table = read_table("stock_items")
     assert len(set(table["stock_item_name"])) == 227
@@ -131,7 +131,7 @@ def test_the_catalogue_is_the_published_one() -> None:
     assert np.bincount(groups).tolist() == [0, 91, 74, 42, 26, 0, 83, 14, 24, 21, 67]
 
 
-def test_cities_are_as_many_as_published() -> None:
+def test_the_number_of_cities_matches_the_published_data() -> None:
     rows = cities(stream(42, None, "cities"), 1.0)
     pairs = set(zip(rows["city_name"], rows["state_province_id"], strict=True))  # type: ignore[call-overload]
     assert len(pairs) == CITIES == 37_940

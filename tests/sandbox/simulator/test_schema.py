@@ -60,20 +60,22 @@ def test_columns_have_the_types_and_defaults_of_the_catalog(
     assert tables.execute(COLUMNS).fetchall() == wanted
 
 
-def test_it_is_as_big_as_the_port(tables: psycopg.Connection, catalog: Catalog) -> None:
+def test_the_schema_has_as_many_tables_and_columns_as_the_port(
+    tables: psycopg.Connection, catalog: Catalog
+) -> None:
     business = {table.qualified for table in catalog.tables if not table.optional}
     columns = [row for row in tables.execute(COLUMNS).fetchall() if row[0] in business]
     assert (len(business), len(columns)) == (29, 316)
     assert len([row for row in columns if row[3] == "now()"]) == 2
 
 
-def test_keys_are_those_the_port_declares(tables: psycopg.Connection) -> None:
+def test_keys_match_those_of_the_port(tables: psycopg.Connection) -> None:
     # 28 of the port's tables and the two sensor tables; the port has no unique constraint
     assert dict(tables.execute(CONSTRAINTS).fetchall()) == {"PRIMARY KEY": 30, "FOREIGN KEY": 97}
     assert tables.execute(NOT_NULL).fetchone() == (30,)
 
 
-def test_a_table_comes_after_those_it_refers_to(catalog: Catalog) -> None:
+def test_a_table_is_created_after_the_tables_it_references(catalog: Catalog) -> None:
     seen: set[str] = set()
     for table in ordered_tables(catalog):
         seen.add(table.qualified)

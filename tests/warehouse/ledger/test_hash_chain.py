@@ -90,7 +90,7 @@ def planted(shop: World) -> Iterator[tuple[Planted, Verification]]:
         run(shop, f"insert into {each.table} select * from {{audit}}.kept")
 
 
-def test_every_change_behind_our_back_is_found(shop: World) -> None:
+def test_every_manual_change_of_raw_or_ledger_is_found(shop: World) -> None:
     with pytest.raises(WwiError, match="nothing to verify"):
         found(shop)
     shop.source.execute("update shop.visits set at = 'infinity' where visit_id = 8")
@@ -117,7 +117,7 @@ def test_every_change_behind_our_back_is_found(shop: World) -> None:
     assert found(shop, whole.head).findings == ()
 
 
-def test_a_column_that_comes_later_leaves_the_old_batches_as_they_are(shop: World) -> None:
+def test_a_new_column_does_not_change_hashes_of_old_batches(shop: World) -> None:
     shop.load()
     shop.source.execute("alter table shop.visits add column note text")
     shop.source.execute("update shop.visits set note = 'late' where visit_id = 7")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.services
 HARD_TEXT = 'o\'x;\n"quoted" \\ \\n %s {a} @p ` ünï😀 -- /* \r\n\t end\\'
 
 
-def test_texts_and_numbers_come_back_equal(shop: World) -> None:
+def test_texts_and_numbers_are_stored_unchanged(shop: World) -> None:
     create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     moment = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     batch = Batch(1, moment, datetime(2013, 1, 1, 0, 0, 0, 7), HARD_TEXT, "1:1:", moment)
@@ -31,17 +31,17 @@ def test_texts_and_numbers_come_back_equal(shop: World) -> None:
     assert shop.ask("select * from {audit}.control_totals") == totals
 
 
-def test_a_completed_batch_cannot_be_given_up(shop: World) -> None:
+def test_a_completed_batch_cannot_be_abandoned(shop: World) -> None:
     shop.load()
     void_batch(shop.client, shop.settings, 1, "late trouble")
     assert shop.statuses() == ["completed"]
 
 
-def test_a_literal_is_one_line_in_quotes() -> None:
+def test_a_literal_is_quoted_and_on_one_line() -> None:
     assert string_literal("a'b\\c\nd") == r"'a\'b\\c\nd'"
 
 
-def test_nothing_is_made_again_while_the_metadata_stay_the_same(
+def test_nothing_is_created_again_while_the_metadata_are_unchanged(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_tables.ensure_layout(shop.client, shop.settings, SHOP)
@@ -53,7 +53,7 @@ def test_nothing_is_made_again_while_the_metadata_stay_the_same(
     assert len(made) == len(SHOP.tables) + len(layouts(shop.settings))
 
 
-def test_a_dropped_ledger_table_is_made_again(shop: World) -> None:
+def test_a_dropped_ledger_table_is_recreated(shop: World) -> None:
     create_tables.ensure_layout(shop.client, shop.settings, SHOP)
     shop.ask("drop table {audit}.table_loads")
     assert shop.load().rows_loaded == 5

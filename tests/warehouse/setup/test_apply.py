@@ -51,7 +51,7 @@ def entries(cloud: Cloud, dataset: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_first_run_makes_everything_and_the_second_has_nothing_to_do(
+def test_the_first_run_creates_everything_and_the_second_changes_nothing(
     cloud: Cloud, catalog: Catalog
 ) -> None:
     first = cloud.set_up()
@@ -67,7 +67,7 @@ def test_the_first_run_makes_everything_and_the_second_has_nothing_to_do(
     assert cloud.state.writes == []
 
 
-def test_a_dry_run_of_an_empty_project_names_every_step_and_writes_nothing(cloud: Cloud) -> None:
+def test_a_dry_run_of_an_empty_project_lists_every_step_and_writes_nothing(cloud: Cloud) -> None:
     dry = cloud.set_up(dry_run=True)
     assert cloud.state.writes == []
     assert cloud.state.enabled == set()
@@ -89,7 +89,7 @@ def test_a_dataset_is_not_open_to_every_viewer_of_the_project(ready: Cloud) -> N
         assert groups == {"projectOwners"}
 
 
-def test_the_reader_can_read_the_marts_and_nothing_else(ready: Cloud) -> None:
+def test_the_reader_can_read_only_the_marts(ready: Cloud) -> None:
     readable = {
         name: entry["role"]
         for name in ready.state.datasets
@@ -116,7 +116,7 @@ def test_raw_tables_are_partitioned_clustered_and_tagged(ready: Cloud) -> None:
     assert (mask.policy_tag, mask.data_masking_policy.predefined_expression.name) == (tag, "ALWAYS_NULL")
 
 
-def test_the_report_names_the_policy_tag_until_the_settings_do(ready: Cloud) -> None:
+def test_the_report_shows_the_policy_tag_until_it_is_in_the_settings(ready: Cloud) -> None:
     [tag] = ready.state.tags
     report = ready.set_up()
     assert (report.policy_tag, report.policy_tag_is_set) == (tag, False)
@@ -237,7 +237,7 @@ DRIFTS: list[tuple[Callable[[Cloud], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("drift", "name", "detail"), DRIFTS, ids=[each[0].__name__ for each in DRIFTS])
-def test_what_drifted_is_named_and_changed_back(
+def test_drift_is_reported_and_corrected(
     ready: Cloud, drift: Callable[[Cloud], None], name: str, detail: str
 ) -> None:
     built(ready)
@@ -249,7 +249,7 @@ def test_what_drifted_is_named_and_changed_back(
     assert ready.set_up().pending == ()
 
 
-def test_access_labels_and_bindings_of_others_survive(ready: Cloud) -> None:
+def test_access_labels_and_bindings_of_others_are_kept(ready: Cloud) -> None:
     condition = expr_pb2.Expr(
         title="until 2030", expression="request.time < timestamp('2030-01-01T00:00:00Z')"
     )
@@ -279,7 +279,7 @@ def test_access_labels_and_bindings_of_others_survive(ready: Cloud) -> None:
     assert other_work in kept
 
 
-def test_a_policy_that_somebody_changes_meanwhile_is_read_again(ready: Cloud) -> None:
+def test_a_policy_changed_concurrently_is_read_again(ready: Cloud) -> None:
     _take_a_role(ready)
     reads = iter(range(2))
 
@@ -298,7 +298,7 @@ def test_a_policy_that_somebody_changes_meanwhile_is_read_again(ready: Cloud) ->
     assert f"serviceAccount:{ready.email('loader')}" in bindings["roles/bigquery.jobUser"]
 
 
-def test_an_account_that_is_not_known_everywhere_yet_is_waited_for(cloud: Cloud) -> None:
+def test_setup_waits_until_a_new_account_is_visible(cloud: Cloud) -> None:
     cloud.state.unknown_for = 2
     cloud.set_up()
     assert cloud.state.unknown_for == 0
@@ -307,7 +307,7 @@ def test_an_account_that_is_not_known_everywhere_yet_is_waited_for(cloud: Cloud)
     )
 
 
-def test_rows_are_guarded_once_the_first_build_made_the_table(ready: Cloud) -> None:
+def test_row_policies_are_created_after_the_first_build(ready: Cloud) -> None:
     waiting = [step for step in ready.set_up().steps if step.kind == "row policy"]
     assert {(step.action, step.detail) for step in waiting} == {
         ("later", "the table does not exist; run again after the first build")
@@ -321,7 +321,7 @@ def test_rows_are_guarded_once_the_first_build_made_the_table(ready: Cloud) -> N
     }
 
 
-def test_a_dataset_that_lies_elsewhere_is_left_alone_and_named(ready: Cloud) -> None:
+def test_a_dataset_in_another_location_is_reported_and_not_changed(ready: Cloud) -> None:
     with pytest.raises(PermanentError, match=r"wwi_marts is in EU, not in US.*WWI_BIGQUERY_LOCATION=EU"):
         ready.set_up(bigquery_location="US")
     assert ready.state.writes == []
@@ -339,7 +339,9 @@ def test_a_dataset_that_lies_elsewhere_is_left_alone_and_named(ready: Cloud) -> 
         ("CreateDataPolicy", "roles/bigquerydatapolicy.admin"),
     ],
 )
-def test_a_missing_right_is_named_with_the_command_that_grants_it(cloud: Cloud, call: str, role: str) -> None:
+def test_a_missing_permission_is_reported_with_the_command_that_grants_it(
+    cloud: Cloud, call: str, role: str
+) -> None:
     cloud.state.denied = {call}
     with pytest.raises(PermanentError) as refused:
         cloud.set_up()
@@ -350,7 +352,7 @@ def test_a_missing_right_is_named_with_the_command_that_grants_it(cloud: Cloud, 
 
 
 @pytest.mark.parametrize("api", ["datacatalog.googleapis.com", "bigquery.googleapis.com"])
-def test_an_api_that_stays_off_is_named_with_the_command_that_enables_it(
+def test_a_disabled_api_is_reported_with_the_command_that_enables_it(
     ready: Cloud, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("warehouse.setup.plan.APIS", ())
@@ -359,19 +361,19 @@ def test_an_api_that_stays_off_is_named_with_the_command_that_enables_it(
         ready.set_up()
 
 
-def test_a_google_that_cannot_be_reached_is_worth_another_try(cloud: Cloud) -> None:
+def test_an_unreachable_google_api_is_a_transient_error(cloud: Cloud) -> None:
     nobody = grpc.insecure_channel("127.0.0.1:9")  # the discard port: nothing answers there
     services = ServiceUsageClient(transport=ServiceUsageGrpcTransport(channel=nobody))
     with pytest.raises(TransientError, match="cannot be reached"):
         set_up(replace(cloud.clients, services=services), cloud.settings, cloud.catalog, dry_run=True)
 
 
-def test_a_local_target_is_refused_with_the_settings_that_it_lacks() -> None:
+def test_a_local_target_is_refused_with_the_missing_settings() -> None:
     with pytest.raises(PermanentError, match="WWI_TARGET=bigquery, WWI_BIGQUERY_PROJECT"):
         connect(Settings(_env_file=None))
 
 
-def test_an_account_of_the_same_name_is_taken_over(cloud: Cloud) -> None:
+def test_an_existing_account_of_the_same_name_is_used(cloud: Cloud) -> None:
     cloud.set_up()
     cloud.state.accounts[cloud.email("reader")] = ServiceAccount(
         name=f"{RESOURCE}/serviceAccounts/{cloud.email('reader')}", email=cloud.email("reader")
@@ -382,7 +384,7 @@ def test_an_account_of_the_same_name_is_taken_over(cloud: Cloud) -> None:
     assert cloud.set_up().pending == ()
 
 
-def test_the_report_is_plain_data(ready: Cloud) -> None:
+def test_the_report_can_be_written_as_json(ready: Cloud) -> None:
     parsed = json.loads(json.dumps(asdict(ready.set_up(dry_run=True))))
     assert parsed["dry_run"] is True
     assert {"action": "fine", "kind": "dataset", "name": MARTS, "detail": ""} in parsed["steps"]

@@ -43,14 +43,14 @@ def test_a_dry_run_lists_every_step_and_the_second_run_says_nothing_to_do(
     assert f"WWI_PERSONAL_POLICY_TAG={tag}" in shown
 
 
-def test_json_is_for_scripts(connected: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_is_available_as_json(connected: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["pending"] == sum(step["action"] in ("create", "change") for step in report["steps"])
     assert report["policy_tag"] in connected.state.tags
 
 
-def test_the_local_target_has_no_project_to_set_up(
+def test_setup_fails_for_the_local_target(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WWI_TARGET", "local")

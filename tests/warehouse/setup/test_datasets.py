@@ -33,7 +33,7 @@ def datasets(settings: Settings) -> list[Dataset]:
     return [replace(each, authorised=()) for each in plan.foundation(settings) if isinstance(each, Dataset)]
 
 
-def test_datasets_are_made_once_and_mended(clients: Clients, own_settings: Settings) -> None:
+def test_datasets_are_created_once_and_drift_is_corrected(clients: Clients, own_settings: Settings) -> None:
     wanted = datasets(own_settings)
     for each in wanted:
         assert warehouse.compare_dataset(each, warehouse.find_dataset(clients, each)).action == "create"
@@ -51,7 +51,7 @@ def test_datasets_are_made_once_and_mended(clients: Clients, own_settings: Setti
     assert (live.labels, live.default_table_expiration_ms) == ({"app": "wwi", "layer": "new"}, None)
 
 
-def test_tables_are_made_and_get_the_columns_that_they_lack(clients: Clients, own_settings: Settings) -> None:
+def test_tables_are_created_and_missing_columns_added(clients: Clients, own_settings: Settings) -> None:
     ensure_dataset(clients.bigquery, own_settings, "raw")
     whole = raw_layout(own_settings, SHOP.table("shop.accounts"))
     part = replace(whole, schema=tuple(field for field in whole.schema if field.name != "balance"))
@@ -64,7 +64,7 @@ def test_tables_are_made_and_get_the_columns_that_they_lack(clients: Clients, ow
     assert warehouse.compare_table(Table(whole), warehouse.find_table(clients, Table(whole))).action == "fine"
 
 
-def test_a_row_policy_is_made_with_those_who_see_the_rows(clients: Clients, own_settings: Settings) -> None:
+def test_a_row_policy_is_created_with_its_readers(clients: Clients, own_settings: Settings) -> None:
     ensure_dataset(clients.bigquery, own_settings, "raw_vault")
     table_id = f"{own_settings.project}.{own_settings.dataset('raw_vault')}.sat_guarded"
     wanted = RowPolicy(table_id, "guard", frozenset({"group:a@example.com", "user:b@example.com"}))
@@ -84,7 +84,7 @@ def test_a_row_policy_is_made_with_those_who_see_the_rows(clients: Clients, own_
         clients.bigquery.delete_table(table_id)
 
 
-def test_ingestion_puts_the_tag_on_personal_columns_only(own_settings: Settings) -> None:
+def test_ingestion_sets_the_tag_only_on_personal_columns(own_settings: Settings) -> None:
     tag = "projects/p/locations/us/taxonomies/1/policyTags/2"
     tagged = own_settings.model_copy(update={"personal_policy_tag": tag})
     layout = raw_layout(tagged, SHOP.table("shop.accounts"))
@@ -93,7 +93,7 @@ def test_ingestion_puts_the_tag_on_personal_columns_only(own_settings: Settings)
     assert not any(field.policy_tags for field in plain.schema)
 
 
-def test_a_layout_that_was_made_is_noted_where_the_loader_may_write(shop: World) -> None:
+def test_a_created_layout_is_recorded_in_the_ledger(shop: World) -> None:
     shop.load()
     [noted, *_] = layouts(shop.settings)
     assert table_label(shop.client, noted.table_id, LABEL) is not None

@@ -43,7 +43,7 @@ def access() -> dict[str, dict[str, str]]:
     return found
 
 
-def test_each_account_has_the_datasets_of_its_work_and_no_other() -> None:
+def test_each_account_has_access_only_to_the_datasets_it_needs() -> None:
     assert access() == {
         "wwi-loader": {"raw": "WRITER", "audit": "WRITER"},
         "wwi-transformer": {
@@ -58,7 +58,7 @@ def test_each_account_has_the_datasets_of_its_work_and_no_other() -> None:
     }
 
 
-def test_on_the_project_the_accounts_run_jobs_and_those_who_write_set_tags() -> None:
+def test_all_accounts_run_jobs_and_writing_accounts_set_tags() -> None:
     [project] = [each for each in plan.foundation(SETTINGS) if isinstance(each, ProjectAccess)]
     held: dict[str, set[str]] = {}
     for grant in project.grants:
@@ -85,7 +85,7 @@ def test_views_of_the_marts_may_read_the_vault_and_the_ledger_but_not_raw() -> N
     assert shared == {"raw_vault", "business_vault", "audit"}
 
 
-def test_datasets_lie_in_the_location_with_labels_and_only_staging_expires() -> None:
+def test_datasets_have_location_and_labels_and_only_staging_expires() -> None:
     for layer in rights.LAYERS:
         found = dataset(layer)
         assert found.location == "EU"
@@ -93,7 +93,7 @@ def test_datasets_lie_in_the_location_with_labels_and_only_staging_expires() -> 
         assert found.table_expiration_ms == (30 * 86_400_000 if layer == "staging" else None)
 
 
-def test_every_column_that_can_hold_personal_data_carries_the_tag_and_no_other(catalog: Catalog) -> None:
+def test_exactly_the_personal_columns_have_the_policy_tag(catalog: Catalog) -> None:
     personal = {
         (table.raw_name, column.name)
         for table in catalog.tables
@@ -115,7 +115,7 @@ def test_every_column_that_can_hold_personal_data_carries_the_tag_and_no_other(c
     assert tagged == personal | anything
 
 
-def test_the_reader_sees_the_mask_and_those_who_work_or_are_named_see_the_value(catalog: Catalog) -> None:
+def test_the_reader_gets_masked_values_and_other_accounts_real_ones(catalog: Catalog) -> None:
     [tag] = [each for each in plan.foundation(SETTINGS) if isinstance(each, PolicyTag)]
     [mask] = [each for each in plan.protected(SETTINGS, catalog, TAG) if isinstance(each, Mask)]
     end = "@shop-project.iam.gserviceaccount.com"
@@ -129,7 +129,7 @@ def test_the_reader_sees_the_mask_and_those_who_work_or_are_named_see_the_value(
     assert (tag.parent, mask.policy_tag) == ("projects/shop-project/locations/eu", TAG)
 
 
-def test_a_reader_who_may_see_personal_data_is_shown_no_mask(catalog: Catalog) -> None:
+def test_a_personal_reader_gets_no_masking(catalog: Catalog) -> None:
     reader = rights.accounts(SETTINGS)["reader"].member
     settings = SETTINGS.model_copy(update={"personal_readers": reader})
     [mask] = [each for each in plan.protected(settings, catalog, TAG) if isinstance(each, Mask)]
@@ -137,7 +137,9 @@ def test_a_reader_who_may_see_personal_data_is_shown_no_mask(catalog: Catalog) -
     assert Grant(rights.FINE_GRAINED_READER, reader) in plan.policy_tag(settings).grants
 
 
-def test_rows_of_personal_satellites_are_seen_by_the_transformer_and_those_named(catalog: Catalog) -> None:
+def test_rows_of_personal_satellites_are_visible_to_transformer_and_personal_readers(
+    catalog: Catalog,
+) -> None:
     policies = [each for each in plan.protected(SETTINGS, catalog, TAG) if isinstance(each, RowPolicy)]
     assert {each.name.rsplit(".", 1)[1] for each in policies} == {
         "sat_customer__personal",
@@ -155,7 +157,7 @@ def test_rows_of_personal_satellites_are_seen_by_the_transformer_and_those_named
         assert each.members == {transformer, "group:privacy@example.com", "user:dpo@example.com"}
 
 
-def test_an_underscore_of_the_prefix_becomes_a_dash_of_the_accounts() -> None:
+def test_underscores_of_the_prefix_become_dashes_in_account_names() -> None:
     settings = SETTINGS.model_copy(update={"dataset_prefix": "wwi_test"})
     names = [each.account_id for each in plan.foundation(settings) if isinstance(each, ServiceAccount)]
     assert names == ["wwi-test-loader", "wwi-test-transformer", "wwi-test-reader"]
@@ -168,6 +170,6 @@ def test_a_prefix_too_long_for_an_account_is_refused() -> None:
 
 
 @pytest.mark.parametrize("readers", ["privacy@example.com", "group:a@b.c,", "group:a@b.c, user:d@e.f"])
-def test_a_personal_reader_of_no_kind_is_refused(readers: str) -> None:
+def test_a_personal_reader_without_a_kind_is_refused(readers: str) -> None:
     with pytest.raises(PermanentError, match="WWI_PERSONAL_READERS"):
         Settings(personal_readers=readers, _env_file=None)

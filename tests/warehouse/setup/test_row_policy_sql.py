@@ -23,7 +23,7 @@ def test_the_statement_is_a_row_access_policy(analyzer: Analyzer) -> None:
     assert statement.kind == "CreateRowAccessPolicy"
 
 
-def test_a_filter_that_is_no_condition_is_refused(analyzer: Analyzer) -> None:
+def test_an_invalid_filter_is_refused(analyzer: Analyzer) -> None:
     wrong = row_policy_statement(POLICY).replace("(true)", "(person_hk)")
     with pytest.raises(RefusedError, match="should return type BOOL"):
         analyzer.analyze(wrong)
