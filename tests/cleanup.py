@@ -1,7 +1,7 @@
-"""`python -m tests.cleanup`: deletes what test runs left in a real project, and only what bears their labels.
+"""`python -m tests.cleanup`: delete labelled datasets of test runs in a real project.
 
-`--run NAME` takes the datasets of one run whatever their age (a workflow at its end), else those older than
-`--hours`. Exit code 1 when something could not be deleted.
+`--run NAME` deletes those of one run (at the end of a workflow); otherwise those older than `--hours` are
+deleted. Exit code 1 if a dataset could not be deleted.
 """
 
 import argparse
@@ -12,25 +12,25 @@ from google.api_core.exceptions import GoogleAPICallError
 
 from config.settings import Settings
 from metadata.errors import WwiError
-from tests import throw_away
+from tests import temporary_datasets
 from warehouse.client import connect
 
-HOURS = 6.0  # no run takes as long
+HOURS = 6.0  # longer than any test run
 
 
 def clean_up(settings: Settings, *, run: str | None, hours: float, dry_run: bool) -> int:
-    """Delete, and print a line for each dataset. Returns how many could not be deleted."""
+    """Delete the datasets, print a line for each, and return how many could not be deleted."""
     if settings.target == "local":
         raise WwiError("the local warehouse ends with the tests. Set WWI_TARGET=bigquery and its project.")
     client, failed = connect(settings), 0
     older_than = timedelta(0) if run else timedelta(hours=hours)
-    for item in throw_away.find(client, run, older_than):
+    for item in temporary_datasets.find(client, run, older_than):
         age = f"{item.age.total_seconds() / 3600:.1f} h old, of run {item.run}"
         if dry_run:
             print(f"would delete {item.dataset_id} ({age})")
             continue
         try:
-            throw_away.delete(client, item)
+            temporary_datasets.delete(client, item)
             print(f"deleted {item.dataset_id} ({age})")
         except GoogleAPICallError as error:
             failed += 1
@@ -39,7 +39,7 @@ def clean_up(settings: Settings, *, run: str | None, hours: float, dry_run: bool
 
 
 def main() -> None:
-    """Read the command line, clean up, end with the exit code."""
+    """Read the command line, clean up and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.cleanup", description=__doc__)
     parser.add_argument("--run", help="the run whose datasets go, as WWI_TEST_RUN named it")
     parser.add_argument("--hours", type=float, default=HOURS, help="without --run: from which age on")

@@ -1,7 +1,7 @@
-"""The real services, started once for the whole run, and a private corner of each for every module.
+"""Fixtures: services, started once for the whole run, and a database and datasets for every module.
 
 The source is always the local Postgres. The warehouse is the local one, or with WWI_TARGET=bigquery a real
-project, in which everything that a test makes lies in throw-away datasets (tests/throw_away.py).
+project, in which tests use temporary datasets (tests/temporary_datasets.py).
 """
 
 import os
@@ -18,48 +18,48 @@ from config.settings import Settings
 from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, warehouse
-from tests import throw_away, workers
+from tests import temporary_datasets, workers
 from tests.marts.business import Business
 from tests.own_platform import own_platform
 from tests.shop import database, own_settings, shop  # noqa: F401 - fixtures
 from warehouse.client import connect
 
 GOOGLESQL = Path(__file__).parent / "googlesql"
-REAL_PROJECT_TIMEOUT_S = 3600  # a statement takes seconds there, and a module's fixture has hundreds of them
+REAL_PROJECT_TIMEOUT_S = 3600  # a fixture may run hundreds of statements of some seconds
 
 _held = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """On a real project: have no test end up in somebody's datasets because it named no prefix of its own."""
+    """On a real project: set a dataset prefix, so that no test uses existing datasets by default."""
     for name in [name for name in os.environ if name.startswith(LIBPQ)]:
-        del os.environ[name]  # they are for a developer's own Postgres; tests connect to the local one
+        del os.environ[name]  # they may refer to a developer's own Postgres; tests use the local one
     os.environ.update(no_proxy(os.environ))
     settings = Settings(_env_file=None)
     if settings.target == "bigquery":
-        # many tests bring dbt projects of their own with the packages of vault/offline
+        # many tests use small dbt projects with the packages of vault/offline
         os.environ["WWI_ALLOW_OFFLINE_PACKAGES"] = "true"
-        os.environ["WWI_DATASET_PREFIX"] = throw_away.new_prefix(settings, "unnamed")
+        os.environ["WWI_DATASET_PREFIX"] = temporary_datasets.new_prefix(settings, "unnamed")
     if config.getoption("numprocesses", None):
-        _held.enter_context(workers.usual_ports_taken())
+        _held.enter_context(workers.occupy_default_ports())
 
 
 def pytest_unconfigure() -> None:
-    """Give back what was held for the workers."""
+    """Release the ports that were reserved for the workers."""
     _held.close()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByPlatform:
-    """Share the tests out by the platform that they have loaded."""
-    config.option.loadscopereorder = False  # it would put files of many tests before long ones
+    """Distribute tests so that tests with the same loaded platform run in one worker."""
+    config.option.loadscopereorder = False  # it would start files with many tests before slow files
     return workers.ByPlatform(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first. On a real project: leave out what is about the local warehouse, be more patient."""
+    """Run long tests first. On a real project: skip tests of the local warehouse and extend timeouts."""
     workers.longest_first(items)
     for item in items:
-        if item.path.is_relative_to(GOOGLESQL):  # the first test waits for two builds of everything
+        if item.path.is_relative_to(GOOGLESQL):  # the first test waits for two full builds
             item.add_marker(pytest.mark.timeout(1500))
     if Settings(_env_file=None).target == "local":
         return
@@ -68,22 +68,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if local is not None:
             item.add_marker(pytest.mark.skip(reason=f"local warehouse only: {local.args[0]}"))
         if item.path.is_relative_to(GOOGLESQL):
-            item.add_marker(pytest.mark.skip(reason="it asks no project: run it without WWI_TARGET"))
+            item.add_marker(pytest.mark.skip(reason="needs no project: run it without WWI_TARGET"))
         item.add_marker(pytest.mark.timeout(REAL_PROJECT_TIMEOUT_S), append=False)
 
 
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
-    """The project's own metadata."""
+    """Return the metadata of the project."""
     return load_catalog()
 
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Settings]:
-    """Settings of a home in which the local source runs, and the local warehouse unless there is a real one.
+    """Start the local source and, without a real project, the local warehouse; return their settings.
 
-    It is not under pytest's own folder: every start of pytest closes that to other users, and as root the
-    server of a test run that is still going on is such a user and ends in a panic.
+    The home is not in pytest's temporary folder: each start of pytest makes that folder private, and as root
+    the Postgres server of a test run in progress is another user and would crash.
     """
     with TemporaryDirectory(prefix="wwi-tests-", ignore_cleanup_errors=True) as home:
         settings = Settings(home=Path(home), _env_file=None)
@@ -97,21 +97,21 @@ def services() -> Iterator[Settings]:
             warehouse.down(settings)
             postgres.down(settings)
         if not is_local:
-            assert throw_away.left_behind(connect(settings)) == [], "run `python -m tests.cleanup`"
+            assert temporary_datasets.remaining(connect(settings)) == [], "run `python -m tests.cleanup`"
 
 
 @pytest.fixture(scope="module")
 def settings(services: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings of a platform that only this module uses: own source, datasets and state, shared services."""
+    """Return settings with a separate database, datasets and home for this module."""
     with own_platform(services, tmp_path_factory.mktemp("module_home")) as own:
         yield own
 
 
 @pytest.fixture(scope="session")
 def business(services: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
-    """A business after three loads. The source is asked by its owner, who may also delete.
+    """Return a simulated business after three loads; it uses the source as its owner, who may delete.
 
-    Its tests run in one worker, in the order of `workers.TOGETHER`: the later ones may go on with it.
+    Its tests run in one worker, in the order of `workers.TOGETHER`; later tests may change it.
     """
     with own_platform(services, tmp_path_factory.mktemp("business")) as own:
         found = Business(own)
@@ -121,14 +121,14 @@ def business(services: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def source_dsn(settings: Settings) -> str:
-    """The admin DSN of the module's source, a database that was empty."""
+    """Return the admin DSN of an empty source database for this module."""
     assert settings.source_dsn
     return settings.source_dsn
 
 
 @pytest.fixture
 def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An environment that names running services, whose datasets are those of this test."""
+    """Set environment variables for the running services and for datasets of this test."""
     monkeypatch.setenv("WWI_HOME", str(settings.home))
     monkeypatch.setenv("WWI_SOURCE_DSN", settings.resolve_source_dsn())
     monkeypatch.setenv("WWI_DATASET_PREFIX", settings.dataset_prefix)
@@ -137,5 +137,5 @@ def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def project_root() -> Path:
-    """The folder of the checkout."""
+    """Return the folder of the checkout."""
     return Path(__file__).parent.parent

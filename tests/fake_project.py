@@ -1,9 +1,8 @@
 """`python -m tests.fake_project PYTEST-ARGUMENTS`: run tests against a fake BigQuery project.
 
-The settings say WWI_TARGET=bigquery and name an endpoint on loopback, so that everything goes the way to a
-real project: Application Default Credentials, here workload identity as a GitHub workflow has it, with a
-token from a token service; uploaded load jobs; locations; throw-away datasets. What the emulator does
-otherwise stays so: IMPOSSIBLE lists the tests that therefore only a real project can pass.
+The settings are WWI_TARGET=bigquery and an endpoint on loopback, so the code path is that of a real project:
+Application Default Credentials (workload identity as in a GitHub workflow, with a token service), uploaded
+load jobs, locations and temporary datasets. REAL_PROJECT_ONLY lists the tests that the emulator cannot pass.
 """
 
 import json
@@ -26,7 +25,7 @@ PROJECT = "fake-project"
 LOCATION = "EU"
 IDENTITY = "the identity token of a workflow"
 
-IMPOSSIBLE = {
+REAL_PROJECT_ONLY = {
     "an upload fills columns by position": (
         "tests/ingestion/test_round_trip.py::test_a_column_new_in_the_metadata_is_added_to_raw_and_filled"
     ),
@@ -36,7 +35,7 @@ IMPOSSIBLE = {
 
 @dataclass
 class FakeProject:
-    """A project that is not real: the environment that names it, and what the token service was asked."""
+    """A fake project: its environment variables, and the requests to its token service."""
 
     environment: dict[str, str]
     token_requests: list[dict[str, list[str]]] = field(default_factory=list)
@@ -44,7 +43,7 @@ class FakeProject:
 
 @contextmanager
 def fake_project() -> Iterator[FakeProject]:
-    """Run an emulator of its own and a token service while the block runs."""
+    """Run a separate emulator and a token service within the block."""
     with TemporaryDirectory(prefix="wwi-fake-project-", ignore_cleanup_errors=True) as folder:
         local = Settings(home=Path(folder), target="local", _env_file=None)
         made = FakeProject({})
@@ -69,7 +68,7 @@ def fake_project() -> Iterator[FakeProject]:
 
 
 def _workload_identity(folder: Path, token_url: str) -> Path:
-    """Write the file that google-github-actions/auth writes, for a token service on loopback."""
+    """Write a credentials file like google-github-actions/auth does, for a token service on loopback."""
     identity = folder / "identity.txt"
     identity.write_text(IDENTITY)
     file = folder / "credentials.json"
@@ -88,7 +87,7 @@ def _workload_identity(folder: Path, token_url: str) -> Path:
 
 
 def _token_service(made: FakeProject) -> ThreadingHTTPServer:
-    """Start a service that gives a token for the workflow's identity, and notes who asked."""
+    """Start a service that returns a token for the workflow's identity and records the requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -107,7 +106,7 @@ def _token_service(made: FakeProject) -> ThreadingHTTPServer:
             self.wfile.write(json.dumps(answer if known else {"error": "invalid_grant"}).encode())
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -115,10 +114,10 @@ def _token_service(made: FakeProject) -> ThreadingHTTPServer:
 
 
 def main() -> None:
-    """Run pytest there and end with its exit code."""
+    """Run pytest on the fake project and return its exit code."""
     with fake_project() as made:
         environment = os.environ | made.environment
-        left_out = [f"--deselect={test}" for test in IMPOSSIBLE.values()]
+        left_out = [f"--deselect={test}" for test in REAL_PROJECT_ONLY.values()]
         command = [sys.executable, "-m", "pytest", *left_out, *sys.argv[1:]]
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)
 

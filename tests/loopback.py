@@ -16,7 +16,7 @@ PER_HOP = {"connection", "transfer-encoding", "content-length", "host", "accept-
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads one request whole and hands it to the server's `answer`."""
+    """Reads one request and passes it to the server's `answer`."""
 
     protocol_version = "HTTP/1.1"
     timeout = 60
@@ -36,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _do  # noqa: N815 - the names that http.server calls
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _serving(
 
 @contextmanager
 def answering(answers: Sequence[Answer]) -> Iterator[tuple[str, list[str]]]:
-    """Answer requests in this order, the last for ever; yield the address and the requests as they come."""
+    """Return these answers in order, then always the last; yield the URL and the list of requests."""
     asked: list[str] = []
 
     def answer(method: str, path: str, _headers: object, _body: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -72,7 +72,7 @@ def answering(answers: Sequence[Answer]) -> Iterator[tuple[str, list[str]]]:
 
 @contextmanager
 def receiving() -> Iterator[tuple[str, list[Json]]]:
-    """Take whatever is posted; yield the address and the JSON bodies as they come."""
+    """Accept every POST; yield the URL and the list of JSON bodies."""
     taken: list[Json] = []
 
     def answer(_method: str, _path: str, _headers: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -84,7 +84,7 @@ def receiving() -> Iterator[tuple[str, list[Json]]]:
 
 
 def refusal(status: int, reason: str | None, message: str = "the reason why") -> Answer:
-    """An error as BigQuery answers it; without a reason, as something on the way does."""
+    """Return an error response like BigQuery's; without a reason, like that of a proxy."""
     if reason is None:
         return status, {}
     errors = [{"domain": "global", "reason": reason, "message": message}]
@@ -92,7 +92,7 @@ def refusal(status: int, reason: str | None, message: str = "the reason why") ->
 
 
 def job(error: Json | None = None) -> Answer:
-    """A query job that has ended."""
+    """Return a query job that has ended."""
     status = {"state": "DONE", **({"errorResult": error, "errors": [error]} if error else {})}
     return 200, {
         "jobReference": {"projectId": "wwi-local", "jobId": "job", "location": "US"},
@@ -119,9 +119,9 @@ ROWS: Answer = (
 def listening(
     url: str, change: Callable[[Json, Json], None] | None = None
 ) -> Iterator[tuple[str, list[Json]]]:
-    """Pass every request on to `url`; yield the address to use, and the jobs as they are sent.
+    """Forward every request to `url`; yield the URL of the proxy and the list of jobs sent.
 
-    `change` may alter the answer to a job: it gets the job and its answer.
+    `change` receives a job and its answer, and may alter the answer.
     """
     jobs: list[Json] = []
     host = urlsplit(url).netloc

@@ -1,4 +1,4 @@
-"""A platform that some tests share: source, datasets and state of its own, on the services of the run."""
+"""Create a platform for a group of tests: a database, datasets and a home on the services of the run."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ import psycopg
 
 from config.settings import Settings
 from sandbox import postgres
-from tests import throw_away
+from tests import temporary_datasets
 
 _numbers = itertools.count(1)
 
 
 @contextmanager
 def own_platform(services: Settings, home: Path) -> Iterator[Settings]:
-    """Give the settings of a new one while the block runs; its source is an empty database, of the admin."""
+    """Yield settings of a new platform; its source is an empty database, connected as admin."""
     (home / "services").symlink_to(services.home / "services", target_is_directory=True)
-    prefix = throw_away.new_prefix(services, "m")
+    prefix = temporary_datasets.new_prefix(services, "m")
     with _database(services) as dsn:
         own = services.model_copy(update={"home": home, "source_dsn": dsn, "dataset_prefix": prefix})
-        with throw_away.datasets(own):
+        with temporary_datasets.datasets(own):
             yield own
 
 

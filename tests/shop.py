@@ -15,7 +15,7 @@ from ingestion.batch import run_batch
 from ingestion.report import BatchReport
 from metadata.spec import Catalog, Column, Table
 from sandbox import postgres as local_postgres
-from tests import throw_away
+from tests import temporary_datasets
 from warehouse.client import connect
 from warehouse.queries import query
 
@@ -115,7 +115,7 @@ def create(connection: psycopg.Connection, tables: tuple[Table, ...]) -> None:
 
 @pytest.fixture
 def database(services: Settings) -> Iterator[str]:
-    """The admin DSN of an empty database for one test."""
+    """Return the admin DSN of an empty database for one test."""
     server = local_postgres.up(services)["admin_dsn"].rsplit("/", 1)[0]
     name = f"test_{next(_numbers)}"
     with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=10) as admin:
@@ -126,17 +126,17 @@ def database(services: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def own_settings(services: Settings, database: str, tmp_path: Path) -> Iterator[Settings]:
-    """Settings with a separate home, database and datasets for one test."""
+    """Return settings with a separate home, database and datasets for one test."""
     (tmp_path / "services").symlink_to(services.home / "services", target_is_directory=True)
-    prefix = throw_away.new_prefix(services, "t")
+    prefix = temporary_datasets.new_prefix(services, "t")
     own = services.model_copy(update={"home": tmp_path, "source_dsn": database, "dataset_prefix": prefix})
-    with throw_away.datasets(own, ("_raw", "_audit")):
+    with temporary_datasets.datasets(own, ("_raw", "_audit")):
         yield own
 
 
 @pytest.fixture
 def shop(own_settings: Settings, database: str) -> Iterator[World]:
-    """The shop with three accounts and two visits. Nothing is loaded yet."""
+    """Return a shop with three accounts and two visits; nothing is loaded yet."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as source:
         create(source, SHOP.tables)
         source.execute(

@@ -1,7 +1,7 @@
-"""How the tests are shared out when pytest runs several workers (`-n`), each with services of its own.
+"""Distribution of tests over several pytest workers (`-n`), each with its own services.
 
-A file stays whole, for its tests share what a fixture has loaded; so do the files of a fixture that lives for
-the session. Long ones go first, or at the end all workers but one would be idle.
+The tests of a file run in one worker, because they share what a fixture loaded; so do files that share a
+session fixture. Long files start first; otherwise one worker would finish long after the others.
 """
 
 import contextlib
@@ -13,9 +13,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from sandbox import postgres, warehouse
 
-# files and folders of one session's fixture
+# files and folders that share a session fixture
 TOGETHER = (("tests/googlesql/",), ("tests/marts/", "tests/vault/test_delivery.py"))
-# longest first; what is not named keeps its order behind them
+# longest first; all other files follow in their usual order
 LONG = (
     "tests/flows/test_main_line.py",
     "tests/googlesql/",
@@ -27,11 +27,11 @@ LONG = (
     "tests/business_vault/",
     "tests/ingestion/test_crash.py",
 )
-USUAL_PORTS = (postgres.DEFAULT_PORT, warehouse.DEFAULT_REST_PORT, warehouse.DEFAULT_GRPC_PORT)
+DEFAULT_PORTS = (postgres.DEFAULT_PORT, warehouse.DEFAULT_REST_PORT, warehouse.DEFAULT_GRPC_PORT)
 
 
 class ByPlatform(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives a worker all tests that share a loaded platform."""
+    """Gives all tests with the same loaded platform to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = nodeid.split("::", 1)[0]
@@ -48,14 +48,14 @@ def longest_first(items: list[pytest.Item]) -> None:
 
 
 @contextlib.contextmanager
-def usual_ports_taken() -> Iterator[None]:
-    """Hold the services' usual ports, where two workers would meet: each asks the system for one instead."""
+def occupy_default_ports() -> Iterator[None]:
+    """Occupy the services' default ports, so that each worker's services get free ports from the system."""
     with contextlib.ExitStack() as held:
-        for port in USUAL_PORTS:
+        for port in DEFAULT_PORTS:
             listener = held.enter_context(socket.socket())
-            # as the services do, or a port that was used a minute ago could not be held
+            # like the services; otherwise a port used a minute ago could not be bound
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):  # somebody else holds it, which is as good
+            with contextlib.suppress(OSError):  # already in use by another process, which has the same effect
                 listener.bind(("127.0.0.1", port))
                 listener.listen()
         yield

@@ -17,7 +17,7 @@ from metadata.spec import Catalog
 from operations.erasure import erase
 from operations.rebuild import rebuild
 from sandbox.simulator import Extensions, simulate
-from tests import forgotten
+from tests import erased_person
 from tests.vault.delivery import compare, loads
 from transform import dbt
 from transform.dbt_invocation import VAULT_DIR
@@ -54,9 +54,9 @@ def year(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
         first = FIRST_DAY + timedelta(days=sum(DAYS_A_BATCH[: number - 1]))
         simulate(source_dsn, start=first, days=days, scale=0.1, extensions=READINGS)
         if number == 1:
-            person = forgotten.plant(source_dsn)
+            person = erased_person.insert(source_dsn)
         if number == len(DAYS_A_BATCH):
-            forgotten.forget(source_dsn, person)
+            erased_person.remove(source_dsn, person)
         run_batch(settings, catalog)
         if number in BUILT_AFTER:
             dbt.build(settings)

@@ -13,7 +13,7 @@ from metadata.errors import WwiError
 from metadata.mappings import Hub, HubMapping, Link, NonHistorizedLinkMapping, ReferenceMapping, Satellite
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog, Column, Table
-from tests import throw_away
+from tests import temporary_datasets
 from warehouse.client import connect
 from warehouse.queries import execute, query
 from warehouse.tables import ensure_dataset
@@ -237,9 +237,9 @@ union all select null, move_id, date(moved_when), quantity, false from {raw}.sho
 @pytest.fixture
 def empty(services: Settings) -> Iterator[Settings]:
     """A warehouse without tables."""
-    prefix = throw_away.new_prefix(services, "reconcile")
+    prefix = temporary_datasets.new_prefix(services, "reconcile")
     settings = services.model_copy(update={"dataset_prefix": prefix})
-    with throw_away.datasets(settings, ("_audit", "_raw", "_raw_vault", "_marts")):
+    with temporary_datasets.datasets(settings, ("_audit", "_raw", "_raw_vault", "_marts")):
         yield settings
 
 

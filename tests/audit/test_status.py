@@ -13,7 +13,7 @@ from cli.pages.results import show_status
 from config.settings import Settings
 from ingestion.load.create_tables import ensure_layout
 from metadata.spec import Catalog
-from tests import throw_away
+from tests import temporary_datasets
 from warehouse.client import connect
 from warehouse.queries import execute
 
@@ -45,9 +45,9 @@ insert into {audit}.schema_changes (batch_id, table_name, column_name, change, s
 @pytest.fixture
 def empty(services: Settings) -> Iterator[Settings]:
     """A warehouse without tables."""
-    prefix = throw_away.new_prefix(services, "status")
+    prefix = temporary_datasets.new_prefix(services, "status")
     settings = services.model_copy(update={"dataset_prefix": prefix})
-    with throw_away.datasets(settings, ("_audit", "_raw")):
+    with temporary_datasets.datasets(settings, ("_audit", "_raw")):
         yield settings
 
 

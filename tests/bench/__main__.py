@@ -1,6 +1,6 @@
-"""`make bench [PARTS="readers memory platform questions growth"]`: a table a part, on services of its own.
+"""Run the benchmarks: `make bench [PARTS="readers memory platform questions growth"]`.
 
-Nothing passes or fails here. Machines are noisy: compare the ratios of one run, not the seconds of two.
+Each part starts its own services and prints a table. Compare ratios within one run, not seconds of two runs.
 """
 
 import os
@@ -21,7 +21,7 @@ PARTS = {
 
 
 def main(names: list[str]) -> None:
-    """Measure these parts, all by default."""
+    """Measure these parts, by default all."""
     unknown = set(names) - set(PARTS)
     if unknown:
         sys.exit(f"no part named {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}.")

@@ -1,4 +1,4 @@
-"""Runs a program and tells how long it took and how much memory it held at most."""
+"""Run a program and measure its duration and peak memory."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ POLL_S = 0.02
 
 @dataclass(frozen=True)
 class Child:
-    """Seconds from its start to its end, the most memory it was resident with in MB, and what it printed."""
+    """Duration in seconds, peak resident memory in MB, and output of a program."""
 
     seconds: float
     peak_mb: float
@@ -23,15 +23,15 @@ class Child:
 
 
 def run(command: Sequence[object], env: Mapping[str, str] | None = None, timeout_s: float = 600) -> Child:
-    """Run the program, with its environment cleared of this platform's settings but for those of `env`.
+    """Run the program without settings of this platform, except those in `env`.
 
-    Raises BenchError with the end of what it said when it fails or takes longer than `timeout_s`.
+    Raises BenchError with the end of its output if it fails or takes longer than `timeout_s`.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WWI_")}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as complaints:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         started = time.monotonic()
         process = subprocess.Popen(
-            [str(word) for word in command], stdout=out, stderr=complaints, env={**inherited, **(env or {})}
+            [str(word) for word in command], stdout=out, stderr=errors, env={**inherited, **(env or {})}
         )
         peak_kb = 0
         try:
@@ -41,18 +41,18 @@ def run(command: Sequence[object], env: Mapping[str, str] | None = None, timeout
                     raise BenchError(f"{command[0]} took longer than {timeout_s:.0f} s.")
                 time.sleep(POLL_S)
         finally:
-            process.kill()  # nothing is left of it when this one is interrupted
+            process.kill()  # also when this process is interrupted
             process.wait()
         seconds = time.monotonic() - started
         out.seek(0)
-        complaints.seek(0)
+        errors.seek(0)
         if process.returncode != 0:
-            raise BenchError(f"{' '.join(map(str, command[:3]))} failed:\n{complaints.read()[-1000:]}")
+            raise BenchError(f"{' '.join(map(str, command[:3]))} failed:\n{errors.read()[-1000:]}")
         return Child(seconds, peak_kb / 1000, out.read())
 
 
 def _peak_kb(pid: int) -> int:
-    """The high-water mark that Linux keeps of a process; 0 when it has ended."""
+    """Return the peak resident memory of a process in kB, from Linux; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -1,5 +1,5 @@
-"""What goes wrong in a measurement."""
+"""Errors of benchmarks."""
 
 
 class BenchError(Exception):
-    """A program that is measured failed; the text says which and what it said."""
+    """A measured program failed; the text has its name and output."""

@@ -1,8 +1,7 @@
-"""What a daily load takes when the history before it has grown: `make bench PARTS=growth`.
+"""Measure the daily load after histories of different length: `make bench PARTS=growth`.
 
-One business is lived through. Whenever its history has so many days, what is not loaded yet is loaded at
-once, and then one day more, which is measured. Before the first of these another day is loaded, for of it the
-emulator sees many statements for the first time.
+One business is simulated. At each length of history, all pending days are loaded at once, then one more day,
+which is measured. Before the first measurement an extra day warms up the emulator's cache of statements.
 """
 
 import os
@@ -24,11 +23,11 @@ from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox import postgres, simulation, warehouse
 from tests.bench.platform import RECORD, RECORDER
-from tests.bench.spent import Spent, spent
+from tests.bench.spent import Cost, spent
 from transform.dbt import build
 
 if TYPE_CHECKING:
-    from tests.bench.recorder import Ran
+    from tests.bench.recorder import Statement
 
 DAYS = tuple(int(days) for days in os.environ.get("WWI_BENCH_GROWTH_DAYS", "30,300,1200").split(","))
 SCALE = float(os.environ.get("WWI_BENCH_GROWTH_SCALE", "1"))
@@ -37,17 +36,17 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class DailyLoad:
-    """A day: the rows of its batch, what its steps cost, and the seconds inside the engine's statements."""
+    """A daily load: rows of its batch, cost of its steps, and seconds in statements of the engine."""
 
     rows: int
     models: int
-    ingest: Spent
-    build: Spent
+    ingest: Cost
+    build: Cost
     engine: float
 
     @property
-    def whole(self) -> Spent:
-        """From the source to tested marts."""
+    def total(self) -> Cost:
+        """Return the cost from the source to tested marts."""
         return self.ingest + self.build
 
 
@@ -71,20 +70,20 @@ def measure(console: Console) -> None:
             table.add_row(
                 f"{days:,}", f"{held:,}", f"{load.rows:,}",
                 f"{load.models}",
-                f"{load.whole.wall:.1f}", f"{load.whole.wall / first.whole.wall:.2f}",
+                f"{load.total.wall:.1f}", f"{load.total.wall / first.total.wall:.2f}",
                 f"{load.ingest.wall:.1f}", f"{load.build.wall:.1f}",
                 f"{load.engine:.1f}", f"{load.engine / first.engine:.2f}",
-                f"{load.whole.program:.1f}", f"{load.whole.warehouse:.1f}",
+                f"{load.total.program:.1f}", f"{load.total.warehouse:.1f}",
             )  # fmt: skip
     console.print(table)
 
 
 @contextmanager
 def running() -> Iterator[Settings]:
-    """A platform whose warehouse writes down what its engine runs."""
+    """Start a platform that records the statements of its warehouse engine."""
     with tempfile.TemporaryDirectory(prefix="wwi-bench-") as folder:
         settings = Settings(home=Path(folder), query_timeout_s=TIMEOUT_S, _env_file=None)
-        # the emulator starts in a folder of its own and imports its program from here
+        # the emulator starts in another folder and imports its program from the checkout
         os.environ.update({RECORD: str(settings.home / "record"), "PYTHONPATH": str(PROJECT_ROOT)})
         try:
             postgres.up(settings)
@@ -97,17 +96,17 @@ def running() -> Iterator[Settings]:
 
 
 def daily_load(settings: Settings, catalog: Catalog) -> DailyLoad:
-    """Load what the source has and raw has not."""
+    """Load and build the pending changes, and measure it."""
     record = Path(os.environ[RECORD])
     record.unlink(missing_ok=True)
     batch, ingest = spent(settings, lambda: run_batch(settings, catalog))
     report, built = spent(settings, lambda: build(settings))
-    seconds = sum(each.seconds for each in ran(record))
+    seconds = sum(each.seconds for each in statements(record))
     return DailyLoad(batch.rows_loaded, report.models_passed, ingest, built, seconds)
 
 
-def ran(record: Path) -> "Iterator[Ran]":
-    """What the engine ran since the record began."""
-    from tests.bench.recorder import recorded  # noqa: PLC0415 - the emulator logs when it is imported
+def statements(record: Path) -> "Iterator[Statement]":
+    """Return the statements recorded so far."""
+    from tests.bench.recorder import recorded_statements  # noqa: PLC0415 - the emulator logs when it is imported
 
-    return recorded(record)
+    return recorded_statements(record)

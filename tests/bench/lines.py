@@ -1,4 +1,4 @@
-"""The table that all ways of reading are compared on: twelve columns of the types that businesses have."""
+"""The table for comparing readers: twelve columns of common types."""
 
 import psycopg
 
@@ -22,7 +22,7 @@ TYPES = {
 LINES = Table(
     schema_name="bench",
     name="lines",
-    description="Made-up order lines.",
+    description="Generated order lines.",
     columns=tuple(
         Column(name=name, type=kind, description="A column of the benchmark.") for name, kind in TYPES.items()
     ),
@@ -30,7 +30,7 @@ LINES = Table(
 )
 CATALOG = Catalog(tables=(LINES,), hubs=())
 
-# i is the row's number. Quotes, commas and newlines in the texts, nulls in five columns.
+# i is the row number; texts have quotes, commas and newlines, and five columns have nulls
 _VALUES = """
     i,
     i / 3,
@@ -48,7 +48,7 @@ _VALUES = """
 
 
 def fill(dsn: str) -> None:
-    """Make the table."""
+    """Create and fill the table."""
     columns = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
     with psycopg.connect(dsn, autocommit=True, connect_timeout=10) as source:
         source.execute("create schema if not exists bench")

@@ -1,4 +1,4 @@
-"""How much memory `wwi ingest` holds of a table of ten million rows: first load, changes and deletes."""
+"""Measure the memory of `wwi ingest` for a table of 10 million rows: first load, changes and deletes."""
 
 import tempfile
 from pathlib import Path
@@ -32,7 +32,7 @@ def measure(console: Console) -> None:
                 (f"first load of {ROWS:,} rows", "select 1", []),
                 ("nothing changed", "select 1", []),
                 ("a tenth updated, a tenth deleted", _CHANGE, []),
-                ("whole table once more, a tenth deleted", _DELETE, ["--full"]),
+                ("full read, a tenth deleted", _DELETE, ["--full"]),
             ):
                 with psycopg.connect(dsn, connect_timeout=10) as source:
                     source.execute(change.encode())

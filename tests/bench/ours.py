@@ -1,6 +1,6 @@
-"""Our own ways, run as a program of their own like everybody else's: `python -m tests.bench.ours WAY FOLDER`.
+"""Run our own reader in a separate process, like the others: `python -m tests.bench.ours TARGET FOLDER`.
 
-Settings come from the environment. Prints the seconds that the way took, without the start of Python.
+Settings come from the environment. Prints the duration in seconds, without the start of Python.
 """
 
 import sys
@@ -21,7 +21,7 @@ from tests.bench.lines import CATALOG, LINES, ROWS
 
 
 def to_parquet(settings: Settings, folder: Path) -> None:
-    """Read the table into the spool: typed, stamped, with a file of its keys and a checksum."""
+    """Read the table into staged files: with types, system columns, a file of keys and a checksum."""
     with closing(postgres.connect(settings)) as coordinator:
         exported = postgres.export_snapshot(coordinator, [LINES])
         task = TableTask(
@@ -40,17 +40,17 @@ def to_parquet(settings: Settings, folder: Path) -> None:
 
 
 def to_warehouse(settings: Settings, _: Path) -> None:
-    """A whole batch: look, count, read, load, complete."""
+    """Run a complete batch."""
     run_batch(settings, CATALOG)
 
 
 def _no_keys(*_: object) -> NoReturn:
-    raise AssertionError("a first load asks for no keys")
+    raise AssertionError("a first load compares no keys")
 
 
 if __name__ == "__main__":
-    way = {"parquet": to_parquet, "warehouse": to_warehouse}[sys.argv[1]]
+    target = {"parquet": to_parquet, "warehouse": to_warehouse}[sys.argv[1]]
     settings = Settings(_env_file=None)
     started = time.monotonic()
-    way(settings, Path(sys.argv[2]))
+    target(settings, Path(sys.argv[2]))
     print(time.monotonic() - started)

@@ -1,7 +1,7 @@
-"""How long the main line takes here over the whole period, in one run, on services of its own.
+"""Measure load and build of the whole business and of one more day.
 
-Next to it is the floor: the statements that the engine ran for the first build, run again on a copy of the
-data without dbt, HTTP and translation.
+The baseline of the first build is the time of its engine statements alone: they run again on a copy of the
+data, without dbt, HTTP and translation.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from ingestion.batch import run_batch
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from sandbox import postgres, simulation, warehouse
-from tests.bench.spent import Spent, spent
+from tests.bench.spent import Cost, spent
 from transform.build_report import BuildReport
 from transform.dbt import build
 
 if TYPE_CHECKING:
-    from tests.bench.recorder import Ran
+    from tests.bench.recorder import Statement
 
 LAST_DAY = date.fromisoformat(os.environ.get("WWI_BENCH_LAST_DAY", "2016-05-31"))
 RECORDER = "tests.bench.recorder"
@@ -39,17 +39,17 @@ T = TypeVar("T")
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """Return what `work` returns and the seconds it took."""
+    """Return the result of `work` and its duration in seconds."""
     started = time.monotonic()
     result = work()
     return result, time.monotonic() - started
 
 
 def measure(console: Console) -> None:
-    """Measure, and print a table of the steps and one of the builds' shares."""
+    """Measure, and print a table of the steps and one of the parts of each build."""
     with tempfile.TemporaryDirectory(prefix="wwi-bench-") as folder:
         settings = Settings(home=Path(folder), _env_file=None)
-        # the emulator starts in a folder of its own and imports its program from here
+        # the emulator starts in another folder and imports its program from the checkout
         os.environ.update({RECORD: str(settings.home / "record"), "PYTHONPATH": str(PROJECT_ROOT)})
         try:
             _measure(console, settings)
@@ -60,7 +60,7 @@ def measure(console: Console) -> None:
 
 
 def _measure(console: Console, settings: Settings) -> None:
-    from tests.bench.recorder import recorded, replay  # noqa: PLC0415 - the emulator logs when it is imported
+    from tests.bench.recorder import recorded_statements, replay  # noqa: PLC0415 - the emulator logs when it is imported
 
     catalog = load_catalog()
     postgres.up(settings)
@@ -83,7 +83,7 @@ def _measure(console: Console, settings: Settings) -> None:
         "bare engine", "x bare",
     )  # fmt: skip
     first, cost = spent(settings, lambda: build(settings))
-    ran = list(recorded(_record(settings)))
+    statements = list(recorded_statements(_record(settings)))
     rows = {layer.layer: layer.rows for layer in layer_sizes(settings)}
     nodes = f"{first.models_passed} models, {first.tests_passed} tests"
     in_vault = rows["raw_vault"]
@@ -91,11 +91,11 @@ def _measure(console: Console, settings: Settings) -> None:
     step("first build", cost.wall, what)
     _, seconds = timed(lambda: reconcile(settings, catalog, load_reconciliation(catalog)))
     step("reconcile", seconds, "source = raw = vault = marts")
-    floor = asyncio.run(replay(before, [each for each in ran if not each.is_bookkeeping]))
-    bare = f"{floor:.1f}", f"{first.seconds / floor:.1f}"
-    shares.add_row("first", *_share(first, cost, ran), *bare)
+    baseline = asyncio.run(replay(before, [each for each in statements if not each.is_bookkeeping]))
+    bare = f"{baseline:.1f}", f"{first.seconds / baseline:.1f}"
+    shares.add_row("first", *_share(first, cost, statements), *bare)
 
-    for _ in range(2):  # the first day's statements are new to the emulator, those of the second it knows
+    for _ in range(2):  # the second day is shown, because the emulator has translated its statements before
         simulation.simulate(settings, days=1)
         day, ingest_s = timed(lambda: run_batch(settings, catalog))
         _record(settings).unlink()
@@ -103,7 +103,7 @@ def _measure(console: Console, settings: Settings) -> None:
     step("daily ingest", ingest_s, f"{day.rows_loaded:,} rows")
     nodes = f"{daily.models_passed} models, {daily.tests_passed} tests"
     step("daily build", cost.wall, f"{nodes}, {cost.wall / first.seconds:.2f} of the first build")
-    shares.add_row("daily", *_share(daily, cost, recorded(_record(settings))))
+    shares.add_row("daily", *_share(daily, cost, recorded_statements(_record(settings))))
     console.print(steps, shares)
 
 
@@ -112,7 +112,7 @@ def _record(settings: Settings) -> Path:
 
 
 def _copy(settings: Settings) -> Path:
-    """Return a folder with the data as they are now, and begin a new record."""
+    """Copy the data of the warehouse, start a new record, and return the folder of the copy."""
     data, copy = settings.home / "warehouse" / "data", settings.home / "before"
     warehouse.down(settings)
     shutil.copytree(data, copy)
@@ -121,9 +121,9 @@ def _copy(settings: Settings) -> Path:
     return copy
 
 
-def _share(report: BuildReport, cost: Spent, ran: "Iterable[Ran]") -> tuple[str, ...]:
-    """The cells of a build: seconds, in the engine, of the processor, and of the nodes by layer."""
-    engine = sum(each.seconds for each in ran)
+def _share(report: BuildReport, cost: Cost, statements: "Iterable[Statement]") -> tuple[str, ...]:
+    """Return the cells of a build: seconds in total, in the engine, of the processor, and by layer."""
+    engine = sum(each.seconds for each in statements)
     layers = ", ".join(f"{layer} {seconds:.0f}" for layer, seconds in report.layer_seconds.items())
     seconds = (report.seconds, engine, cost.program, cost.warehouse)
     return (*(f"{each:.1f}" for each in seconds), layers)

@@ -1,7 +1,7 @@
-"""How long questions about the past take at scale 1, the whole history in one batch and a day in a second.
+"""Measure history and as-of queries at scale 1: the whole history in one batch, and one day in a second.
 
-Each is asked in a running process: first as the warehouse has never seen the statement, then once more. The
-start of Python and of the client, about a second, is not counted.
+Each query runs twice in one process, first as a new statement, then again. The start of Python and of the
+client, about a second, is not counted.
 """
 
 import tempfile
@@ -66,7 +66,7 @@ def measure(console: Console) -> None:
 def questions(
     settings: Settings, catalog: Catalog, models: Models
 ) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What is measured: a name, and what asks."""
+    """Return the measured queries: name and function."""
     for entity, key in KEYS:
         yield f"history of {entity} {key}", lambda e=entity, k=key: history(settings, catalog, e, k)
     for mart in (*DIMENSIONS, *FACTS):

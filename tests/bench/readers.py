@@ -1,6 +1,6 @@
-"""Ways out of Postgres, side by side: one table of a million rows, every way in turn, several rounds.
+"""Compare readers of Postgres: one table of a million rows, several rounds with every tool.
 
-The floor is `psql` throwing away the CSV of a COPY: nothing that reads a table through its server is quicker.
+The baseline is `psql` that discards the CSV of a COPY.
 """
 
 import statistics
@@ -26,35 +26,35 @@ COPY = f"copy {TABLE} to stdout (format csv)"
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way out: `command` gets an empty folder and the number of the round.
+class Tool:
+    """A tool: `command` gets an empty folder and the number of the round.
 
-    `tells_seconds`: the program prints how long it worked, which leaves out the start of Python.
+    `prints_seconds`: the program prints its duration, which does not include the start of Python.
     """
 
     name: str
     command: Callable[[Path, int], Child]
-    tells_seconds: bool = True
+    prints_seconds: bool = True
 
 
 def measure(console: Console) -> None:
-    """Measure, and print a row for each way."""
+    """Measure, and print a row for each tool."""
     with tempfile.TemporaryDirectory(prefix="wwi-bench-") as home:
         settings = Settings(home=Path(home), _env_file=None)
         try:
             dsn = postgres.up(settings)["admin_dsn"]
             warehouse.up(settings)
             lines.fill(dsn)
-            ways = _ways(settings, dsn)
-            taken = _rounds(ways)
+            tools = _tools(settings, dsn)
+            taken = _rounds(tools)
         finally:
             warehouse.down(settings)
             postgres.down(settings)
-    _print(console, ways, taken)
+    _print(console, tools, taken)
 
 
-def _ways(settings: Settings, dsn: str) -> list[Way]:
-    def ours(way: str) -> Callable[[Path, int], Child]:
+def _tools(settings: Settings, dsn: str) -> list[Tool]:
+    def ours(tool: str) -> Callable[[Path, int], Child]:
         def run(folder: Path, number: int) -> Child:
             env = {
                 "WWI_TARGET": "local",
@@ -62,7 +62,7 @@ def _ways(settings: Settings, dsn: str) -> list[Way]:
                 "WWI_SOURCE_DSN": dsn,
                 "WWI_DATASET_PREFIX": f"round{number}",
             }
-            return child.run([sys.executable, "-m", "tests.bench.ours", way, folder], env)
+            return child.run([sys.executable, "-m", "tests.bench.ours", tool, folder], env)
 
         return run
 
@@ -71,54 +71,54 @@ def _ways(settings: Settings, dsn: str) -> list[Way]:
 
     psql, pg_dump = postgres.binary("psql"), postgres.binary("pg_dump")
 
-    def floor(_: Path, __: int) -> Child:
+    def baseline(_: Path, __: int) -> Child:
         return child.run([psql, dsn, "-Xqc", COPY, "-o", "/dev/null"])
 
     def dump(folder: Path, _: int) -> Child:
         return child.run([pg_dump, dsn, "-t", TABLE, "-f", folder / "dump"])
 
     return [
-        Way("COPY to nowhere (psql): the floor", floor, tells_seconds=False),
-        Way("ours to Parquet", ours("parquet")),
-        Way("ADBC to Parquet", other("adbc_parquet.py")),
-        Way("ConnectorX to Parquet", other("connectorx_parquet.py")),
-        Way("pg_dump to a file", dump, tells_seconds=False),
-        Way("ours to a loaded table", ours("warehouse")),
-        Way("dlt (pyarrow) to a loaded table", other("dlt_duckdb.py", "pyarrow")),
-        Way("dlt (connectorx) to a loaded table", other("dlt_duckdb.py", "connectorx")),
+        Tool("baseline: COPY, discarded (psql)", baseline, prints_seconds=False),
+        Tool("this project, to Parquet", ours("parquet")),
+        Tool("ADBC, to Parquet", other("adbc_parquet.py")),
+        Tool("ConnectorX, to Parquet", other("connectorx_parquet.py")),
+        Tool("pg_dump, to a file", dump, prints_seconds=False),
+        Tool("this project, to a loaded table", ours("warehouse")),
+        Tool("dlt (pyarrow), to a loaded table", other("dlt_duckdb.py", "pyarrow")),
+        Tool("dlt (connectorx), to a loaded table", other("dlt_duckdb.py", "connectorx")),
     ]
 
 
-def _rounds(ways: list[Way]) -> dict[str, list[tuple[float, float]]]:
-    """Seconds and peak MB of each round of each way. The first round only warms up."""
-    taken: dict[str, list[tuple[float, float]]] = {way.name: [] for way in ways}
+def _rounds(tools: list[Tool]) -> dict[str, list[tuple[float, float]]]:
+    """Return seconds and peak MB of each round of each tool, without the first round, which warms up."""
+    taken: dict[str, list[tuple[float, float]]] = {tool.name: [] for tool in tools}
     for number in range(ROUNDS + 1):
-        for way in ways:
-            with tempfile.TemporaryDirectory(prefix="wwi-bench-way-") as folder:
-                done = way.command(Path(folder), number)
-            seconds = float(done.output.split()[-1]) if way.tells_seconds else done.seconds
+        for tool in tools:
+            with tempfile.TemporaryDirectory(prefix="wwi-bench-tool-") as folder:
+                done = tool.command(Path(folder), number)
+            seconds = float(done.output.split()[-1]) if tool.prints_seconds else done.seconds
             if number > 0:
-                taken[way.name].append((seconds, done.peak_mb))
+                taken[tool.name].append((seconds, done.peak_mb))
     return taken
 
 
-def _print(console: Console, ways: list[Way], taken: dict[str, list[tuple[float, float]]]) -> None:
-    table = Table("way", "best s", "median s", "best x floor", "median x floor", "peak MB")
+def _print(console: Console, tools: list[Tool], taken: dict[str, list[tuple[float, float]]]) -> None:
+    table = Table("tool", "best s", "median s", "best / baseline", "median / baseline", "peak MB")
     best = {name: min(seconds for seconds, _ in rounds) for name, rounds in taken.items()}
     median = {name: statistics.median(seconds for seconds, _ in rounds) for name, rounds in taken.items()}
-    floor = ways[0].name
-    for way in ways:
+    baseline = tools[0].name
+    for tool in tools:
         table.add_row(
-            way.name,
-            f"{best[way.name]:.2f}",
-            f"{median[way.name]:.2f}",
-            f"{best[way.name] / best[floor]:.2f}",
-            f"{_times(taken[way.name], taken[floor]):.2f}",
-            f"{max(peak for _, peak in taken[way.name]):.0f}",
+            tool.name,
+            f"{best[tool.name]:.2f}",
+            f"{median[tool.name]:.2f}",
+            f"{best[tool.name] / best[baseline]:.2f}",
+            f"{_median_ratio(taken[tool.name], taken[baseline]):.2f}",
+            f"{max(peak for _, peak in taken[tool.name]):.0f}",
         )
     console.print(table)
 
 
-def _times(rounds: list[tuple[float, float]], floor: list[tuple[float, float]]) -> float:
-    """The median over the rounds of how many times the floor of the same round it took."""
-    return statistics.median(mine[0] / least[0] for mine, least in zip(rounds, floor, strict=True))
+def _median_ratio(rounds: list[tuple[float, float]], baseline: list[tuple[float, float]]) -> float:
+    """Return the median of the ratios to the baseline of the same round."""
+    return statistics.median(mine[0] / base[0] for mine, base in zip(rounds, baseline, strict=True))

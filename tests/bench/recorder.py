@@ -1,7 +1,7 @@
-"""The local warehouse, writing down what its engine runs: `python -m tests.bench.recorder start ...`.
+"""Run the local warehouse and record its engine statements: `python -m tests.bench.recorder start ...`.
 
-What is recorded, in the file that WWI_BENCH_RECORD names, can be run again on a copy of the data in the bare
-engine: the floor of a build, which has no dbt, no HTTP and no translation.
+They are stored in the file WWI_BENCH_RECORD and can run again in the engine alone, on a copy of the data: the
+baseline of a build, without dbt, HTTP and translation.
 """
 
 import os
@@ -24,8 +24,8 @@ BOOKKEEPING = (CATALOG_SCHEMA, SNAPSHOTS_SCHEMA)
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A statement of the engine, and the seconds that it took."""
+class Statement:
+    """A statement of the engine and its duration in seconds."""
 
     sql: str
     parameters: list[Any] | None
@@ -33,15 +33,15 @@ class Ran:
 
     @property
     def is_bookkeeping(self) -> bool:
-        """Whether it is about the emulator's own catalog."""
+        """Whether it uses the emulator's own catalog."""
         return any(schema in self.sql for schema in BOOKKEEPING)
 
 
 def record(file: Path) -> None:
-    """Have the engine of this process append each statement to the file."""
+    """Append each statement of the engine in this process to the file."""
     execute = DuckDBEngine.execute
 
-    def recorded(self: DuckDBEngine, sql: str, parameters: list[Any] | None = None) -> Any:
+    def recording_execute(self: DuckDBEngine, sql: str, parameters: list[Any] | None = None) -> Any:
         started = time.perf_counter()
         result = execute(self, sql, parameters)
         seconds = time.perf_counter() - started
@@ -49,18 +49,18 @@ def record(file: Path) -> None:
             pickle.dump((sql, parameters, seconds), out)
         return result
 
-    DuckDBEngine.execute = recorded  # type: ignore[method-assign]
+    DuckDBEngine.execute = recording_execute  # type: ignore[method-assign]
 
 
-def recorded(file: Path) -> Iterator[Ran]:
-    """Read what was recorded."""
+def recorded_statements(file: Path) -> Iterator[Statement]:
+    """Read the recorded statements."""
     with file.open("rb") as source:
         while source.peek(1):
-            yield Ran(*pickle.load(source))
+            yield Statement(*pickle.load(source))
 
 
-async def replay(data: Path, statements: list[Ran]) -> float:
-    """Run the statements on the data of a warehouse that is down, and return the seconds that they took."""
+async def replay(data: Path, statements: list[Statement]) -> float:
+    """Run the statements on the data of a stopped warehouse and return the duration in seconds."""
     engine = DuckDBEngine(EngineSettings(data_dir=data, persistence_mode=PersistenceMode.PERSISTENT))
     await engine.start()
     try:

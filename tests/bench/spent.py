@@ -1,4 +1,4 @@
-"""What a step costs: seconds on the wall, and of the processor, which hardly depend on others at work."""
+"""Measure the cost of a step in elapsed and processor seconds."""
 
 import time
 from collections.abc import Callable
@@ -15,23 +15,23 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Seconds on the wall; of the processor, by us with dbt (`program`) and by the emulator (`warehouse`)."""
+class Cost:
+    """Elapsed seconds (`wall`), and processor seconds of our process with dbt and of the emulator."""
 
     wall: float
     program: float
     warehouse: float
 
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(self.wall + other.wall, self.program + other.program, self.warehouse + other.warehouse)
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.wall + other.wall, self.program + other.program, self.warehouse + other.warehouse)
 
 
-def spent(settings: Settings, work: Callable[[], T]) -> tuple[T, Spent]:
-    """Return what `work` returns and what it took, with the local warehouse up."""
+def spent(settings: Settings, work: Callable[[], T]) -> tuple[T, Cost]:
+    """Return the result of `work` and its cost; the local warehouse must be running."""
     emulator = psutil.Process(_warehouse_pid(settings))
     wall, program, theirs = time.monotonic(), time.process_time(), sum(emulator.cpu_times()[:2])
     result = work()
-    return result, Spent(
+    return result, Cost(
         time.monotonic() - wall,
         time.process_time() - program,
         sum(emulator.cpu_times()[:2]) - theirs,

@@ -1,4 +1,4 @@
-"""What may be wrong with a Dockerfile: the rules that matter to us, for where no hadolint is at hand."""
+"""Check a Dockerfile by our own rules, for machines without hadolint."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Instruction:
 
 
 def instructions(text: str) -> tuple[Instruction, ...]:
-    """Read the file."""
+    """Parse a Dockerfile."""
     found: list[Instruction] = []
     begun, parts = 0, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
@@ -56,7 +56,7 @@ def instructions(text: str) -> tuple[Instruction, ...]:
 
 
 def faults(text: str) -> list[str]:
-    """Return what is wrong, as `line: what`."""
+    """Return the problems found, as `line: problem`."""
     read = instructions(text)
     return [f"{line}: {what}" for line, what in sorted({*_of_each(read), *_of_stages(read)})]
 
@@ -64,20 +64,20 @@ def faults(text: str) -> list[str]:
 def _of_each(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
     for each in read:
         if each.name not in KNOWN:
-            yield each.line, f"{each.name} is no instruction"
+            yield each.line, f"{each.name} is not an instruction"
         if each.name == "ADD":
-            yield each.line, "ADD fetches and unpacks what nobody looked at: use COPY"
+            yield each.line, "ADD downloads and unpacks unchecked files: use COPY"
         if each.name in {"CMD", "ENTRYPOINT"} and not each.rest.startswith("["):
-            yield each.line, f"{each.name} by a shell, which keeps signals from the program"
+            yield each.line, f"{each.name} in shell form, which does not pass signals to the program"
         if each.name == "WORKDIR" and not each.rest.startswith("/"):
             yield each.line, "WORKDIR is relative"
         if each.name in {"ENV", "ARG"} and re.search(r"password|secret|token", each.rest, re.IGNORECASE):
             yield each.line, "a secret would stay in the image"
         if each.name == "RUN":
             if FETCHES.search(each.rest):
-                yield each.line, "fetches what has no version or checksum"
+                yield each.line, "downloads a file without version or checksum"
             if "apt-get install" in each.rest and "rm -rf /var/lib/apt/lists" not in each.rest:
-                yield each.line, "leaves apt's lists in the image"
+                yield each.line, "leaves apt's package lists in the image"
             if UNPINNED.search(each.rest):
                 yield each.line, "installs a package without its version"
 
@@ -96,7 +96,7 @@ def _of_stages(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
     for each in read:
         source = re.search(r"--from=(\S+)", each.rest)
         if each.name == "COPY" and source and source[1] not in named:
-            yield each.line, f"copies from {source[1]}, which is no stage"
+            yield each.line, f"copies from {source[1]}, which is not a stage"
     last = _with_its_bases(read, stages)
     users = [each for each in last if each.name == "USER"]
     if not users or users[-1].rest.split(":")[0] in {"root", "0"}:
@@ -106,7 +106,7 @@ def _of_stages(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
 
 
 def _with_its_bases(read: tuple[Instruction, ...], stages: list[int]) -> list[Instruction]:
-    """The instructions of the last stage, after those of the stages that it is built from."""
+    """Return the instructions of the last stage and of the stages that it is based on, in order."""
     bodies, aliases = {}, {}
     for number, end in zip(stages, [*stages[1:], len(read)], strict=True):
         image, _, alias = read[number].rest.partition(" AS ")

@@ -1,7 +1,7 @@
-"""Finds code that knows which engine it talks to.
+"""Find code that depends on the engine of the warehouse.
 
-Judged are code and SQL that reach the warehouse: the Python packages, the vault and the metadata. Comments
-and docstrings may say what they like; tests, documentation and lists of dependencies are no such code.
+Checked are the Python packages, the vault and the metadata, without comments and docstrings. Tests,
+documentation and dependency lists are not checked.
 """
 
 import ast
@@ -24,8 +24,8 @@ TARGET = re.compile(
 JINJA_COMMENT = re.compile(r"\{#.*?#\}", re.S)
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
 SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|(?m:^\s*#[^\n]*)", re.S)
-# What DuckDB or SQLite understand and BigQuery does not. The analyzer of the GoogleSQL gate is the judge of
-# every compiled model; this names the usual slips at once, also in SQL that no model uses yet.
+# SQL that DuckDB or SQLite accept and BigQuery does not. The GoogleSQL analyzer checks every compiled model;
+# this finds common mistakes sooner, also in SQL that no model uses yet.
 OTHER_DIALECTS = re.compile(
     r"::\s*[a-z]"  # a cast
     r"|\bilike\b|\b(asof|positional|semi|anti)\s+join\b|\bexclude\s*\(|\busing\s+sample\b|\bpragma\b"
@@ -38,7 +38,7 @@ OTHER_DIALECTS = re.compile(
 
 
 def leaks(path: Path, text: str) -> list[str]:
-    """Return what in this file knows the engine, as `line: what`; `path` is relative to the checkout."""
+    """Return engine-specific code of this file, as `line: code`; `path` is relative to the checkout."""
     top = path.parts[0]
     if top in PACKAGES and path.suffix == ".py":
         return _in_python(text)
@@ -86,5 +86,5 @@ def _found(pattern: re.Pattern[str], text: str) -> list[str]:
 
 
 def _blank(pattern: re.Pattern[str], text: str) -> str:
-    """The text without these parts, its lines where they were."""
+    """Return the text without these parts, with unchanged line numbers."""
     return pattern.sub(lambda hit: "\n" * hit[0].count("\n"), text)

@@ -1,8 +1,8 @@
-"""Finds what must not be in the repository: credentials, paths of a machine, addresses of an index."""
+"""Find credentials, paths of a machine and package index URLs, which must not be in the repository."""
 
 import re
 
-# passwords of the examples and tests, and what stands for one; code fills in what stands in braces
+# passwords in examples and tests, and placeholders in braces
 PLACEHOLDERS = re.compile(r"password|PASSWORD|hidden|hunter2|\{.*\}")
 
 _DSN = re.compile(r"\b[a-z][a-z+]*://[^\s:/@'\"]+:(?P<password>[^\s@'\"]+)@", re.IGNORECASE)
@@ -33,7 +33,7 @@ ANY_ADDRESS = re.compile(r"\b(https?|ftp|file|git\+\w+)://|^-(i|f)\b|\s@ \S+/", 
 
 
 def leaks(name: str, text: str) -> list[str]:
-    """Return what in the file of this name must not be there, as `line: what`; never the find itself."""
+    """Return the findings in the file of this name, as `line: kind`, without the secret itself."""
     found = []
     for what, pattern in {**CREDENTIALS, **PLACES}.items():
         found += [(hit.start(), what) for hit in pattern.finditer(text)]

@@ -1,4 +1,4 @@
-"""The Dockerfile and compose.yml, as far as they can be judged without Docker; CI builds and starts them."""
+"""Test the Dockerfile and compose.yml as far as possible without Docker; CI builds and starts them."""
 
 import copy
 import fnmatch
@@ -23,35 +23,35 @@ VERSION = re.compile(r":[0-9]+\.[0-9]+(\.[0-9]+)?[\w.-]*$")
 
 
 def compose_faults(compose: Compose) -> list[str]:
-    """What is wrong with the services, beyond what the schema says."""
+    """Return problems of the services that the schema does not find."""
     found = []
     for name, service in compose["services"].items():
         if not VERSION.search(service["image"]):
             found.append(f"{name}: {service['image']} has no version")
         if service.get("privileged") or str(service.get("user")) in {"root", "0"}:
-            found.append(f"{name}: more rights than it needs")
+            found.append(f"{name}: more privileges than it needs")
         if any(not str(port).startswith("127.0.0.1:") for port in service.get("ports", [])):
             found.append(f"{name}: a port is open to the network")
-        # an image of ours carries its own check
+        # our own images contain their health check
         health = service.get("healthcheck", {})
         asked = {"HEALTH_URL", "HEALTH_POOL"} & service.get("environment", {}).keys()
         if not (health.get("test") or health.get("disable") or asked):
             found.append(f"{name}: no health check")
         for needed, how in service.get("depends_on", {}).items():
             if needed not in compose["services"] or how != {"condition": "service_healthy"}:
-                found.append(f"{name}: begins before {needed} is healthy")
+                found.append(f"{name}: starts before {needed} is healthy")
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             if not source.startswith(".") and source not in compose["volumes"]:
                 found.append(f"{name}: no volume {source}")
         for variable, value in service.get("environment", {}).items():
             if "PASSWORD" in variable and not str(value).startswith("${"):
-                found.append(f"{name}: {variable} is written down")
+                found.append(f"{name}: {variable} is in the file")
     return found
 
 
 def test_compose_accepts_the_file() -> None:
-    """By the schema of the compose specification."""
+    """Check it with the schema of the compose specification."""
     assert schema_complaints("vendor.compose-spec", [FILE]) == ""
 
 
@@ -67,15 +67,15 @@ def test_the_compose_file_has_no_errors() -> None:
         (put("services", "source", "image", value="postgres"), "has no version"),
         (put("services", "source", "image", value="postgres:latest"), "has no version"),
         (put("services", "warehouse", "ports", value=["9050:9050"]), "open to the network"),
-        (put("services", "worker", "privileged", value=True), "more rights"),
+        (put("services", "worker", "privileged", value=True), "more privileges"),
         (put("services", "source", "healthcheck", value={}), "source: no health check"),
         (put("services", "prefect", "environment", value={}), "prefect: no health check"),
         (
             put("services", "worker", "depends_on", value={"source": {"condition": "service_started"}}),
-            "begins",
+            "starts",
         ),
         (put("services", "prefect", "volumes", value=["lost:/data"]), "no volume lost"),
-        (put("services", "source", "environment", "POSTGRES_PASSWORD", value="x"), "is written down"),
+        (put("services", "source", "environment", "POSTGRES_PASSWORD", value="x"), "is in the file"),
     ],
 )
 def test_an_injected_error_in_the_compose_file_is_found(
@@ -99,14 +99,14 @@ def test_the_dockerfile_has_no_errors() -> None:
         ("USER wwi\n", "USER root\n", "runs as root"),
         ("HEALTHCHECK", "# HEALTHCHECK", "no HEALTHCHECK"),
         ("COPY . .", "ADD . .", "use COPY"),
-        ('CMD ["wwi", "--help"]', "CMD wwi --help", "by a shell"),
+        ('CMD ["wwi", "--help"]', "CMD wwi --help", "in shell form"),
         ("--no-cache-dir uv==0.13.9", "uv", "without its version"),
         ("WORKDIR /app\nRUN", "WORKDIR app\nRUN", "WORKDIR is relative"),
-        ("--from=build", "--from=built", "which is no stage"),
+        ("--from=build", "--from=built", "which is not a stage"),
         ("PYTHONUNBUFFERED=1", "API_TOKEN=x", "a secret"),
-        ("COPY . .", "RUN curl -O https://example.com/x", "no version or checksum"),
-        ("COPY . .", "RUN apt-get update && apt-get install -y git", "apt's lists"),
-        ("COPY . .", "COPPY . .", "COPPY is no instruction"),
+        ("COPY . .", "RUN curl -O https://example.com/x", "without version or checksum"),
+        ("COPY . .", "RUN apt-get update && apt-get install -y git", "apt's package lists"),
+        ("COPY . .", "COPPY . .", "COPPY is not an instruction"),
     ],
 )
 def test_an_injected_error_in_the_dockerfile_is_found(old: str, new: str, fault: str) -> None:
@@ -124,7 +124,7 @@ def test_services_use_the_images_built_from_this_version() -> None:
 
 
 def test_the_platform_has_neither_emulator_nor_postgres() -> None:
-    """Only the services that need them run the image with the extra `local`."""
+    """Only services that need the extra `local` use the image with it."""
     targets = {name: each["build"]["target"] for name, each in COMPOSE["services"].items() if "build" in each}
     assert targets == {"warehouse": "local", "simulate": "local", "prefect": "platform", "worker": "platform"}
     platform = (ROOT / "requirements.in").read_text()
@@ -134,20 +134,20 @@ def test_the_platform_has_neither_emulator_nor_postgres() -> None:
 def test_every_variable_of_the_services_is_created_or_optional() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for name, rest in re.findall(r"\$\{(\w+)(:\?|:-)", FILE.read_text()):
-        assert rest == ":-" or f" {name}" in makefile, f"`make up` does not make {name}"
+        assert rest == ":-" or f" {name}" in makefile, f"`make up` does not create {name}"
 
 
 def test_the_image_contains_only_files_needed_at_run_time() -> None:
-    """The folders of the code, the vault, and what installs them: by .dockerignore, all else stays out."""
+    """.dockerignore admits only the code, the vault, and the files that install them."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "*"
-    let_in = [line[1:] for line in lines if line.startswith("!")]
+    admitted = [line[1:] for line in lines if line.startswith("!")]
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
-    assert {name.rstrip("*") for name in packages["include"]} <= set(let_in)
+    assert {name.rstrip("*") for name in packages["include"]} <= set(admitted)
     tracked = [path.as_posix() for path in tracked_files()]
-    for name in let_in:
-        assert any(path == name or path.startswith(f"{name}/") for path in tracked), f"no {name} to let in"
+    for name in admitted:
+        assert any(path == name or path.startswith(f"{name}/") for path in tracked), f"{name} does not exist"
     for forbidden in ("tests/conftest.py", ".env", "docker/.env", ".git/config"):
         assert not any(
-            fnmatch.fnmatch(forbidden, pattern) or forbidden.startswith(f"{pattern}/") for pattern in let_in
+            fnmatch.fnmatch(forbidden, pattern) or forbidden.startswith(f"{pattern}/") for pattern in admitted
         )

@@ -1,4 +1,4 @@
-"""Only the documented places know which engine they talk to, and the documents list every difference."""
+"""Test that only listed files have engine-specific code, and that the documents list every difference."""
 
 import re
 from pathlib import Path
@@ -8,20 +8,20 @@ import pytest
 from tests.checkout.engines import PACKAGES, leaks
 from tests.checkout.tracked import ROOT, tracked_files
 
-# Where the engine may be known, and why. A folder ends with a slash.
+# Files that may have engine-specific code, with the reason. A folder ends with a slash.
 ALLOWED = {
-    "warehouse/client.py": "connects to either",
-    "warehouse/load_jobs.py": "how a file gets into a table",
-    "config/settings.py": "finds the address and the project of either",
-    "warehouse/setup/": "sets up a real project, which the local warehouse is not",
-    "sandbox/": "it is the local service",
-    "cli/warehouse.py": "the commands that start and stop it",
-    "warehouse/statements.py": "tells one SELECT from anything else, by a dry run or by the parser",
-    "warehouse/emulator_errors.py": "puts the words of the emulator into ours",
-    "operations/cost/scans.py": "sqlglot as a library, which reads the SQL of BigQuery",
-    "ingestion/changes/key_sets.py": "DuckDB as a library, on files of keys",
-    "vault/profiles.yml": "the address and credentials of either",
-    "vault/macros/local_engine.sql": "the one file of the vault that may ask",
+    "warehouse/client.py": "connects to both engines",
+    "warehouse/load_jobs.py": "load jobs differ between the engines",
+    "config/settings.py": "has address and project of both engines",
+    "warehouse/setup/": "sets up a real project only",
+    "sandbox/": "is the local warehouse",
+    "cli/warehouse.py": "commands that start and stop the local warehouse",
+    "warehouse/statements.py": "recognizes a SELECT by dry run or parser",
+    "warehouse/emulator_errors.py": "translates error messages of the emulator",
+    "operations/cost/scans.py": "uses sqlglot to parse BigQuery SQL",
+    "ingestion/changes/key_sets.py": "uses DuckDB on files of keys",
+    "vault/profiles.yml": "has address and credentials of both engines",
+    "vault/macros/local_engine.sql": "the only file of the vault that checks the engine",
 }
 MARKER = re.compile(r"\bengine: (?P<name>[a-z-]+)")
 ROW = re.compile(r"^\| `(?P<name>[a-z-]+)` \|.*\| (?P<places>[^|]*) \|$", re.M)
@@ -48,9 +48,9 @@ def test_no_other_file_has_engine_specific_code() -> None:
 
 
 def test_every_exception_is_needed() -> None:
-    knowing = [path.as_posix() for path in code() if leaks(path, text_of(path))]
-    needless = {place for place in ALLOWED if not any(path.startswith(place) for path in knowing)}
-    assert needless <= {"warehouse/setup/"}  # it names its own errors only
+    specific = [path.as_posix() for path in code() if leaks(path, text_of(path))]
+    needless = {place for place in ALLOWED if not any(path.startswith(place) for path in specific)}
+    assert needless <= {"warehouse/setup/"}  # contains only names of its own errors
 
 
 def test_the_documents_list_exactly_the_differences_in_the_code() -> None:
@@ -76,19 +76,19 @@ def test_the_documents_list_exactly_the_differences_in_the_code() -> None:
     ],
 )
 def test_every_check_of_the_engine_has_a_named_difference(path: str) -> None:
-    """The marker stands in the line that asks, or above it."""
+    """The marker is in the line that checks the engine, or above it."""
     lines = text_of(Path(path)).splitlines()
-    asking = re.compile(
+    check = re.compile(
         r"\b(settings\.target ==|settings\.warehouse_url is|target\.name|WWI_WAREHOUSE_URL', )"
     )
     for number, line in enumerate(lines):
-        if asking.search(line):
+        if check.search(line):
             near = lines[max(0, number - 8) : number + 1]
             assert any(MARKER.search(each) for each in near), f"{path}:{number + 1}: {line}"
 
 
 @pytest.mark.parametrize(
-    ("path", "planted"),
+    ("path", "injected"),
     [
         ("flows/x.py", "if settings.target == 'local':\n    pass"),
         ("flows/x.py", "if run.settings.target != 'bigquery':\n    pass"),
@@ -114,8 +114,8 @@ def test_every_check_of_the_engine_has_a_named_difference(path: str) -> None:
         ("metadata/codegen/templates/x.j2", "{% if target.name == 'local' %}x{% endif %}"),
     ],
 )
-def test_injected_engine_specific_code_is_found(path: str, planted: str) -> None:
-    assert leaks(Path(path), f"\n{planted}\n")[0].startswith("2: ")
+def test_injected_engine_specific_code_is_found(path: str, injected: str) -> None:
+    assert leaks(Path(path), f"\n{injected}\n")[0].startswith("2: ")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Nothing secret, nothing of one machine alone is in the repository."""
+"""Test that the repository has no secrets and nothing specific to one machine."""
 
 import pytest
 
 from tests.checkout.leaks import leaks
 from tests.checkout.tracked import ROOT, tracked_files
 
-# Put together here, so that this file does not hold what it looks for.
+# assembled here, so that this file does not contain what it looks for
 A = "a" * 40
 PLANTED = {
     "a private key": "-----BEGIN " + "RSA PRIVATE KEY-----",

@@ -1,4 +1,4 @@
-"""A checkout that nobody can write to: the home names itself, and no other command writes to the checkout."""
+"""Test a read-only checkout: a home in it is an error, and no command writes to it otherwise."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ cd "$2" && shift 2 && exec "$@"
 
 
 def wwi(checkout: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of wwi in a read-only mount of this checkout, in name spaces of its own."""
+    """Run a wwi command in a read-only mount of this checkout, in separate namespaces."""
     return subprocess.run(
         [
             "unshare", "-rm", "sh", "-c", MOUNT, "sh", str(PROJECT_ROOT), str(checkout),
@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
     mounted = tmp_path / "checkout"
     mounted.mkdir()
     if wwi(mounted, "--help").returncode:
-        pytest.skip("this machine does not let its users mount: unshare -rm")
+        pytest.skip("this machine does not allow users to mount: unshare -rm")
     return mounted
 
 

@@ -1,4 +1,4 @@
-"""The list of words finds each of its words, and only as whole words."""
+"""Test that the word check finds each listed word, and only whole words."""
 
 import pytest
 

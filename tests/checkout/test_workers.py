@@ -1,10 +1,10 @@
-"""How the tests are shared out: what is named is there, and two workers do not meet at a port."""
+"""Test the distribution of tests over workers: listed files exist, and workers use different ports."""
 
 from itertools import chain
 from pathlib import Path
 
 from config.local_services import free_port
-from tests.workers import LONG, TOGETHER, USUAL_PORTS, usual_ports_taken
+from tests.workers import DEFAULT_PORTS, LONG, TOGETHER, occupy_default_ports
 
 
 def test_all_files_in_the_scheduling_lists_exist(project_root: Path) -> None:
@@ -13,5 +13,5 @@ def test_all_files_in_the_scheduling_lists_exist(project_root: Path) -> None:
 
 
 def test_services_of_test_workers_do_not_use_the_default_ports() -> None:
-    with usual_ports_taken():
-        assert not {free_port(port) for port in USUAL_PORTS} & set(USUAL_PORTS)
+    with occupy_default_ports():
+        assert not {free_port(port) for port in DEFAULT_PORTS} & set(DEFAULT_PORTS)

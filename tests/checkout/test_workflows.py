@@ -1,4 +1,4 @@
-"""The workflows are what GitHub takes, run what is there, and hand out no more rights than they need."""
+"""Test that workflows are valid, run existing commands, and have no unneeded permissions."""
 
 import copy
 import os
@@ -19,7 +19,7 @@ BIGQUERY: Workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "bigquery.
 
 
 def test_every_workflow_matches_the_schema_of_github() -> None:
-    """By GitHub's schema of workflows."""
+    """Check them with GitHub's schema of workflows."""
     assert schema_complaints("vendor.github-workflows", FILES) == ""
 
 
@@ -29,7 +29,7 @@ def test_workflows_have_no_errors(file: Path) -> None:
 
 
 def step(workflow: Workflow, command: str) -> dict[str, Any]:
-    """The first step whose script holds the command."""
+    """Return the first step whose script contains the command."""
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     return next(step for step in steps if command in step.get("run", ""))
 
@@ -40,7 +40,7 @@ def step(workflow: Workflow, command: str) -> dict[str, Any]:
         (lambda workflow: workflow.pop("permissions"), "no permissions"),
         (put("permissions", value="write-all"), "permissions for every job"),
         (lambda workflow: workflow.pop("concurrency"), "no concurrency group"),
-        (put(True, "pull_request_target", value=None), "code of strangers"),
+        (put(True, "pull_request_target", value=None), "untrusted code"),
         (put(True, "pull_request", value=None), "secrets in a workflow that runs on pull requests"),
         (lambda workflow: workflow["jobs"]["suite"].pop("timeout-minutes"), "suite: no timeout-minutes"),
         (put("jobs", "suite", "permissions", "contents", value="write"), "permissions it does not need"),
@@ -72,9 +72,9 @@ def step(workflow: Workflow, command: str) -> dict[str, Any]:
     ],
 )
 def test_an_injected_error_is_found(change: Callable[[Workflow], None], fault: str) -> None:
-    planted = copy.deepcopy(BIGQUERY)
-    change(planted)
-    assert any(fault in found for found in faults(planted, ROOT)), faults(planted, ROOT)
+    injected = copy.deepcopy(BIGQUERY)
+    change(injected)
+    assert any(fault in found for found in faults(injected, ROOT)), faults(injected, ROOT)
 
 
 def test_the_bigquery_workflow_runs_weekly_manually_and_after_merges() -> None:
@@ -93,11 +93,11 @@ def test_datasets_are_deleted_after_success_and_failure() -> None:
     assert tested < len(commands) - 1
     assert "github.run_id" in job["env"]["WWI_TEST_RUN"]
     spent = sum(step.get("timeout-minutes", 0) for step in job["steps"])
-    assert spent < job["timeout-minutes"], "the end of the job must not cut off the deleting"
+    assert spent < job["timeout-minutes"], "the job's timeout must not interrupt the deletion"
 
 
 def look(tmp_path: Path, **configured: str) -> tuple[str, str, str]:
-    """Run the script that looks for a project; return its outputs, its summary and what it printed."""
+    """Run the script that checks for a project; return its outputs, summary and printed text."""
     outputs, summary = tmp_path / "outputs", tmp_path / "summary"
     names = {"PROVIDER": "", "ACCOUNT": "", "PROJECT": ""} | configured
     done = subprocess.run(

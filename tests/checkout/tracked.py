@@ -1,4 +1,4 @@
-"""The files of the checkout as git knows them."""
+"""List the files of the checkout that git tracks."""
 
 import os
 import subprocess
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# what a checkout without git may hold besides: all of it is in .gitignore
+# generated files in a copy without git; all are in .gitignore
 MADE = {".venv", ".wwi", "__pycache__", "dbt_packages", "target", "logs", ".git", ".hypothesis"}
 
 
 def tracked_files(root: Path = ROOT) -> list[Path]:
-    """Return every tracked file, relative to `root`; in a copy without git, every file that is not made."""
+    """Return every tracked file, relative to `root`; without git, every file that is not generated."""
     if (root / ".git").exists():
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -1,4 +1,4 @@
-"""What may be wrong with a GitHub workflow, beyond what GitHub's own schema says."""
+"""Check a GitHub workflow by our own rules, in addition to GitHub's schema."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PRINTING = re.compile(r"\b(echo|printf|cat|tee|env|printenv|set -x|set -o xtrace
 
 
 def faults(workflow: Workflow, root: Path) -> list[str]:
-    """Return what is wrong; `root` is the checkout, for the targets and files that its steps name."""
+    """Return the problems found; `root` is the checkout with the targets and files that steps use."""
     found = list(_of_workflow(workflow))
     for name, job in workflow["jobs"].items():
         found += [f"{name}: {fault}" for fault in _of_job(job)]
@@ -28,20 +28,20 @@ def faults(workflow: Workflow, root: Path) -> list[str]:
 
 
 def triggers(workflow: Workflow) -> dict[str, Any]:
-    """The events; YAML reads the key `on` as true."""
+    """Return the events; YAML reads the key `on` as true."""
     events: dict[str, Any] = workflow.get("on", workflow.get(True))
     return events
 
 
 def _of_workflow(workflow: Workflow) -> Iterator[str]:
     if "permissions" not in workflow:
-        yield "no permissions, so those of the repository's default"
+        yield "no permissions, so the repository's default applies"
     elif not _only(workflow["permissions"], {"contents": "read"}):
         yield f"permissions for every job: {workflow['permissions']}"
     if "concurrency" not in workflow:
         yield "no concurrency group"
     if "pull_request_target" in triggers(workflow):
-        yield "pull_request_target hands secrets to code of strangers"
+        yield "pull_request_target gives secrets to untrusted code"
     if "pull_request" in triggers(workflow) and "secrets." in str(workflow["jobs"]):
         yield "secrets in a workflow that runs on pull requests"
 
@@ -64,18 +64,18 @@ def _of_step(step: Workflow, secret: set[str], root: Path) -> Iterator[str]:
         yield f"{step['uses']} has no version"
     script = step.get("run", "")
     if "${{" in script:
-        yield "an expression in a script: hand it over as a variable"
+        yield "an expression in a script: pass it as a variable"
     if re.search(r"\bset -\w*x|xtrace", script):
         yield "prints every command with its values"
     for line in script.splitlines():
-        told = [name for name in sorted(secret) if re.search(rf"\$\{{?{name}\b", line)]
-        if told and PRINTING.search(line):
-            yield f"prints {', '.join(told)}"
+        used = [name for name in sorted(secret) if re.search(rf"\$\{{?{name}\b", line)]
+        if used and PRINTING.search(line):
+            yield f"prints {', '.join(used)}"
     yield from _missing(script, root)
 
 
 def _missing(script: str, root: Path) -> Iterator[str]:
-    """What the script calls that is not in the checkout."""
+    """Return what the script uses and the checkout does not have."""
     known = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.M))
     for hit in MAKE.finditer(script):
         yield from (f"no target {name}" for name in hit["targets"].split() if name not in known)

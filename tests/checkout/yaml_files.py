@@ -1,4 +1,4 @@
-"""What the tests of the checkout's YAML files share: their published schemas, and mistakes to plant."""
+"""Helpers for tests of YAML files: check their schemas and inject errors."""
 
 import subprocess
 import sys
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def schema_complaints(schema: str, files: Sequence[Path]) -> str:
-    """What a schema, which the checker brings with it, has against the files; "" when it takes them."""
+    """Return the errors that a built-in schema of check-jsonschema finds in the files; "" if none."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return f"exit {done.returncode}:\n{done.stdout}{done.stderr}" if done.returncode else ""
 
 
 def put(*path: str | int, value: Any) -> Callable[[dict[Any, Any]], None]:
-    """Return a change that sets what lies at the path."""
+    """Return a function that sets the value at this path of a document."""
 
     def change(document: dict[Any, Any]) -> None:
         *way, last = path

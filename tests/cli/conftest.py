@@ -1,4 +1,4 @@
-"""What the tests of commands share: a command that runs in this process, and its environment."""
+"""Fixtures for tests of commands: run a command in this process, and its environment."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from cli import main
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a command: its exit code and what it printed."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -24,7 +24,7 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def wwi(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process."""
+    """Return a function that runs a command in this process."""
 
     def run(*arguments: str) -> Outcome:
         with pytest.raises(SystemExit) as ended:
@@ -36,8 +36,8 @@ def wwi(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment that names an empty home and nothing else."""
+def no_services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Set only WWI_HOME, to an empty folder without services."""
     for name in [name for name in os.environ if name.startswith("WWI_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("WWI_HOME", str(tmp_path))

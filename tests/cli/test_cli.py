@@ -1,4 +1,4 @@
-"""The command line: help everywhere, results on stdout, one clear message and a code for what is wrong."""
+"""Test the command line: help texts, results on stdout, and clear errors with an exit code."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from tests.cli.conftest import Run
 
 
 def without_idle_zeros(text: str) -> str:
-    """The text with 1.250000 as 1.25: how many zeros follow is up to the engine."""
+    """Remove trailing zeros of numbers, which depend on the engine."""
     return re.sub(r"(\.\d*?[1-9])0+\b", r"\1", text)
 
 
@@ -33,7 +33,7 @@ def _commands() -> Iterator[tuple[str, ...]]:
         yield from ((name, sub) for sub in sorted(getattr(command, "commands", {})))
 
 
-def test_the_commands_are_those_of_the_design() -> None:
+def test_no_command_is_added_or_removed_by_accident() -> None:
     source = {
         ("source", name) for name in ("up", "down", "reset", "simulate", "restore", "dsn", "grants", "psql")
     }
@@ -57,8 +57,8 @@ def test_every_command_and_option_has_a_help_text(command: tuple[str, ...], wwi:
     for name in command:
         found = found.commands[name]  # type: ignore[attr-defined]
     assert found.help
-    silent = [parameter.name for parameter in found.params if not getattr(parameter, "help", None)]
-    assert [name for name in silent if name != "help"] == []
+    without_help = [parameter.name for parameter in found.params if not getattr(parameter, "help", None)]
+    assert [name for name in without_help if name != "help"] == []
 
 
 def test_help_imports_no_heavy_module() -> None:
@@ -76,9 +76,7 @@ def test_an_invalid_command_line_is_a_usage_error(wwi: Run) -> None:
     assert wwi("query").code == 2
 
 
-def test_an_invalid_setting_is_reported(
-    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_setting_is_reported(wwi: Run, no_services: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WWI_READERS", "none")
     shown = wwi("status")
     assert shown.code == 1
@@ -86,7 +84,7 @@ def test_an_invalid_setting_is_reported(
     assert "Traceback" not in shown.err
 
 
-def test_an_unknown_table_is_reported_with_the_closest_name(wwi: Run, nothing_runs: Path) -> None:
+def test_an_unknown_table_is_reported_with_the_closest_name(wwi: Run, no_services: Path) -> None:
     shown = wwi("ingest", "--table", "sales.custmers")
     assert shown.code == 1
     assert "sales.custmers" in shown.err
@@ -97,7 +95,7 @@ def test_an_unknown_table_is_reported_with_the_closest_name(wwi: Run, nothing_ru
     "command", [["reconcile"], ["status"], ["dashboard"], ["query", "select 1"], ["build"], ["ingest"]]
 )
 def test_without_a_warehouse_every_command_says_how_to_start_one(
-    command: list[str], wwi: Run, nothing_runs: Path
+    command: list[str], wwi: Run, no_services: Path
 ) -> None:
     shown = wwi(*command)
     assert (shown.code, shown.out) == (1, "")
@@ -106,7 +104,7 @@ def test_without_a_warehouse_every_command_says_how_to_start_one(
 
 
 def test_a_warehouse_that_does_not_answer_is_an_immediate_error(
-    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+    wwi: Run, no_services: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WWI_WAREHOUSE_URL", "http://127.0.0.1:9")
     shown = wwi("query", "select 1")
@@ -114,24 +112,24 @@ def test_a_warehouse_that_does_not_answer_is_an_immediate_error(
     assert "cannot be reached" in shown.err
 
 
-def test_without_a_source_the_dsn_command_says_how_to_start_one(wwi: Run, nothing_runs: Path) -> None:
+def test_without_a_source_the_dsn_command_says_how_to_start_one(wwi: Run, no_services: Path) -> None:
     shown = wwi("source", "dsn")
     assert (shown.code, shown.out) == (1, "")
     assert "wwi source up" in shown.err
 
 
 def test_the_demo_refuses_an_external_source(
-    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+    wwi: Run, no_services: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WWI_SOURCE_DSN", "postgresql://reader@production/wwi")
     shown = wwi("demo")
     assert shown.code == 1
     assert "WWI_SOURCE_DSN" in shown.err
-    assert not (nothing_runs / "services").exists()
+    assert not (no_services / "services").exists()
 
 
-def test_an_impossible_period_is_a_usage_error_with_a_fix(
-    wwi: Run, nothing_runs: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_date_is_a_usage_error(
+    wwi: Run, no_services: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = wwi("source", "simulate", "--from", "yesterday")
     assert shown.code == 2
@@ -139,7 +137,7 @@ def test_an_impossible_period_is_a_usage_error_with_a_fix(
 
 @pytest.mark.services
 class TestOnTheWarehouse:
-    """Commands that ask a running warehouse."""
+    """Commands with a running warehouse."""
 
     def test_an_invalid_dsn_is_reported_without_its_password(
         self, wwi: Run, running: Settings, monkeypatch: pytest.MonkeyPatch
@@ -193,13 +191,13 @@ class TestOnTheWarehouse:
         assert shown.code == 1
         assert "wwi run" in shown.err
 
-    @pytest.mark.local("a real project has no address of ours")
+    @pytest.mark.local("a real project has no local URL")
     def test_url_prints_only_the_warehouse_url(self, wwi: Run, running: Settings) -> None:
         assert wwi("warehouse", "url").out.strip() == running.resolve_warehouse_url()
 
 
 def test_invalid_metadata_stop_a_command_with_file_key_and_fix(project_root: Path, tmp_path: Path) -> None:
-    """In a copy of the project, for the metadata in use are the project's own."""
+    """Use a copy of the project with invalid metadata."""
     for package in PACKAGES:
         shutil.copytree(
             project_root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
@@ -228,11 +226,11 @@ def test_numbers_keep_every_digit_in_every_format(capsys: pytest.CaptureFixture[
 def test_progress_shows_each_message_once_without_nodes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logging.getLogger().addHandler(spare := logging.StreamHandler())
+    logging.getLogger().addHandler(extra_handler := logging.StreamHandler())
     with output.progress():
         logging.getLogger("flows.daily").info("build ...")
         logging.getLogger("transform.dbt.nodes").info("hub_customer")
         logging.getLogger("google").info("not ours")
-    logging.getLogger().removeHandler(spare)
+    logging.getLogger().removeHandler(extra_handler)
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "build ...\n")

@@ -1,4 +1,4 @@
-"""What commands say when they cannot do what is asked: at once, in plain words, or as JSON."""
+"""Test errors of commands: immediate, in plain words, and as JSON."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from warehouse.queries import execute
 
 
 def end_leases_of_other_tests(client: Client) -> None:
-    """Some tests write a lease of a minute that no process holds, into the warehouse that all share."""
+    """Expire the leases that other tests wrote into the shared warehouse without a process."""
     for dataset in client.list_datasets(timeout=30):
         tables = {each.table_id for each in client.list_tables(dataset.reference, timeout=30)}
         if "leases" in tables:
@@ -54,7 +54,7 @@ WITH_JSON = [
 
 
 @pytest.mark.parametrize("command", WITH_JSON, ids=" ".join)
-def test_an_error_is_json_with_the_json_option(command: list[str], wwi: Run, nothing_runs: Path) -> None:
+def test_an_error_is_json_with_the_json_option(command: list[str], wwi: Run, no_services: Path) -> None:
     shown = wwi(*command, "--json")
     assert shown.code == 1
     error = json.loads(shown.out)["error"]
@@ -64,7 +64,7 @@ def test_an_error_is_json_with_the_json_option(command: list[str], wwi: Run, not
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         (["status", "--json", "--batchs", "1"], "--batches"),
         (["status", "--json", "--batches", "0"], "--batches"),
@@ -79,12 +79,12 @@ def test_an_error_is_json_with_the_json_option(command: list[str], wwi: Run, not
     ],
 )
 def test_a_usage_error_is_json_with_the_json_option(
-    command: list[str], said: str, wwi: Run, nothing_runs: Path
+    command: list[str], expected: str, wwi: Run, no_services: Path
 ) -> None:
     shown = wwi(*command)
     assert shown.code == 2
     error = json.loads(shown.out)["error"]
-    assert said.lower() in error["message"].lower()
+    assert expected.lower() in error["message"].lower()
     assert error["exit_code"] == 2
 
 
@@ -97,7 +97,7 @@ def test_only_options_of_the_command_select_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         (["ingest", "--from", "2999-01-01"], "is in the future"),
         (["ingest", "--from", "2013-02-01", "--to", "2013-01-31"], "is before --from"),
@@ -123,15 +123,15 @@ def test_only_options_of_the_command_select_json() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_an_invalid_value_is_a_usage_error(
-    command: list[str], said: str, wwi: Run, nothing_runs: Path
+    command: list[str], expected: str, wwi: Run, no_services: Path
 ) -> None:
     shown = wwi(*command)
     assert (shown.code, shown.out) == (2, "")
-    assert said in shown.err
+    assert expected in shown.err
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "expected"),
     [
         (["ingest", "--table", "sales.custmers"], "Did you mean 'sales.customers'?"),
         (["trace", "fct_sal", "1"], "Did you mean 'fct_sale'?"),
@@ -151,22 +151,22 @@ def test_an_invalid_value_is_a_usage_error(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_misspelt_name_gets_a_suggestion_without_any_service(
-    command: list[str], said: str, wwi: Run, nothing_runs: Path
+    command: list[str], expected: str, wwi: Run, no_services: Path
 ) -> None:
     shown = wwi(*command)
     assert (shown.code, shown.out) == (1, "")
-    assert said in shown.err
+    assert expected in shown.err
 
 
-def test_a_run_reports_both_stopped_services_before_prefect_starts(wwi: Run, nothing_runs: Path) -> None:
+def test_a_run_reports_both_stopped_services_before_prefect_starts(wwi: Run, no_services: Path) -> None:
     shown = wwi("run")
     assert (shown.code, shown.out) == (1, "")
     assert "wwi source up" in shown.err
     assert "wwi warehouse up" in shown.err
-    assert not (nothing_runs / "prefect").exists()
+    assert not (no_services / "prefect").exists()
 
 
-def test_serve_fails_if_its_port_is_in_use(nothing_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_fails_if_its_port_is_in_use(no_services: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         monkeypatch.delenv(name)
@@ -180,7 +180,7 @@ def test_serve_fails_if_its_port_is_in_use(nothing_runs: Path, monkeypatch: pyte
 
 @pytest.mark.services
 class TestOnEmptyServices:
-    """Services that run and hold nothing."""
+    """Commands with running, empty services."""
 
     @pytest.mark.parametrize(
         "command",
@@ -239,7 +239,7 @@ class TestOnEmptyServices:
         assert "the source is empty" in shown.err
         assert "has a row" in shown.err
 
-    @pytest.mark.local("a real project is not stopped")
+    @pytest.mark.local("a real project cannot be stopped")
     @pytest.mark.parametrize("service", ["source", "warehouse"])
     def test_a_service_is_not_stopped_while_a_run_uses_it(
         self, service: str, wwi: Run, running: Settings, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, however much is logged: the source's password stays out of every output and file."""
+"""Test that no output and no file contains the source's password, at any log level."""
 
 import os
 import subprocess
@@ -14,22 +14,22 @@ from config.settings import Settings
 
 pytestmark = pytest.mark.services
 
-PASSWORD = "correct horse/battery%staple"  # in a DSN it is spelled in another way than by itself
+PASSWORD = "correct horse/battery%staple"  # percent-encoded in a DSN
 SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""))
 
-# everything that any library has to say, and then the work
-LOUDLY = "import logging, sys; logging.basicConfig(level=logging.DEBUG); "
-COMMAND = LOUDLY + "from cli import main; main(sys.argv[1:])"
-FLOW = LOUDLY + (
+# log everything of every library
+LOG_EVERYTHING = "import logging, sys; logging.basicConfig(level=logging.DEBUG); "
+COMMAND = LOG_EVERYTHING + "from cli import main; main(sys.argv[1:])"
+FLOW = LOG_EVERYTHING + (
     "from flows.prefect_api import start_prefect_api; from config.settings import Settings; "
     "wait_until_ready = start_prefect_api(Settings(_env_file=None)); "
     "from flows.daily import daily_load; wait_until_ready(); daily_load()"
 )
-BUILD = LOUDLY + (
+BUILD = LOG_EVERYTHING + (
     "from pathlib import Path; from transform import dbt; from config.settings import Settings; "
     "dbt.build(Settings(_env_file=None), vault_dir=Path(sys.argv[1]))"
 )
-LOUD = {
+DEBUG_LOGGING = {
     "PREFECT_LOGGING_LEVEL": "DEBUG",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "DEBUG",
     "PREFECT_LOGGING_TO_API_ENABLED": "true",
@@ -38,15 +38,15 @@ LOUD = {
 
 @pytest.fixture
 def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
-    """Of a platform with a home of its own, in which everything is logged."""
+    """Return environment variables with a separate home and debug logging."""
     (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     own = {"WWI_HOME": str(tmp_path), "WWI_DATASET_PREFIX": settings.dataset_prefix}
-    return kept | LOUD | own
+    return kept | DEBUG_LOGGING | own
 
 
 def with_password(settings: Settings, host: str = "") -> str:
-    """A DSN with our password, which is not that of the server."""
+    """Return a DSN with PASSWORD, which the server rejects."""
     parts = psycopg.conninfo.conninfo_to_dict(str(settings.source_dsn))
     return f"postgresql://wwi_reader:{SPELLINGS[1]}@{host or parts['host']}:{parts['port']}/{parts['dbname']}"
 
@@ -56,41 +56,41 @@ def run(program: str, *arguments: str, environment: dict[str, str]) -> subproces
     return subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False)
 
 
-def told(done: subprocess.CompletedProcess[bytes], home: Path) -> dict[str, bytes]:
-    """All that the command printed, and every file that it left."""
-    assert len(done.stderr) > 200, "nothing was logged, so nothing is proven"
+def outputs(done: subprocess.CompletedProcess[bytes], home: Path) -> dict[str, bytes]:
+    """Return stdout, stderr and every file that the command wrote."""
+    assert len(done.stderr) > 200, "nothing was logged, so the test proves nothing"
     files = {str(file.relative_to(home)): file.read_bytes() for file in home.rglob("*") if file.is_file()}
     return {"stdout": done.stdout, "stderr": done.stderr, **files}
 
 
-def holding_the_password(contents: Mapping[str, bytes]) -> list[str]:
+def names_with_password(contents: Mapping[str, bytes]) -> list[str]:
     return [name for name, text in contents.items() if any(each.encode() in text for each in SPELLINGS)]
 
 
-@pytest.mark.parametrize("mistake", ["a wrong password", "a wrong host", "a DSN that cannot be read"])
+@pytest.mark.parametrize("fault", ["a wrong password", "a wrong host", "a DSN that cannot be read"])
 def test_a_failed_ingest_shows_no_password(
-    settings: Settings, environment: dict[str, str], tmp_path: Path, mistake: str
+    settings: Settings, environment: dict[str, str], tmp_path: Path, fault: str
 ) -> None:
     dsn = {
         "a wrong password": with_password(settings),
         "a wrong host": with_password(settings, "no-such-host.invalid"),
         "a DSN that cannot be read": f"host=127.0.0.1 password='{PASSWORD}",
-    }[mistake]
+    }[fault]
     done = run(COMMAND, "ingest", environment=environment | {"WWI_SOURCE_DSN": dsn})
     assert done.returncode == 1
     assert b"WWI_SOURCE_DSN" in done.stderr or b"no-such-host" in done.stderr
-    assert holding_the_password(told(done, tmp_path)) == []
+    assert names_with_password(outputs(done, tmp_path)) == []
 
 
 def test_a_failed_flow_stores_no_password_in_prefect(
     settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The flow itself fails: `wwi run` finds a wrong password before it starts Prefect."""
+    """Run the flow directly, because `wwi run` finds a wrong password before it starts Prefect."""
     done = run(FLOW, environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
     assert done.returncode == 1
-    contents = told(done, tmp_path)
+    contents = outputs(done, tmp_path)
     assert b"daily" in contents["prefect/prefect.db"] + contents.get("prefect/prefect.db-wal", b"")
-    assert holding_the_password(contents) == []
+    assert names_with_password(contents) == []
 
 
 def test_a_failed_build_logs_no_password(
@@ -102,11 +102,11 @@ def test_a_failed_build_logs_no_password(
     (project / "profiles.yml").write_text((project_root / "vault" / "profiles.yml").read_text())
     (project / "models" / "bad.sql").write_text("select no_such_column")
     done = run(BUILD, str(project), environment=environment | {"WWI_SOURCE_DSN": with_password(settings)})
-    contents = told(done, tmp_path)
+    contents = outputs(done, tmp_path)
     assert b"no_such_column" in contents["stderr"]
-    assert holding_the_password(contents) == []
+    assert names_with_password(contents) == []
 
 
 def test_a_logged_password_is_found(settings: Settings) -> None:
     contents = {"a log": with_password(settings).encode(), "a message": PASSWORD.encode(), "other": b"x"}
-    assert holding_the_password(contents) == ["a log", "a message"]
+    assert names_with_password(contents) == ["a log", "a message"]

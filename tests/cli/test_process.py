@@ -1,4 +1,4 @@
-"""The end of the process: the exit code is the command's, whatever threads and signals say."""
+"""Test that the exit code is that of the command, also with running threads and signals."""
 
 import signal
 import subprocess
@@ -67,7 +67,7 @@ def test_ctrl_c_during_exit_ends_the_process_at_once() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "done\n"
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(1)  # it waits for its thread
+        process.wait(1)  # the process waits for its thread
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert process.returncode == INTERRUPTED

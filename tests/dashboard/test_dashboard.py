@@ -22,7 +22,7 @@ from dashboard.write import write_dashboard
 from ingestion.load.create_tables import ensure_layout
 from metadata.errors import WwiError
 from metadata.load import load_catalog
-from tests import throw_away
+from tests import temporary_datasets
 from tests.dashboard.small_star import NASTY, make_star
 from warehouse.client import connect
 
@@ -133,8 +133,8 @@ def look(browser: str, file: Path, folder: Path, **filters: str) -> Shown:
 @pytest.fixture(scope="module")
 def star(services: Settings) -> Iterator[Settings]:
     """A warehouse with the small star schema and an empty ledger."""
-    settings = services.model_copy(update={"dataset_prefix": throw_away.new_prefix(services, "dash")})
-    with throw_away.datasets(settings, ("_audit", "_raw", "_marts")):
+    settings = services.model_copy(update={"dataset_prefix": temporary_datasets.new_prefix(services, "dash")})
+    with temporary_datasets.datasets(settings, ("_audit", "_raw", "_marts")):
         client = connect(settings)
         ensure_layout(client, settings, load_catalog().model_copy(update={"tables": ()}), force=True)
         make_star(client, settings)
@@ -265,7 +265,9 @@ def test_the_header_shows_the_state_of_the_platform() -> None:
 @pytest.mark.services
 def test_without_marts_the_error_says_what_to_do(services: Settings) -> None:
     with pytest.raises(WwiError, match=r"the marts are not built yet.*Run `wwi run`"):
-        figures(services.model_copy(update={"dataset_prefix": throw_away.new_prefix(services, "none")}))
+        figures(
+            services.model_copy(update={"dataset_prefix": temporary_datasets.new_prefix(services, "none")})
+        )
 
 
 def test_texts_are_stored_once_and_escaped() -> None:

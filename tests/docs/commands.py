@@ -1,4 +1,4 @@
-"""The commands that the documents tell people to run, and what is wrong with each."""
+"""Find the commands in the documents and check them."""
 
 import itertools
 import re
@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<body>.*?)^ *```$", re.
 INLINE = re.compile(r"(?<!`)`((?:\.venv/bin/)?(?:wwi|make) [^`]+)`(?!`)", re.S)
 ASSIGNMENT = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)=")
 BIN = ".venv/bin/"
-# programs that are not the project's; they check their own arguments
+# other programs; their arguments are not checked
 OTHERS = {
     "gcloud",
     "git",
@@ -36,16 +36,16 @@ OTHERS = {
     "curl",
     "prefect",
 }
-# read by other programs, or by the tests
+# used by other programs or the tests
 VARIABLES = {"WWI_DBT_PACKAGES", "WWI_HISTORY_ORDERS", "WWI_HISTORY_PAGE", "GOOGLE_APPLICATION_CREDENTIALS"}
-WRITTEN = ("docs/reference/",)  # from the commands themselves
+GENERATED = ("docs/reference/",)  # generated from the commands
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command as a page has it. `is_whole`: in a block, to be run so; else named in a sentence.
+    """A command in a page. `is_whole`: a complete command in a block; otherwise mentioned in a sentence.
 
-    `printed`: what the page shows of its output, the lines up to the next prompt.
+    `printed`: its output in the page, the lines up to the next prompt.
     """
 
     page: str
@@ -59,7 +59,7 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """The command word by word, without its comment and what is set before it."""
+        """Return the words of the command, without comment and variable assignments."""
         words = shlex.split(self.text, comments=self.is_whole)
         while words and ASSIGNMENT.match(words[0]):
             words = words[1:]
@@ -67,22 +67,22 @@ class Command:
 
     @property
     def wwi(self) -> list[str] | None:
-        """The arguments of `wwi`; None when this is another program."""
+        """Return the arguments of `wwi`; None for another program."""
         words = self.words
         return words[1:] if words and words[0].removeprefix(BIN) == "wwi" else None
 
 
 def pages(root: Path = PROJECT_ROOT) -> list[Path]:
-    """Every page of the project that somebody wrote, relative to `root`."""
+    """Return every page that is not generated, relative to `root`."""
     return [
         path
         for path in tracked_files(root)
-        if path.suffix == ".md" and path.parts[0] != "vault" and not path.as_posix().startswith(WRITTEN)
+        if path.suffix == ".md" and path.parts[0] != "vault" and not path.as_posix().startswith(GENERATED)
     ]
 
 
 def commands(page: str, text: str) -> Iterator[Command]:
-    """The commands of a page in their order, those of its blocks before those of its sentences."""
+    """Return the commands of a page: first those in blocks, then those in sentences."""
     for block in BLOCK.finditer(text):
         if block["kind"] in SHELLS:
             first = text.count("\n", 0, block.start()) + 2
@@ -94,7 +94,7 @@ def commands(page: str, text: str) -> Iterator[Command]:
 
 
 def _of_block(page: str, first: int, kind: str, body: str) -> Iterator[Command]:
-    """Lines after a prompt; without one in the block of a shell, all of them."""
+    """Return the lines after a prompt; in a shell block without prompts, all lines."""
     lines = body.splitlines()
     for number, line in enumerate(lines):
         stripped = line.strip()
@@ -102,11 +102,11 @@ def _of_block(page: str, first: int, kind: str, body: str) -> Iterator[Command]:
             continue
         if kind != "console" and (not stripped or stripped.startswith("#")):
             continue
-        told, following = stripped.removeprefix("$ "), number
-        while told.endswith("\\"):
+        text, following = stripped.removeprefix("$ "), number
+        while text.endswith("\\"):
             following += 1
-            told = f"{told[:-1].rstrip()} {lines[following].strip()}"
-        yield Command(page, first + number, told, printed=_printed(lines[following + 1 :]))
+            text = f"{text[:-1].rstrip()} {lines[following].strip()}"
+        yield Command(page, first + number, text, printed=_printed(lines[following + 1 :]))
 
 
 def _printed(lines: list[str]) -> str:
@@ -114,8 +114,8 @@ def _printed(lines: list[str]) -> str:
     return "".join(f"{line}\n" for line in shown)
 
 
-def mistakes(command: Command) -> list[str]:
-    """Return what is wrong with a command as far as can be told without running it."""
+def problems(command: Command) -> list[str]:
+    """Return the problems of a command that can be found without running it."""
     try:
         all_words = shlex.split(command.text, comments=command.is_whole)
     except ValueError as error:
@@ -148,7 +148,7 @@ def _of_program(program: str, rest: list[str], command: Command) -> list[str]:
 
 
 def _of_wwi(words: list[str], *, is_whole: bool) -> list[str]:
-    """Let typer parse the arguments of `wwi`, which runs nothing; a sentence may leave arguments out."""
+    """Parse the arguments of `wwi` with typer, without running it; a sentence may omit arguments."""
     command: Any = typer.main.get_command(cli.app)
     path = []
     while words and hasattr(command, "commands"):
@@ -161,18 +161,18 @@ def _of_wwi(words: list[str], *, is_whole: bool) -> list[str]:
         command = command.commands[name]
     if hasattr(command, "commands") or not is_whole:
         known = {option for each in command.params for option in each.opts} | {"--help"}
-        told = [word.partition("=")[0] for word in words if word.startswith("-") and len(word) > 1]
-        return [f"no option {word} of wwi {' '.join(path)}" for word in told if word not in {*known, "--"}]
+        options = [word.partition("=")[0] for word in words if word.startswith("-") and len(word) > 1]
+        return [f"no option {word} of wwi {' '.join(path)}" for word in options if word not in {*known, "--"}]
     try:
         command.make_context(" ".join(path), list(words), resilient_parsing="--help" in words)
-    except Exception as error:  # typer's own click is private, and so are its errors
-        tell = getattr(error, "format_message", error.__str__)
-        return [f"wwi {' '.join(path)}: {tell()}"]
+    except Exception as error:  # typer's click is private, and so are its error classes
+        message = getattr(error, "format_message", error.__str__)
+        return [f"wwi {' '.join(path)}: {message()}"]
     return []
 
 
 def targets() -> set[str]:
-    """The targets of the Makefile that are for people."""
+    """Return the documented targets of the Makefile."""
     return set(re.findall(r"^([a-z-]+):.*## ", (PROJECT_ROOT / "Makefile").read_text(), re.M))
 
 
@@ -188,6 +188,6 @@ def _places(module: str) -> list[str]:
 
 
 def _missing(paths: list[str]) -> list[str]:
-    """Files and tests that are not there; `path::test` is a test."""
+    """Return missing files; `path::test` is a test."""
     named = [path.partition("::")[0] for path in paths if "/" in path and not path.startswith("-")]
     return [f"no file {path}" for path in named if not (PROJECT_ROOT / path).exists()]

@@ -1,4 +1,4 @@
-"""The links between the documents."""
+"""Find broken links between the documents."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ HEADING = re.compile(r"^#+ +(.+?) *$", re.M)
 
 
 def broken(root: Path, page: Path) -> list[str]:
-    """Return the links of a page that lead nowhere within `root`: no such file, or no such heading."""
+    """Return the links of a page whose file or heading does not exist within `root`."""
     text = FENCED.sub("", (root / page).read_text(encoding="utf-8"))
     return [link for link in LINK.findall(text) if not _leads_somewhere(root / page, link)]
 
@@ -25,6 +25,6 @@ def _leads_somewhere(page: Path, link: str) -> bool:
 
 
 def _anchors(text: str) -> set[str]:
-    """The anchors that GitHub gives to headings: small letters, without punctuation, dashes for blanks."""
+    """Return GitHub's anchors of the headings: lower case, no punctuation, dashes for spaces."""
     plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(FENCED.sub("", text)))
     return {heading.strip().replace(" ", "-") for heading in plain}

@@ -1,4 +1,4 @@
-"""The guides stay true: their example is good metadata, and the messages they explain are those we give."""
+"""Test the guides: the example is valid metadata, and every explained message exists in the code."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| (?P<message>[^|]*`[^|]*) \|", re.M)
 
 @pytest.fixture(scope="module")
 def with_example(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """The project's metadata and the table of the guide, as if its first command had been run."""
+    """Return the project's metadata with the guide's example table."""
     folder = tmp_path_factory.mktemp("guide") / "metadata"
     shutil.copytree(METADATA_DIR, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copy(EXAMPLE, folder / "tables" / "warehouse")
@@ -53,14 +53,14 @@ def test_the_example_rows_match_the_example_metadata(with_example: Catalog, sour
     assert sorted((key, float(stars)) for key, stars in rows) == [(3, 3.25), (6, 1.75)]
 
 
-def told(text: str) -> Iterator[str]:
-    """The messages that a table of the guide explains: what is code in its first column."""
+def documented_messages(text: str) -> Iterator[str]:
+    """Return the messages in a table of the guide: the code in its first column."""
     for row in ROW.finditer(text):
         yield from re.findall(r"`([^`]+)`", row["message"])
 
 
 def test_every_message_in_the_guide_is_raised_by_the_code() -> None:
-    said = "\n".join(
+    code_texts = "\n".join(
         node.value
         for package in PACKAGES
         for path in (PROJECT_ROOT / package).rglob("*.py")
@@ -68,14 +68,14 @@ def test_every_message_in_the_guide_is_raised_by_the_code() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     macros = (PROJECT_ROOT / "vault" / "macros").rglob("*.sql")
-    said += "\n".join(path.read_text(encoding="utf-8") for path in macros)
-    by_what = (GUIDES / "recover.md").read_text(encoding="utf-8").partition("## By what it says")[2]
-    messages = list(told(by_what.partition("\n## ")[0]))
+    code_texts += "\n".join(path.read_text(encoding="utf-8") for path in macros)
+    explained = (GUIDES / "recover.md").read_text(encoding="utf-8").partition("## By what it says")[2]
+    messages = list(documented_messages(explained.partition("\n## ")[0]))
     assert len(messages) > 15
     commands = [message for message in messages if message.startswith("wwi ")]
-    assert [each for each in messages if each not in said and each not in commands] == []
+    assert [each for each in messages if each not in code_texts and each not in commands] == []
 
 
 def test_a_message_that_no_code_raises_is_found() -> None:
     table = "| message | |\n|---|---|\n| `no such thing`, `or that` | fix `this` |\n"
-    assert list(told(table)) == ["no such thing", "or that"]
+    assert list(documented_messages(table)) == ["no such thing", "or that"]

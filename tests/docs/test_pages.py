@@ -1,11 +1,11 @@
-"""What the documents tell people to run exists, and their links lead somewhere."""
+"""Test that commands and link targets in the documents exist."""
 
 from pathlib import Path
 
 import pytest
 
 from config.settings import PROJECT_ROOT
-from tests.docs.commands import Command, commands, mistakes, pages
+from tests.docs.commands import Command, commands, pages, problems
 from tests.docs.links import broken
 
 COMMANDS = [
@@ -16,14 +16,14 @@ COMMANDS = [
 
 
 def test_every_command_of_every_page_exists_with_its_options() -> None:
-    wrong = {str(command): found for command in COMMANDS if (found := mistakes(command))}
+    wrong = {str(command): found for command in COMMANDS if (found := problems(command))}
     assert wrong == {}
     assert len([command for command in COMMANDS if command.is_whole]) > 50
     assert len([command for command in COMMANDS if command.wwi]) > 100
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("wwi ingset", "no command wwi ingset"),
         ("wwi source simulat --days 3", "no command wwi source simulat"),
@@ -41,17 +41,17 @@ def test_every_command_of_every_page_exists_with_its_options() -> None:
         ('wwi query "select 1', "No closing quotation"),
     ],
 )
-def test_a_command_that_does_not_exist_is_found(text: str, told: str) -> None:
+def test_a_command_that_does_not_exist_is_found(text: str, expected: str) -> None:
     (found,) = commands("page.md", f"Run this:\n\n```console\n$ {text}   # why\nwhat it prints\n```\n")
     assert (found.line, found.is_whole) == (4, True)
-    (wrong,) = mistakes(found)
-    assert told.lower() in wrong.lower()
+    (wrong,) = problems(found)
+    assert expected.lower() in wrong.lower()
 
 
 @pytest.mark.parametrize("text", ["`wwi ingset`", "`wwi build --fullrefresh`", "`make generated`"])
 def test_an_unknown_command_within_a_sentence_is_found(text: str) -> None:
     (found,) = commands("page.md", f"Then run {text}, and see.")
-    assert len(mistakes(found)) == 1
+    assert len(problems(found)) == 1
 
 
 def test_commands_are_parsed_like_a_shell_does() -> None:

@@ -1,4 +1,4 @@
-"""The tutorial, run from its first command to its last: what it shows is what is printed."""
+"""Run all commands of the tutorial and compare their output with the page."""
 
 import doctest
 import os
@@ -12,12 +12,12 @@ from tests.docs.commands import Command, commands
 
 PAGE = Path("docs/tutorial/first_load.md")
 LIMIT_S = 600
-# dots stand for what differs from run to run: times, and lines left out
+# dots match times and omitted lines
 AS_SHOWN = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def run(command: Command, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command as a shell does, in the folder of the checkout."""
+    """Run a command in a shell, in the folder of the checkout."""
     return subprocess.run(
         ["bash", "-c", command.text],
         cwd=PROJECT_ROOT,
@@ -30,7 +30,7 @@ def run(command: Command, environment: dict[str, str]) -> subprocess.CompletedPr
 
 
 def is_as_shown(shown: str, printed: str) -> bool:
-    """Compare output with what the page shows of it; empty lines and widths of blanks do not count."""
+    """Compare output with the page; empty lines and the amount of white space do not count."""
     return doctest.OutputChecker().check_output(shown, printed.strip("\n") + "\n", AS_SHOWN)
 
 

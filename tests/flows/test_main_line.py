@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from config.settings import Settings
-from tests import throw_away
+from tests import temporary_datasets
 from tests.loopback import receiving
 from transform.dbt_invocation import VAULT_DIR, dbt_environment
 from warehouse.client import connect
@@ -58,8 +58,10 @@ def platform() -> Iterator[Settings]:
     """A platform for this module only; its services and datasets are removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wwi-main-line-") as folder:
         settings = Settings(home=Path(folder), _env_file=None)
-        settings = settings.model_copy(update={"dataset_prefix": throw_away.new_prefix(settings, "line")})
-        with throw_away.datasets(settings):
+        settings = settings.model_copy(
+            update={"dataset_prefix": temporary_datasets.new_prefix(settings, "line")}
+        )
+        with temporary_datasets.datasets(settings):
             yield settings
             for service in ("source", "warehouse"):
                 subprocess.run([WWI, service, "down"], env=environment(settings), timeout=60, check=False)

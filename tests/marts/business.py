@@ -13,7 +13,7 @@ from ingestion.batch import run_batch
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation
 from sandbox.simulator import Extensions, simulate
-from tests import forgotten
+from tests import erased_person
 from tests.marts import copies, injected, renamed
 from transform import dbt, selection
 from transform.dbt_invocation import VAULT_DIR
@@ -131,7 +131,7 @@ class Business:
         self.client = connect(settings)
         self.catalog = load_catalog()
         self.names: dict[str, int] = {}
-        self.forgotten = forgotten.Person(0, "")
+        self.person = erased_person.Person(0, "")
         self.results: list[LoadResult] = []
 
     def load(self) -> None:
@@ -192,9 +192,9 @@ class Business:
         ((self.names["movement"],),) = self.source(
             "select max(stock_item_transaction_id) from warehouse.stock_item_transactions"
         )
-        self.forgotten = forgotten.plant(self.dsn)
+        self.person = erased_person.insert(self.dsn)
         self.load()
-        forgotten.forget(self.dsn, self.forgotten)
+        erased_person.remove(self.dsn, self.person)
         wheres = {gone.table: gone.where.format(**self.names) for gone in DELETED_ROWS}
         self.source(
             "create schema kept",

@@ -63,7 +63,7 @@ def holding(business: Business) -> tuple[str, ...]:
             f"select count(*) as n from {business.settings.dataset_prefix}_{layer}.{table} as t "
             "where strpos(to_json_string(t), @name) > 0"
         )
-        if query(business.client, sql, {"name": business.forgotten.name})[0]["n"]:
+        if query(business.client, sql, {"name": business.person.name})[0]["n"]:
             found.append(place)
     return tuple(found)
 
@@ -75,7 +75,7 @@ def kill_after(business: Business, step: str) -> None:
         name: getattr(settings, name) for name in ("home", "target", "bigquery_project", "dataset_prefix")
     }
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AFTER, step, str(business.forgotten.key)],
+        [sys.executable, "-c", KILLED_AFTER, step, str(business.person.key)],
         env=os.environ | {f"WWI_{name.upper()}": str(value or "") for name, value in named.items()},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
@@ -84,7 +84,7 @@ def kill_after(business: Business, step: str) -> None:
 
 def test_an_erasure_fails_while_the_source_still_contains_the_name(business: Business) -> None:
     other = business.source(
-        f"select min(person_id) from application.people where person_id > {business.forgotten.key}"
+        f"select min(person_id) from application.people where person_id > {business.person.key}"
     )[0][0]
     before = verify(business.settings, business.catalog)
     with pytest.raises(PermanentError, match=f"update application.people set .* where person_id = {other};"):
@@ -96,7 +96,7 @@ def test_an_erasure_fails_while_the_source_still_contains_the_name(business: Bus
 
 def test_a_killed_erasure_is_completed_by_the_next_and_leaves_no_value(business: Business) -> None:
     """The name disappears from raw, vault, marts and rejected values; members and figures stay."""
-    settings, catalog, person = business.settings, business.catalog, business.forgotten
+    settings, catalog, person = business.settings, business.catalog, business.person
     audit = settings.dataset("audit")
     execute(
         business.client,
@@ -146,7 +146,7 @@ def test_a_killed_erasure_is_completed_by_the_next_and_leaves_no_value(business:
 
 def test_history_reconciliation_and_verification_work_after_an_erasure(business: Business) -> None:
     settings, catalog, audit = business.settings, business.catalog, business.settings.dataset("audit")
-    (version,) = history(settings, catalog, "person", str(business.forgotten.key), personal=True).versions
+    (version,) = history(settings, catalog, "person", str(business.person.key), personal=True).versions
     assert (version.state["full_name"], version.state["phone_number"]) == ("[erased]", None)
     assert reconcile(settings, catalog, load_reconciliation(catalog)).differences == ()
     lost = business.ask(
@@ -159,7 +159,7 @@ def test_history_reconciliation_and_verification_work_after_an_erasure(business:
     verified = verify(settings, catalog)
     assert (verified.findings, verified.erasures) == ((), 1)
     (record,) = query(business.client, f"select * from {audit}.erasures")
-    assert (record["entity_key"], record["reason"]) == (str(business.forgotten.key), "asked")
+    assert (record["entity_key"], record["reason"]) == (str(business.person.key), "asked")
     execute(business.client, f"update {audit}.erasures set reason = 'other' where true")
     altered = [each.table for each in verify(settings, catalog).findings]
     execute(business.client, f"update {audit}.erasures set reason = 'asked' where true")

@@ -22,7 +22,7 @@ from config.errors import PermanentError
 from config.settings import Settings
 from operations import shadow_datasets
 from operations.rebuild import RebuildReport, rebuild
-from tests import throw_away
+from tests import temporary_datasets
 from tests.vault.conftest import Sandbox, make_project
 from transform.dbt_invocation import dbt_environment
 from transform.packages import VAULT_DIR
@@ -98,7 +98,7 @@ def vault(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     }  # fmt: skip
     table_id = f"{settings.project}.{settings.dataset('raw')}.{RAW_TABLE}"
     schema = tuple(SchemaField(name, kind) for name, kind in fields.items())
-    with throw_away.datasets(shadow_datasets.shadow_settings(settings), parts=()):
+    with temporary_datasets.datasets(shadow_datasets.shadow_settings(settings), parts=()):
         sandbox.create_tables([TableLayout(table_id, schema, partition_by="load_dts")])
         for batch, goods in DELIVERIES.items():
             deliver(sandbox, batch, goods)

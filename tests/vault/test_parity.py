@@ -17,7 +17,7 @@ import pytest
 
 from config.settings import Settings
 from metadata.spec import Catalog, Column, Table
-from tests import throw_away
+from tests import temporary_datasets
 from warehouse.client import connect
 from warehouse.raw_tables import DELETE, UPSERT, arrow_schema, raw_layout
 
@@ -51,9 +51,9 @@ TEXTS = ("", "a", "A", " a ", "it's", "a\nb", "a||b", "~", "1:a,", "é€😀", 
 @pytest.fixture
 def twins(settings: Settings) -> Iterator[list[Settings]]:
     """Return settings with separate datasets for the two builds."""
-    prefixes = [throw_away.new_prefix(settings, "parity") for _ in range(2)]
+    prefixes = [temporary_datasets.new_prefix(settings, "parity") for _ in range(2)]
     both = [settings.model_copy(update={"dataset_prefix": prefix}) for prefix in prefixes]
-    with throw_away.datasets(both[0]), throw_away.datasets(both[1]):
+    with temporary_datasets.datasets(both[0]), temporary_datasets.datasets(both[1]):
         yield both
 
 

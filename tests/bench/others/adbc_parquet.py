@@ -1,4 +1,4 @@
-"""ADBC to one Parquet file: `adbc_parquet.py DSN TABLE FOLDER` prints the seconds it took."""
+"""Read a table with ADBC into a Parquet file: `adbc_parquet.py DSN TABLE FOLDER` prints the seconds."""
 
 import sys
 import time

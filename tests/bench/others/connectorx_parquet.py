@@ -1,4 +1,4 @@
-"""ConnectorX to one Parquet file: `connectorx_parquet.py DSN TABLE FOLDER` prints the seconds it took."""
+"""Read a table with ConnectorX into Parquet: `connectorx_parquet.py DSN TABLE FOLDER` prints the seconds."""
 
 import sys
 import time

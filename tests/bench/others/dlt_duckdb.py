@@ -1,4 +1,4 @@
-"""dlt to a table in DuckDB: `dlt_duckdb.py DSN TABLE FOLDER BACKEND` prints the seconds it took."""
+"""Load a table with dlt into DuckDB: `dlt_duckdb.py DSN TABLE FOLDER BACKEND` prints the seconds."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 dsn, table, folder, backend = sys.argv[1:]
 os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR", "DLT_DATA_DIR": folder}
 
-import dlt  # noqa: E402 - it reads its settings when it is imported
+import dlt  # noqa: E402 - dlt reads its settings when it is imported
 from dlt.sources.sql_database import sql_table  # noqa: E402
 
 schema, name = table.split(".")

@@ -1,4 +1,4 @@
-"""A person who is to be forgotten: the name stands in many places of the source, until it is taken out."""
+"""A person to erase: the name is inserted in many places of the source and removed again."""
 
 from typing import Any, NamedTuple
 
@@ -6,13 +6,13 @@ import psycopg
 
 
 class Person(NamedTuple):
-    """The key and the name at the source."""
+    """Key and name of a person in the source."""
 
     key: int
     name: str
 
 
-# A customer's contact who has received goods.
+# a customer's contact who has received goods
 CHOSEN = """
 select people.person_id, people.full_name
 from application.people
@@ -24,15 +24,15 @@ where
 group by people.person_id, people.full_name
 order by count(*) desc, people.person_id limit 1
 """
-# Where no person is expected: the name of a firm, a remark, a code list.
-PLANT = (
+# columns where no name of a person is expected
+INSERTS = (
     "update purchasing.suppliers set supplier_name = %(name)s where supplier_id = 3",
     "update sales.orders set internal_comments = 'Ask ' || %(name)s || ', twice.' where order_id = 3",
     "update application.delivery_methods set delivery_method_name = %(name)s || '''s van' "
     "where delivery_method_id = 9",
 )
-# What `wwi erase person` asks for.
-FORGET = (
+# changes that `wwi erase person` asks for
+REMOVALS = (
     "update purchasing.suppliers set supplier_name = '[erased]' where supplier_id = 3",
     "update sales.orders set internal_comments = '[erased]' where order_id = 3",
     "update application.delivery_methods set delivery_method_name = '[erased]' where delivery_method_id = 9",
@@ -46,21 +46,21 @@ FORGET = (
 )
 
 
-def plant(source_dsn: str) -> Person:
-    """Choose the person and put the name where none is expected."""
+def insert(source_dsn: str) -> Person:
+    """Choose a person and insert the name in columns where no name is expected."""
     with psycopg.connect(source_dsn, connect_timeout=10) as source:
         found = source.execute(CHOSEN).fetchone()
         assert found
         person = Person(*found)
-        for statement in PLANT:
+        for statement in INSERTS:
             assert _run(source, statement, person) == 1, statement
     return person
 
 
-def forget(source_dsn: str, person: Person) -> None:
-    """Take the values of the person out of the source."""
+def remove(source_dsn: str, person: Person) -> None:
+    """Remove the person's values from the source."""
     with psycopg.connect(source_dsn, connect_timeout=10) as source:
-        for statement in FORGET:
+        for statement in REMOVALS:
             _run(source, statement, person)
 
 

@@ -1,8 +1,8 @@
-"""Datasets that a test run makes in a real project and takes away again.
+"""Temporary datasets of a test run in a real project.
 
-Each is made beforehand with two labels: the run it belongs to, and when it was made. Nothing that lacks them
-is ever deleted, whatever its name. Tables in it expire after a day by themselves, should nobody come back to
-delete them. On the local warehouse, which ends with the run, nothing of this happens and prefixes are short.
+They are created with two labels: the run, and the creation time. Datasets without these labels are never
+deleted. Tables expire after a day, in case a run does not delete them. On the local warehouse, which ends
+with the run, there are no labels and prefixes are short.
 """
 
 import itertools
@@ -24,17 +24,17 @@ MADE_LABEL = "wwi_made_at"
 EXPIRY = timedelta(days=1)
 TIMEOUT_S = 60
 
-# dbt makes a dataset of the prefix alone for what belongs to no layer
+# dbt creates a dataset named like the prefix for nodes without a layer
 ALL_PARTS = ("", *(f"_{layer}" for layer in get_args(Layer)))
 
 _numbers = itertools.count(1)
-# Unique for ever: BigQuery remembers the ids of jobs, and ours begin with the prefix.
+# must never repeat: BigQuery remembers job ids, and ours begin with the prefix
 _STEM = f"ci_{datetime.now(UTC):%y%m%d%H%M%S}_{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)
-class ThrowAway:
-    """A dataset with our labels: its id, the run that made it, and how old it is."""
+class TemporaryDataset:
+    """A labelled dataset: its id, the run that created it, and its age."""
 
     dataset_id: str
     run: str
@@ -42,21 +42,21 @@ class ThrowAway:
 
 
 def run_name() -> str:
-    """What the datasets of this run are labelled with: WWI_TEST_RUN, by which a workflow finds them again."""
+    """Return the label of this run: WWI_TEST_RUN, which a workflow uses to find its datasets."""
     return os.environ.get("WWI_TEST_RUN") or _STEM
 
 
 def new_prefix(settings: Settings, name: str) -> str:
-    """Return a dataset prefix that nobody has used: `m1`, on a real project `ci_<time>_<random>_m1`."""
+    """Return a new dataset prefix: `m1`, on a real project `ci_<time>_<random>_m1`."""
     short = f"{name}{next(_numbers)}"
     return short if settings.target == "local" else f"{_STEM}_{short}"
 
 
 @contextmanager
 def datasets(settings: Settings, parts: Sequence[str] = ALL_PARTS) -> Iterator[None]:
-    """Have the labelled datasets of a prefix while the block runs, on a real project.
+    """On a real project, create the labelled datasets of a prefix and delete them afterwards.
 
-    `parts` are the ends of their names: "_raw", "_audit".
+    `parts` are the suffixes of their names: "_raw", "_audit".
     """
     if settings.target == "local":
         yield
@@ -74,7 +74,7 @@ def datasets(settings: Settings, parts: Sequence[str] = ALL_PARTS) -> Iterator[N
 
 
 def make(client: Client, name: str, location: str, made_at: datetime) -> None:
-    """Make one labelled dataset whose tables expire by themselves."""
+    """Create one labelled dataset whose tables expire."""
     dataset = Dataset(f"{client.project}.{name}")
     dataset.location = location
     dataset.labels = {RUN_LABEL: run_name(), MADE_LABEL: str(int(made_at.timestamp()))}
@@ -82,27 +82,29 @@ def make(client: Client, name: str, location: str, made_at: datetime) -> None:
     client.create_dataset(dataset, timeout=TIMEOUT_S)
 
 
-def find(client: Client, run: str | None = None, older_than: timedelta = timedelta(0)) -> list[ThrowAway]:
-    """Return the project's throw-away datasets, by default of all runs and ages."""
+def find(
+    client: Client, run: str | None = None, older_than: timedelta = timedelta(0)
+) -> list[TemporaryDataset]:
+    """Return the project's temporary datasets, by default of all runs and ages."""
     return [item for item in _labelled(client) if run in (None, item.run) and item.age >= older_than]
 
 
-def delete(client: Client, item: ThrowAway) -> None:
-    """Delete a dataset and its tables; it may be gone already."""
+def delete(client: Client, item: TemporaryDataset) -> None:
+    """Delete a dataset and its tables, if it still exists."""
     client.delete_dataset(
         f"{client.project}.{item.dataset_id}", delete_contents=True, not_found_ok=True, timeout=TIMEOUT_S
     )
 
 
-def left_behind(client: Client) -> list[str]:
-    """Return the datasets with names of this process, labelled or not: when it ends there should be none."""
+def remaining(client: Client) -> list[str]:
+    """Return the datasets of this process that still exist, with or without labels."""
     listed = client.list_datasets(timeout=TIMEOUT_S)
     return sorted(item.dataset_id for item in listed if item.dataset_id.startswith(f"{_STEM}_"))
 
 
-def _labelled(client: Client) -> Iterator[ThrowAway]:
+def _labelled(client: Client) -> Iterator[TemporaryDataset]:
     now = datetime.now(UTC)
     for item in client.list_datasets(timeout=TIMEOUT_S):
         run, made_at = item.labels.get(RUN_LABEL), item.labels.get(MADE_LABEL, "")
         if run and made_at.isdigit():
-            yield ThrowAway(item.dataset_id, run, now - datetime.fromtimestamp(int(made_at), UTC))
+            yield TemporaryDataset(item.dataset_id, run, now - datetime.fromtimestamp(int(made_at), UTC))

@@ -10,7 +10,7 @@ import pytest
 from google.cloud.bigquery import Client, Dataset
 
 from config.settings import Settings
-from tests import throw_away
+from tests import temporary_datasets
 from tests.fake_project import IDENTITY, LOCATION, PROJECT, FakeProject, fake_project
 from warehouse.client import connect
 from warehouse.queries import execute
@@ -72,32 +72,32 @@ def test_datasets_of_tests_are_deleted_afterwards(project: FakeProject, client: 
 
 
 def test_datasets_have_labels_location_and_expiration(client: Client) -> None:
-    prefix = throw_away.new_prefix(Settings(_env_file=None), "x")
+    prefix = temporary_datasets.new_prefix(Settings(_env_file=None), "x")
     settings = Settings(dataset_prefix=prefix, _env_file=None)
-    with throw_away.datasets(settings):
+    with temporary_datasets.datasets(settings):
         assert {name for name in datasets(client) if name.startswith(prefix)} == {
-            f"{prefix}{part}" for part in throw_away.ALL_PARTS
+            f"{prefix}{part}" for part in temporary_datasets.ALL_PARTS
         }
         made = client.get_dataset(f"{PROJECT}.{prefix}_raw", timeout=30)
         assert (made.location, made.default_table_expiration_ms) == (LOCATION, 24 * 3600 * 1000)
-        assert made.labels[throw_away.RUN_LABEL] == throw_away.run_name()
+        assert made.labels[temporary_datasets.RUN_LABEL] == temporary_datasets.run_name()
         execute(client, f"create table {prefix}_raw.full as select 1 as one")
-    assert throw_away.left_behind(client) == []
+    assert temporary_datasets.remaining(client) == []
 
 
 def test_prefixes_are_unique_and_local_ones_are_short() -> None:
     real = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
-    made = {throw_away.new_prefix(real, "m") for _ in range(50)}
+    made = {temporary_datasets.new_prefix(real, "m") for _ in range(50)}
     assert len(made) == 50
     assert all(prefix.startswith("ci_") for prefix in made)
-    assert len(throw_away.new_prefix(Settings(target="local", _env_file=None), "m")) < 8
+    assert len(temporary_datasets.new_prefix(Settings(target="local", _env_file=None), "m")) < 8
 
 
 def test_the_run_fails_if_a_dataset_without_labels_remains(client: Client) -> None:
-    name = f"{throw_away.new_prefix(Settings(_env_file=None), 'x')}_raw"
+    name = f"{temporary_datasets.new_prefix(Settings(_env_file=None), 'x')}_raw"
     client.create_dataset(Dataset(f"{PROJECT}.{name}"), timeout=30)
-    assert throw_away.left_behind(client) == [name]
-    assert name not in {item.dataset_id for item in throw_away.find(client)}
+    assert temporary_datasets.remaining(client) == [name]
+    assert name not in {item.dataset_id for item in temporary_datasets.find(client)}
     client.delete_dataset(name, timeout=30)
 
 
@@ -106,14 +106,14 @@ def left(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """A project with what crashed runs left, and with what is not theirs."""
     now = datetime.now(UTC)
     monkeypatch.setenv("WWI_TEST_RUN", "run_1")
-    throw_away.make(client, "ci_old_raw", LOCATION, now - timedelta(hours=7))
+    temporary_datasets.make(client, "ci_old_raw", LOCATION, now - timedelta(hours=7))
     execute(client, "create table ci_old_raw.full as select 1 as one")
-    throw_away.make(client, "ci_young_raw", LOCATION, now)
+    temporary_datasets.make(client, "ci_young_raw", LOCATION, now)
     monkeypatch.setenv("WWI_TEST_RUN", "run_2")
-    throw_away.make(client, "ci_other_raw", LOCATION, now)
+    temporary_datasets.make(client, "ci_other_raw", LOCATION, now)
     client.create_dataset(Dataset(f"{PROJECT}.ci_old_marts"), timeout=30)
     half = Dataset(f"{PROJECT}.wwi_raw")
-    half.labels = {throw_away.RUN_LABEL: "run_1"}
+    half.labels = {temporary_datasets.RUN_LABEL: "run_1"}
     client.create_dataset(half, timeout=30)
     yield client
     for name in datasets(client):
