@@ -21,7 +21,7 @@ HOURS = 6.0  # longer than any test run
 def clean_up(settings: Settings, *, run: str | None, hours: float, dry_run: bool) -> int:
     """Delete the datasets, print a line for each, and return how many could not be deleted."""
     if settings.target == "local":
-        raise WwiError("the local warehouse ends with the tests. Set WWI_TARGET=bigquery and its project.")
+        raise WwiError("the local warehouse needs no cleanup. Set WWI_TARGET=bigquery and its project.")
     client, failed = connect(settings), 0
     older_than = timedelta(0) if run else timedelta(hours=hours)
     for item in temporary_datasets.find(client, run, older_than):
@@ -41,9 +41,11 @@ def clean_up(settings: Settings, *, run: str | None, hours: float, dry_run: bool
 def main() -> None:
     """Read the command line, clean up and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.cleanup", description=__doc__)
-    parser.add_argument("--run", help="the run whose datasets go, as WWI_TEST_RUN named it")
-    parser.add_argument("--hours", type=float, default=HOURS, help="without --run: from which age on")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    parser.add_argument("--run", help="run whose datasets are deleted (its WWI_TEST_RUN)")
+    parser.add_argument(
+        "--hours", type=float, default=HOURS, help="without --run: minimum age of the datasets"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only list the datasets")
     chosen = parser.parse_args()
     try:
         sys.exit(min(clean_up(Settings(), run=chosen.run, hours=chosen.hours, dry_run=chosen.dry_run), 1))

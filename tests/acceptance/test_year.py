@@ -1,7 +1,7 @@
-"""A whole year of business, loaded in twelve batches: `make year`, some minutes besides `make test`.
+"""Load a year of business in twelve batches: `make year`, not part of `make test`.
 
-Every kind of event occurs in it. After the last batch all layers add up to the source, by total and by day;
-the raw vault gives back every table as of every load; and no column of a mart is without life.
+Every kind of event occurs in it. After the last batch, all control totals agree in total and by day, the raw
+vault returns every table as of every load, and every column of the marts has several values.
 """
 
 from datetime import date, timedelta
@@ -26,30 +26,30 @@ from warehouse.queries import execute, query
 
 pytestmark = [pytest.mark.services, pytest.mark.year]
 
-FIRST_DAY = date(2015, 6, 1)  # the sensors report from the second half of the year on
+FIRST_DAY = date(2015, 6, 1)  # sensors report from the second half of the year
 DAYS_A_BATCH = (30, 31, 31, 30, 31, 30, 31, 31, 29, 31, 30, 31)
-BUILT_AFTER = {1, 2, 6, 12}  # one batch alone, the next, and several at once
+BUILT_AFTER = {1, 2, 6, 12}  # builds after one batch, and after several at once
 READINGS = Extensions(cold_room_interval_s=4 * 3600, vehicle_interval_s=4 * 3600)
 
-# columns that hold one value on purpose, in any mart or in the one that is named, and why
+# columns with only one value, in any mart or in the named one, with the reason
 ONE_VALUE = {
-    "photo": "the source has no pictures",
-    "is_compressed": "no reading since 2016 is",
+    "photo": "the source has no photos",
+    "is_compressed": "no reading since 2016 is compressed",
     "location": "the Postgres port has no geography",
-    "is_deleted": "only orders, deals and memberships are ever deleted",
+    "is_deleted": "only orders, deals and memberships are deleted",
     "fct_vehicle_temperature.vehicle_registration": "the company has one van",
-    # one version each: nothing about them changes in such a year
-    "dim_employee.valid_to": "the staff stays",
-    "dim_employee_unmasked.valid_to": "the staff stays",
-    "dim_supplier.valid_to": "the suppliers stay as they are",
-    "dim_supplier_unmasked.valid_to": "the suppliers stay as they are",
+    # one version each, because nothing changes in this year
+    "dim_employee.valid_to": "employees do not change",
+    "dim_employee_unmasked.valid_to": "employees do not change",
+    "dim_supplier.valid_to": "suppliers do not change",
+    "dim_supplier_unmasked.valid_to": "suppliers do not change",
     "dim_transaction_type.valid_to": "kinds of entries are not renamed",
 }
 
 
 @pytest.fixture(scope="module")
 def year(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
-    """The year in every layer."""
+    """Load the year and build every layer."""
     for number, days in enumerate(DAYS_A_BATCH, start=1):
         first = FIRST_DAY + timedelta(days=sum(DAYS_A_BATCH[: number - 1]))
         simulate(source_dsn, start=first, days=days, scale=0.1, extensions=READINGS)
@@ -64,7 +64,7 @@ def year(settings: Settings, source_dsn: str, catalog: Catalog) -> Settings:
 
 
 @pytest.mark.timeout(5400)
-def test_all_layers_add_up_to_the_source_by_total_and_by_day(year: Settings, catalog: Catalog) -> None:
+def test_all_layers_agree_in_total_and_by_day(year: Settings, catalog: Catalog) -> None:
     found = reconcile(year, catalog, load_reconciliation(catalog))
     assert {each.table for each in found.comparisons} == {table.qualified for table in catalog.tables}
     assert len(found.comparisons) > 150
@@ -72,7 +72,7 @@ def test_all_layers_add_up_to_the_source_by_total_and_by_day(year: Settings, cat
 
 
 @pytest.mark.timeout(1800)
-def test_every_delivery_of_the_year_is_rebuilt(year: Settings, catalog: Catalog) -> None:
+def test_every_table_is_rebuilt_from_the_vault_as_of_every_load(year: Settings, catalog: Catalog) -> None:
     client = connect(year)
     times = loads(client, year)
     assert len(times) == len(DAYS_A_BATCH)
@@ -85,19 +85,19 @@ def test_every_delivery_of_the_year_is_rebuilt(year: Settings, catalog: Catalog)
     assert unequal == []
 
 
-def test_every_column_of_every_mart_lives(year: Settings) -> None:
-    client, lifeless = connect(year), []
+def test_every_column_of_every_mart_has_several_values(year: Settings) -> None:
+    client, constant = connect(year), []
     for mart in load_marts():
         counted = ", ".join(f"count(distinct `{each.name}`) as `{each.name}`" for each in mart.columns)
         (row,) = query(client, f"select {counted} from {year.dataset('marts')}.{mart.name}")
-        lifeless += [f"{mart.name}.{name}" for name, values in row.items() if values < 2]
-    unexplained = [each for each in lifeless if not {each, each.partition(".")[2]} & set(ONE_VALUE)]
+        constant += [f"{mart.name}.{name}" for name, values in row.items() if values < 2]
+    unexplained = [each for each in constant if not {each, each.partition(".")[2]} & set(ONE_VALUE)]
     assert not unexplained, ", ".join(unexplained)
 
 
 @pytest.mark.timeout(1800)
-def test_a_person_is_erased_from_all_of_it(year: Settings, catalog: Catalog) -> None:
-    """Before the rebuild, which then finds that vault and marts are what raw says now."""
+def test_a_person_is_erased_from_all_layers(year: Settings, catalog: Catalog) -> None:
+    """Run it before the rebuild, which then checks vault and marts against the erased raw."""
     people = f"{year.dataset('raw')}.application__people"
     (found,) = query(connect(year), f"select max(person_id) as k from {people} where full_name = '[erased]'")
     done = erase(year, catalog, found["k"], yes=True, reason="asked")
@@ -107,11 +107,11 @@ def test_a_person_is_erased_from_all_of_it(year: Settings, catalog: Catalog) -> 
 
 
 @pytest.mark.timeout(1800)
-def test_a_rebuild_from_raw_finds_the_one_table_that_was_touched(year: Settings) -> None:
-    """Every other table of vault and marts, loaded batch by batch, is what raw says at once."""
+def test_a_rebuild_finds_the_one_changed_table(year: Settings) -> None:
+    """All other tables, loaded batch by batch, equal those of a rebuild at once."""
     client, hub = connect(year), f"{year.dataset('raw_vault')}.hub_country"
     execute(
-        client, f"insert into {hub} select md5('planted'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
+        client, f"insert into {hub} select md5('injected'), -1, timestamp '2013-01-01 00:00:00+00', 'test'"
     )
     found = rebuild(year, put_in_place=False)
     models = [

@@ -1,8 +1,7 @@
-"""Google's own SQL analyzer, set as near to BigQuery as it goes.
+"""Google's SQL analyzer, configured like BigQuery.
 
-`zetasql` is the analyzer inside BigQuery, Spanner and the rest, compiled to WebAssembly: it knows GoogleSQL,
-not which part of it an engine offers. What BigQuery lacks is switched off here by name; what BigQuery asks
-for besides is in `rules`.
+`zetasql` is the analyzer of BigQuery and Spanner, compiled to WebAssembly. It knows all of GoogleSQL.
+Features that BigQuery lacks are disabled here; additional rules of BigQuery are in `rules`.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -22,9 +21,9 @@ from tests.googlesql.resolved import below, concrete, kind, read
 
 TablePath = tuple[str, ...]
 
-# features of GoogleSQL that other engines have, as the analyzer spells them, without FEATURE_
+# features that BigQuery does not have, in the spelling of the analyzer without FEATURE_
 NOT_IN_BIGQUERY = (Path(__file__).parent / "not_in_bigquery.txt").read_text().split()
-# switches that take something away, off by default because other engines have it
+# features that restrict the language, disabled by default
 LIKE_BIGQUERY = ["DISABLE_FLOAT32"]
 
 TYPE_NAMES = {
@@ -52,12 +51,12 @@ MAKES_A_TABLE = ("CreateTable", "CreateTableAsSelect", "CreateView", "CreateMate
 
 
 class RefusedError(Exception):
-    """What BigQuery would answer to a statement that it cannot run."""
+    """The error that BigQuery would return for an invalid statement."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column and its type as BigQuery spells it, `INT64`; `kind` is the analyzer's own of that type."""
+    """A column with its BigQuery type such as `INT64`; `kind` is the analyzer's type."""
 
     name: str
     type: str
@@ -67,13 +66,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement as the analyzer understood it.
+    """An analysed statement.
 
-    `kind` is its class without `Resolved` and `Stmt`: Query, CreateTableAsSelect, Merge. `functions` are
-    what it calls, operators too, as the analyzer names them: `md5`, `$equal`. `columns` are those that it
-    returns or gives to what it makes. `target` is the table or view that it makes, `partitions` the function
-    (`timestamp_trunc`, or "") and the column of each expression that the table is partitioned by, `dataset`
-    the dataset that it makes. `is_total`: an aggregate without groups, which gives a row of nothing, too.
+    `kind` is its class without `Resolved` and `Stmt`: Query, CreateTableAsSelect, Merge. `functions` are the
+    called functions and operators in the analyzer's spelling: `md5`, `$equal`. `columns` are those of the
+    result or of the created table. `target` is the created table or view, `dataset` the created dataset.
+    `partitions` are function (`timestamp_trunc`, or "") and column of each partition expression. `is_total`:
+    an aggregate without groups, which always returns one row.
     """
 
     kind: str
@@ -87,7 +86,7 @@ class Statement:
 
 
 class Analyzer:
-    """The tables known so far, and statements resolved against them."""
+    """Analyse statements against the tables known so far."""
 
     def __init__(self) -> None:
         self.tables: dict[TablePath, tuple[Column, ...]] = {}
@@ -100,14 +99,14 @@ class Analyzer:
         """
         named = self._named(sql)
         tables = tuple((path, tuple((each.name, each.type) for each in columns)) for path, columns in named)
-        # the tests of a second build ask the same of tables of the same columns
+        # the tests of a second build repeat statements on tables with the same columns
         asked = (sql, tuple(sorted((parameters or {}).items())), tables)
         if asked not in self._known:
             self._known[asked] = list(_statements(sql, parameters or {}, dict(named)))
         return self._known[asked]
 
     def _named(self, sql: str) -> list[tuple[TablePath, tuple[Column, ...]]]:
-        """Of all tables those that occur, as they are spelled: all of them cost more than the analysis."""
+        """Return the tables that occur in the SQL; passing all would take longer than the analysis."""
         text = sql.lower()
         return [
             (spelling, columns)
@@ -131,7 +130,7 @@ def _statements(
             simple_catalog=catalog,
         ).to_proto()
         try:
-            # not `_service().analyze`, which makes an object of every node of the answer
+            # not `_service().analyze`, which creates an object for every node of the result
             answer = _service().wasm_client.call_grpc_func(
                 "ZetaSqlLocalService_Analyze", request, AnalyzeResponse
             )
@@ -144,21 +143,21 @@ def _statements(
 
 
 def column(name: str, type_name: str, *, required: bool = False) -> Column:
-    """Make a column of a scalar type, by BigQuery's name of it: `INT64` or, in its API, `INTEGER`."""
+    """Return a column of a scalar type, named as in BigQuery's SQL (`INT64`) or API (`INTEGER`)."""
     found = _KINDS[type_name.partition("(")[0].strip().upper()]
     return Column(name, TYPE_NAMES[found], zt.Type(type_kind=found).to_proto(), required)
 
 
 def _spelled(path: TablePath, text: str) -> list[TablePath]:
-    """The ways in which a text in lower case writes a path: parts in quotes of their own, or all in one."""
+    """Return the spellings of a path that occur in the lower-case text."""
     project, dataset, *rest = path
     ways = [path, (f"{project}.{dataset}", *rest), (".".join(path),), (dataset, *rest)]
     found = [way for way in ways if "`{}`".format("`.`".join(way)).lower() in text]
-    return found or ways  # without quotes, or with quotes of some parts only
+    return found or ways  # without quotes, or with some parts in quotes
 
 
 def _nested(name: str, tables: Mapping[TablePath, tuple[Column, ...]]) -> Any:
-    """Catalogs in catalogs, as the parts of a table's path."""
+    """Return nested catalogs for the parts of table paths."""
     below: dict[str, dict[TablePath, tuple[Column, ...]]] = {}
     for path, columns in tables.items():
         if len(path) > 1:
@@ -238,7 +237,7 @@ def _defined(found: Any) -> Column:
 
 
 def _kept(found: Any) -> Any:
-    """A copy: a part would keep the whole answer in memory."""
+    """Return a copy, because a reference would keep the whole result in memory."""
     copy = type(found)()
     copy.CopyFrom(found)
     return copy
@@ -270,7 +269,7 @@ def _options(parameters: Mapping[str, str]) -> Any:
 
 @cache
 def _language() -> Any:
-    _service()  # started here, it is kept compiled; the next line would start one that is not
+    _service()  # started here to use the compiled cache; the next line would start it without
     language = zt.LanguageOptions()
     language.enable_maximum_language_features()
     absent = {zt.LanguageFeature[f"FEATURE_{name}"] for name in NOT_IN_BIGQUERY}
@@ -284,7 +283,7 @@ def _language() -> Any:
 
 
 class _CachedConfig(wasmtime.Config):
-    """Keeps the compiled analyzer in the user's cache folder, so a machine compiles it once."""
+    """Store the compiled analyzer in the user's cache folder, so a machine compiles it once."""
 
     def __init__(self) -> None:
         super().__init__()

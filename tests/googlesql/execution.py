@@ -1,4 +1,4 @@
-"""Run queries in Google's reference implementation of GoogleSQL, against which BigQuery is tested, too."""
+"""Run queries in Google's reference implementation of GoogleSQL."""
 
 import zetasql.types as zt
 from zetasql.core.exceptions import ServerError

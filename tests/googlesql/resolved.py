@@ -1,8 +1,7 @@
-"""The analyzer's answer, read as the protobuf message that it is.
+"""Read the analyzer's result as protobuf messages.
 
-`zetasql.types` has a class for every kind of node. To make an object of each node costs half as much again as
-the analysis, and then the garbage collector goes through all of them again and again; of most statements
-only the kind, the columns and the functions are looked at.
+`zetasql.types` would create an object for every node, which takes half as long as the analysis itself and
+slows down garbage collection. Of most statements we need only the kind, the columns and the functions.
 """
 
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from google.protobuf.message import Message
 
 
 def concrete(node: Any) -> Any:
-    """The node itself, where a message only tells which of many kinds it holds."""
+    """Return the node inside a message that holds one of many kinds."""
     while "node" in node.DESCRIPTOR.oneofs_by_name:
         which = node.WhichOneof("node")
         if which is None:
@@ -22,13 +21,13 @@ def concrete(node: Any) -> Any:
 
 
 def kind(node: Message) -> str:
-    """Its class, without `Resolved`: ColumnRef, AggregateScan, CreateViewStmt."""
+    """Return its class without `Resolved`: ColumnRef, AggregateScan, CreateViewStmt."""
     name: str = node.DESCRIPTOR.name
     return name.removeprefix("Resolved").removesuffix("Proto")
 
 
 def read(node: Any, name: str, default: Any = None) -> Any:
-    """A field of a node or of one of the classes it is derived from, which are messages in its `parent`."""
+    """Return a field of a node or of its base classes, which are messages in its `parent`."""
     while name not in node.DESCRIPTOR.fields_by_name:
         if "parent" not in node.DESCRIPTOR.fields_by_name:
             return default
@@ -37,7 +36,7 @@ def read(node: Any, name: str, default: Any = None) -> Any:
 
 
 def below(root: Message) -> Iterator[Message]:
-    """Every message in a message, itself first."""
+    """Return a message and all messages inside it."""
     todo = [root]
     while todo:
         node = todo.pop()

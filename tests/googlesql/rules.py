@@ -1,4 +1,4 @@
-"""What BigQuery asks of a table besides what the analyzer knows, from its documented limits."""
+"""Documented limits of BigQuery tables that the analyzer does not check."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ PARTITIONED_BY = {
     "datetime_trunc": {"DATETIME"},
     "range_bucket": {"INT64"},
 }
-# prefixes of column names that BigQuery keeps for itself
+# column name prefixes reserved by BigQuery
 RESERVED_NAMES = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
 NAME_LENGTH = 300
 
 
 def check(statement: Statement) -> None:
-    """Raise RefusedError for a table that BigQuery would not make."""
+    """Raise RefusedError for a table that BigQuery cannot create."""
     if statement.target is None:
         return
     for problem in _problems(statement):

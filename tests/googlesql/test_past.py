@@ -1,4 +1,4 @@
-"""What asks for the past is accepted by Google's analyzer: histories, marts as of a time, table functions."""
+"""Test that Google's analyzer accepts history queries, as-of queries and table functions."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ MARTS = {mart.name: mart for mart in load_marts()}
 
 @pytest.fixture(scope="module")
 def models(first: Build) -> Models:
-    """The definitions, as dbt compiled them in the first build: what a later one adds is a part of them."""
+    """Return the model definitions that dbt compiled in the first build."""
     return {
         node["name"]: Model(node["name"], node["fqn"][1], node["relation_name"], node["compiled_code"])
         for node in first.manifest["nodes"].values()

@@ -1,4 +1,4 @@
-"""Every statement that the ingestion and the questions send is accepted by Google's analyzer, too."""
+"""Test that Google's analyzer accepts every statement of ingestion, audit and other commands."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ NONE = Decimal(0)
 
 @dataclass(frozen=True)
 class Platform:
-    """The platform's settings over a warehouse that knows types only."""
+    """The platform's settings with the fake BigQuery."""
 
     settings: Settings
     warehouse: Warehouse
@@ -61,22 +61,26 @@ def platform(  # noqa: PLR0913, PLR0917 - fixtures
     first: Build,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Platform]:
-    """A filled source, and a typed warehouse with the tables that dbt made in the other one."""
+    """Return a source with rows, and a fake BigQuery with the tables of the first build."""
     with psycopg.connect(source_dsn, autocommit=True, connect_timeout=10) as source:
         create_schema(source, catalog)
-        source.execute("set session_replication_role = replica")  # rows of no meaning break foreign keys
+        source.execute("set session_replication_role = replica")  # generated rows would violate foreign keys
         for table in catalog.tables:
             fill(source, table, 3)
     warehouse = Warehouse(LOCAL_PROJECT)
     for dataset in typed.warehouse.datasets:
         warehouse.create_dataset({"datasetReference": {"projectId": LOCAL_PROJECT, "datasetId": dataset}})
-    warehouse.adopt(typed.warehouse)
+    warehouse.copy_tables(typed.warehouse)
     home = tmp_path_factory.mktemp("typed_home")
     (home / "services").mkdir()
     with serving(warehouse) as url:
-        # a local warehouse takes files from disk by their path, so no upload has to be answered
+        # load files by path, so uploads need no answer
         (home / "services" / "warehouse.json").write_text(json.dumps({"url": url}))
-        own = {"target": "local", "dataset_prefix": "wwi", "home": home}  # never a real project's wwi_raw
+        own = {
+            "target": "local",
+            "dataset_prefix": "wwi",
+            "home": home,
+        }  # never use wwi_raw of a real project
         yield Platform(settings.model_copy(update=own), warehouse)
 
 
@@ -97,7 +101,7 @@ def test_statements_of_a_batch_are_accepted(platform: Platform, catalog: Catalog
 
 
 def test_statements_of_the_lease_are_accepted(platform: Platform) -> None:
-    """Where no statement changes a row, the lease is never had, and everything is tried for it."""
+    """If no statement changes a row, the lease is never obtained, so every statement is tried."""
     before = len(platform.warehouse.sent)
     platform.warehouse.changed = 0
     try:
@@ -105,7 +109,7 @@ def test_statements_of_the_lease_are_accepted(platform: Platform) -> None:
             pytest.raises(TransientError, match="changes hands too quickly"),
             hold(connect(platform.settings), platform.settings, "build"),
         ):
-            pytest.fail("a lease without a row")
+            pytest.fail("got a lease without a row")
     finally:
         platform.warehouse.changed = 1
     assert not platform.warehouse.refused()
@@ -162,7 +166,7 @@ def test_statements_that_record_a_comparison_are_accepted(platform: Platform) ->
 
 
 def test_statements_of_a_rebuild_are_accepted(platform: Platform) -> None:
-    """Every table of vault and marts is compared, and filled again, with the columns that it has."""
+    """Every table of vault and marts is compared and replaced, with its own columns."""
     client, live = connect(platform.settings), platform.settings
     shadow = shadow_datasets.shadow_settings(live)
     tables = platform.warehouse.analyzer.tables
@@ -189,7 +193,7 @@ def test_statements_of_a_rebuild_are_accepted(platform: Platform) -> None:
         if path[:2] == (LOCAL_PROJECT, live.dataset(layer)) and len(path) == 3
     ]
     assert {each.layer for each in shapes} == set(content.LAYERS)
-    # of those with columns of the same types the analyzer says the same
+    # tables with the same column types are equal for the analyzer
     shapes = list({(each.layer, frozenset(each.columns.values())): each for each in shapes}.values())
     assert len(shapes) > 10, len(shapes)
     for start in range(0, len(shapes), content.TABLES_A_STATEMENT):
@@ -281,7 +285,7 @@ def test_statements_of_an_erasure_are_accepted(platform: Platform, catalog: Cata
     client, settings = connect(platform.settings), platform.settings
     own = personal_values.person_table(catalog)
     platform.warehouse.rows["n",] = [["2"]]
-    platform.warehouse.rows["k",] = [["7"]]  # the same person's was interrupted
+    platform.warehouse.rows["k",] = [["7"]]  # an earlier erasure of the same person was interrupted
     places = [personal_values.Occurrence(own.qualified, "full_name", 1, (), True)] + [
         personal_values.Occurrence(table.qualified, column.name, 1, (), False)
         for table in catalog.tables

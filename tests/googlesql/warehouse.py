@@ -1,8 +1,8 @@
-"""A BigQuery with types and no rows: the REST calls that our clients make, answered by analysis.
+"""A fake BigQuery that knows types but no rows: it answers REST calls by analysing the SQL.
 
-A statement that Google's analyzer refuses ends in the error job that BigQuery would give; one that makes a
-table makes its columns known to the next. Every table is empty, so a query gives nothing, or the one row of
-an aggregate over nothing. dbt, the ingestion and the questions talk to it unchanged, by HTTP on loopback.
+A statement that Google's analyzer rejects becomes a failed job, as on BigQuery. A statement that creates a
+table adds its columns for later statements. Tables are empty: a query returns no rows, or the single row of
+an aggregate. dbt, ingestion and queries use it unchanged, by HTTP on loopback.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.googlesql.analyzer import Analyzer, Column, RefusedError, Statement, 
 
 Json = dict[str, Any]
 
-# BigQuery's names of the statements that clients look at
+# statement types of BigQuery that clients read
 STATEMENT_TYPES = {
     "Query": "SELECT",
     "CreateTableAsSelect": "CREATE_TABLE_AS_SELECT",
@@ -45,7 +45,7 @@ DBT_NODE = re.compile(r'/\* .*?"node_id": "([^"]+)".*?\*/', re.DOTALL)
 
 @dataclass(frozen=True)
 class Sent:
-    """A statement that a client sent: by which dbt node, and Google's message when it was refused."""
+    """A statement that a client sent, with its dbt node and, if it was rejected, Google's message."""
 
     node: str | None
     sql: str
@@ -56,10 +56,10 @@ class Sent:
 
 @dataclass
 class Warehouse:
-    """The state: the analyzer's tables, what the API says of them, the jobs, and all that was sent.
+    """The state: tables of the analyzer, API resources, jobs, and the statements sent.
 
-    `rows` are answers that a test gives beforehand: {names of the output columns: rows}. `changed` is how
-    many rows each DML statement says it has changed.
+    `rows` are prepared results: {names of the output columns: rows}. `changed` is the row count that each DML
+    statement reports.
     """
 
     project: str
@@ -74,19 +74,21 @@ class Warehouse:
     lock: Lock = field(default_factory=Lock)
 
     def columns(self, dataset: str, table: str) -> dict[str, str]:
-        """Names and types of a table's columns."""
+        """Return names and types of a table's columns."""
         return {each.name: each.type for each in self.analyzer.tables[self.project, dataset, table]}
 
     def refused(self) -> list[str]:
-        """What was refused, a line each: node, message, the line of SQL that it points at."""
+        """Return a line per rejected statement: node, message and line of SQL."""
         return [
-            f"{each.node or 'statement'}: {each.error}{_pointed(each)}" for each in self.sent if each.error
+            f"{each.node or 'statement'}: {each.error}{_line_of_error(each)}"
+            for each in self.sent
+            if each.error
         ]
 
-    def adopt(self, other: "Warehouse") -> None:
-        """Take over the tables of another warehouse."""
+    def copy_tables(self, other: "Warehouse") -> None:
+        """Copy the tables of another warehouse."""
         for path, resource in other.resources.items():
-            self._keep((self.project, *path[1:]), resource)
+            self._store((self.project, *path[1:]), resource)
             self.analyzer.tables[self.project, *path[1:]] = other.analyzer.tables[path]
 
     # datasets and tables
@@ -111,7 +113,7 @@ class Warehouse:
         path = (self.project, dataset, body["tableReference"]["tableId"])
         if path in self.resources:
             raise ApiError(409, "duplicate", f"Already Exists: Table {'.'.join(path)}")
-        return self._keep(path, body)
+        return self._store(path, body)
 
     def get_table(self, dataset: str, table: str) -> Json:
         path = (self.project, dataset, table)
@@ -122,7 +124,7 @@ class Warehouse:
     def patch_table(self, dataset: str, table: str, body: Json) -> Json:
         self.get_table(dataset, table)
         path = (self.project, dataset, table)
-        return self._keep(path, self.resources[path] | body)
+        return self._store(path, self.resources[path] | body)
 
     def delete_table(self, dataset: str, table: str) -> Json:
         self.get_table(dataset, table)
@@ -135,7 +137,7 @@ class Warehouse:
         found = [each for path, each in self.resources.items() if path[1] == dataset]
         return {"tables": found, "totalItems": len(found)}
 
-    def _keep(self, path: TablePath, body: Json) -> Json:
+    def _store(self, path: TablePath, body: Json) -> Json:
         reference = dict(zip(("projectId", "datasetId", "tableId"), path, strict=True))
         self.resources[path] = {
             "type": "TABLE", "numRows": "0", "numBytes": "0", "id": f"{path[0]}:{path[1]}.{path[2]}", **body,
@@ -161,7 +163,7 @@ class Warehouse:
             "statistics": {"totalBytesProcessed": "0"},
         }
         if "query" in body["configuration"]:
-            with self.lock:  # the analyzer is one engine in one thread
+            with self.lock:  # the analyzer runs in one thread only
                 self._query(job)
         self.jobs[job_id] = job
         return job
@@ -216,7 +218,7 @@ class Warehouse:
             made["timePartitioning"] = {"type": "DAY", "field": partition}
         if statement.clusters:
             made["clustering"] = {"fields": list(statement.clusters)}
-        self._keep(path, made)
+        self._store(path, made)
         self.analyzer.tables[path] = statement.columns
 
     def _answer(self, job: Json, statements: Sequence[Statement]) -> None:
@@ -231,7 +233,7 @@ class Warehouse:
         job_id = job["jobReference"]["jobId"]
         path = last.target or (self.project, "_answers", f"anon_{job_id.replace('-', '_')}")
         if last.target is None:
-            self._keep(path, {"schema": {"fields": []}})
+            self._store(path, {"schema": {"fields": []}})
             self.resources[path]["schema"] = schema
         job["configuration"]["query"]["destinationTable"] = self.resources[path]["tableReference"]
         self.results[job_id] = {
@@ -245,13 +247,13 @@ class Warehouse:
         if names in self.rows:
             return self.rows[names]
         sql = self.sent[-1].sql.lower()
-        # a list of all there is; what is chosen from it, nobody here can tell
+        # all columns, because the filter is not evaluated
         if "information_schema" in sql and " where " not in sql and names == ("table_name", "column_name"):
             return list(self._information())
-        return [[_nothing(each) for each in statement.columns]] if statement.is_total else []
+        return [[_empty_aggregate(each) for each in statement.columns]] if statement.is_total else []
 
     def _information(self) -> Iterator[tuple[str, str]]:
-        """Table and column of each column of the dataset that the statement at hand asks for."""
+        """Return table and column of each column in the dataset of the statement."""
         sql = self.sent[-1].sql
         for path, columns in self.analyzer.tables.items():
             if len(path) == 3 and f"{path[1]}`.INFORMATION_SCHEMA" in sql:
@@ -268,7 +270,7 @@ class ApiError(Exception):
 
 @contextmanager
 def serving(warehouse: Warehouse) -> Iterator[str]:
-    """Serve the warehouse on a free port of loopback and give its address."""
+    """Serve the warehouse on a free loopback port and yield its URL."""
 
     class Handler(_Handler):
         state = warehouse
@@ -329,10 +331,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the server looks for
+    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - http.server requires these names
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _field(each: Column) -> Json:
@@ -346,13 +348,13 @@ def _parameters(config: Json) -> Mapping[str, str]:
     return {each["name"]: each["parameterType"]["type"] for each in config.get("queryParameters", [])}
 
 
-def _pointed(sent: Sent) -> str:
-    """The line of SQL that a message ends with the place of."""
+def _line_of_error(sent: Sent) -> str:
+    """Return the line of SQL at the position in the message."""
     place = re.search(r"\[at (\d+):(\d+)\]", sent.error or "")
     lines = sent.sql.splitlines()
     return f"\n    {lines[int(place[1]) - 1].strip()}" if place and int(place[1]) <= len(lines) else ""
 
 
-def _nothing(each: Column) -> str | None:
-    """The aggregate of no rows, as far as clients look at it: no failures, no rows."""
+def _empty_aggregate(each: Column) -> str | None:
+    """Return the value of an aggregate without rows."""
     return {"INT64": "0", "BOOL": "false", "NUMERIC": "0"}.get(each.type)

@@ -31,7 +31,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{page} is written.")
     elif page:
         terminalreporter.write_line(
-            f"{page} stays as it is: it compares with AutomateDV, which WWI_DBT_PACKAGES must name."
+            f"{page} was not written: it compares with AutomateDV, so set WWI_DBT_PACKAGES."
         )
 
 

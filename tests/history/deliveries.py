@@ -58,15 +58,15 @@ def rows_of(
 ) -> dict[str, list[Row]]:
     """Return {source table: its rows in this load}; load 1 also has all places.
 
-    `whole_groups`: a group comes whole whenever something of it changed, as AutomateDV's ma_sat wants it;
-    ours gets the members that are there and a delete for each that is not any more.
+    `whole_groups`: every change delivers the complete group, as AutomateDV's ma_sat requires; otherwise the
+    current members and a delete for each removed one.
     """
     scenarios = list(scenarios)
     found: dict[str, list[Row]] = {table.name: [] for table in catalog().tables}
     for scenario in scenarios:
         if load in scenario.loads:
             state = scenario.loads[load]
-            times = 2 if scenario.twice is not None and state == scenario.twice else 1
+            times = 2 if scenario.duplicate is not None and state == scenario.duplicate else 1
             for name, row in _rows(scenario, load, state, whole_groups):
                 found[name] += [row] * times
     if load == 1:
@@ -82,7 +82,7 @@ def _rows(
     key: Row = {"region": scenario.key[0], "code": scenario.key[1]}
     change = {"change_type": DELETE if state is None else UPSERT}
     values = {} if state is None else {"name": state.get("name"), "note": state.get("note")}
-    for structure in scenario.structures:  # a thing has its status
+    for structure in scenario.structures:  # a thing already has its status
         match structure:
             case s.STATUS:
                 thing = properties({"name": None, "note": None} | state) if state is not None else {}

@@ -70,7 +70,7 @@ def run_loads(
 ) -> Mapping[str, Vault]:
     """Run all loads, load 5 late; then some again; then all at once. Return the vault at each stage.
 
-    `marks_loads`: the vault writes down which batches it holds; otherwise it is done here.
+    `marks_loads`: the vault records which batches it has loaded; otherwise this function does.
     """
     for loads in s.ARRIVALS:
         for load in loads:

@@ -64,7 +64,9 @@ def _sum(rows: dict[str, dict[str, list[str]]]) -> str:
     cells = [lost for structures in rows.values() for lost in structures.values()]
     whole = sum(not any(structures.values()) for structures in rows.values())
     kept = sum(not lost for lost in cells)
-    return f"{whole} of {len(rows)} scenarios whole; {kept} of {len(cells)} pairs of scenario and structure"
+    return (
+        f"{whole} of {len(rows)} scenarios complete; {kept} of {len(cells)} pairs of scenario and structure"
+    )
 
 
 def _escaped(text: str) -> str:
@@ -72,45 +74,44 @@ def _escaped(text: str) -> str:
 
 
 PAGE_START = """<!-- Written by `make history`; change tests/history instead. -->
-# What a vault must survive
+# History suite
 
-Each row is a scenario: what a few loads delivered of one key. The loads go through the generated
-staging and vault models; loads 2 to 4 come at once; load 5 comes late, after load 6; old loads are
-loaded again; and last the whole history is loaded at once. The judge then asks the vault, as of every
-load, and compares with what was delivered until then. A scenario is one line of
-[scenarios.yml](../tests/history/scenarios.yml); adding one is adding a line. Empty: the scenario
-says nothing about the structure.
+Each row is a scenario: the states that some loads deliver for one key. The loads pass through the
+generated staging and vault models. Loads 2 to 4 are loaded at once, load 5 is late, old loads are
+repeated, and finally a new vault loads the whole history at once. The suite then compares the vault
+as of every load with the states delivered until then. Scenarios are rows of
+[scenarios.yml](../tests/history/scenarios.yml). An empty cell: the scenario does not apply to the
+structure.
 
 | vault | kept |
 | --- | --- |
 | this project | {ours} |
-| AutomateDV 0.11 as it comes | {plain} |
+| AutomateDV 0.11, default settings | {plain} |
 
 ## This project
 
-Judged at three moments: after the loads, after the repetitions, and in a vault that took everything
-at once. A late load takes the vault back and is loaded in its place
-([ADR 0008](adr/0008-a-late-batch-rewinds-the-vault.md)). The members of a group are rows with keys
-of their own ([ADR 0007](adr/0007-what-becomes-a-hub-an-event-or-an-aspect.md)), so that a group that
-shrinks is a delete.
+Checked at three stages: after the loads, after the repetitions, and in a vault that loaded everything
+at once. A late load rewinds the vault and is loaded in its place
+([ADR 0008](adr/0008-a-late-batch-rewinds-the-vault.md)). The members of a group are rows with their
+own keys ([ADR 0007](adr/0007-what-becomes-a-hub-an-event-or-an-aspect.md)), so a member that leaves
+the group is a delete.
 
-A second row with a key that is taken, or one whose key lacks a part, does not come this far:
-ingestion refuses the batch and names table and key, and the source keeps its rows. A row without a
-whole key that is in raw all the same stays there, and in no hub; a second row of one key fails the
-test `integrity` of its hub.
+Rows with a duplicate or incomplete key do not reach the vault: ingestion refuses the batch and names
+the table and the key. If such rows are in raw nevertheless, a row with an incomplete key is in no
+hub, and a duplicate key fails the test `integrity` of its hub.
 """
 PAGE_PLAIN = """
-## AutomateDV as it comes
+## AutomateDV with default settings
 
-The same deliveries through the package's own structures with its default settings: `hub`, `link`,
-`sat`, `nh_link`, `eff_sat` with automatic end dating, and `ma_sat`, which gets whole groups. Each
-scenario is judged once, at the moment it is about. Some losses have a way around outside of the
-package: one load at a time, in order, never again. For others a setting trades one for another:
-with `apply_source_filter` a replay adds nothing, and late rows are left out. An event is a
-non-historized link there, which by design keeps its first state: corrections of events are not meant for it.
+The same rows, loaded with the package's own structures and default settings: `hub`, `link`, `sat`,
+`nh_link`, `eff_sat` with automatic end dating, and `ma_sat` with complete groups. Each scenario is
+checked at one stage. Some losses can be avoided outside of the package: one load at a time, in order,
+never repeated. A setting can prevent others but causes new ones: with `apply_source_filter` a repeated
+load adds nothing, but late rows are left out. Events are non-historized links, which keep their first
+state by design; they are not meant for corrections.
 """
 PAGE_LOST = """
-What was lost, the first finding of each:
+The first loss of each scenario and structure:
 
-| scenario | structure | the vault says |
+| scenario | structure | found in the vault |
 | --- | --- | --- |"""

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 FILE = Path(__file__).parent / "scenarios.yml"
-GONE = "gone"
+DELETED = "deleted"
 LOADS = (1, 2, 3, 4, 5, 6, 7)
 AGAIN = "7 again"
 ARRIVALS = ((1,), (2, 3, 4), (6,), (5,), (7,))
@@ -16,7 +16,7 @@ LOADED, REPLAYED, AT_ONCE = "loaded", "replayed", "at once"
 DEFAULT_NOTE = "note"
 
 State = dict[str, Any]  # column -> value, or {"group": {line: text}}
-Delivered = State | None  # None: gone
+Delivered = State | None  # None: deleted
 
 SATELLITE, LINK, GROUP = "hub and satellite", "link and effectivity", "multi-active"
 REFERENCE, STATUS, EVENT = "reference", "status", "event"
@@ -31,16 +31,16 @@ class Scenario:
     key: tuple[str | None, str | None]
     loads: Mapping[int | str, Delivered]
     versions: int | None
-    twice: Delivered
-    when: str
-    left_out: bool
+    duplicate: Delivered
+    stage: str
+    is_excluded: bool
 
-    def expected(self, load: int, moment: str = AT_ONCE) -> Delivered | str:
+    def expected(self, load: int, stage: str = AT_ONCE) -> Delivered | str:
         """Return the expected state as of a load: the latest delivered, `nothing` before the first.
 
-        More of load 7 is known after the moment LOADED only.
+        At the stage LOADED, `7 again` is not delivered yet.
         """
-        known = [each for each in self.loads if each != AGAIN or moment != LOADED]
+        known = [each for each in self.loads if each != AGAIN or stage != LOADED]
         until = {_number(each): self.loads[each] for each in known if _number(each) <= load}
         return until[max(until)] if until else "nothing"
 
@@ -70,7 +70,7 @@ def read() -> list[Scenario]:
 
 
 def _scenario(row: Mapping[str, Any]) -> Scenario:
-    unknown = row.keys() - {"scenario", "key", "loads", "versions", "twice", "when", "expect"}
+    unknown = row.keys() - {"scenario", "key", "loads", "versions", "duplicate", "stage", "expect"}
     if unknown:
         raise ValueError(f"{FILE.name}: {row.get('scenario')}: unknown {sorted(unknown)}.")
     known = {*LOADS, AGAIN}
@@ -82,15 +82,15 @@ def _scenario(row: Mapping[str, Any]) -> Scenario:
         key=(region, code),
         loads={load: _state(spelled) for load, spelled in row["loads"].items()},
         versions=row.get("versions"),
-        twice=_state(row["twice"]) if "twice" in row else None,
-        when=row.get("when", LOADED),
-        left_out=row.get("expect") == "left out",
+        duplicate=_state(row["duplicate"]) if "duplicate" in row else None,
+        stage=row.get("stage", LOADED),
+        is_excluded=row.get("expect") == "not in the vault",
     )
 
 
 def _state(spelled: Any) -> Delivered:
     match spelled:
-        case "gone":
+        case "deleted":
             return None
         case {"group": dict(members)}:
             return {"group": members}

@@ -1,8 +1,8 @@
-"""The vault is byte for byte the same for any order of batches.
+"""Test that the vault is identical for any order of batches.
 
-Random histories of many keys, once in raw; then they are completed in a random order, in random groups, with
-replays and a failed build in between. The vault that took everything at once, in order, is the measure.
-Every test is named by its seed, which draws all of it again; WWI_HISTORY_ORDERS asks for more orders.
+Random histories of many keys are in raw. Their loads are completed in random order and groups, with repeated
+loads and a failed build, and compared with a vault that loaded everything in order at once. The test name has
+the seed, which repeats the test; WWI_HISTORY_ORDERS sets the number of orders.
 """
 
 import os
@@ -28,7 +28,7 @@ ORDERS = int(os.environ.get("WWI_HISTORY_ORDERS", "1"))
 KEYS = 60
 HISTORY_SEED = 20130101
 MODELS = ("staging,resource_type:model", "raw_vault,resource_type:model")
-# data tests correctly fail for a delete before the first load of its key
+# a delete before the first load of its key fails data tests, correctly
 NO_TESTS = "\ndata_tests:\n  +enabled: false\n"
 BROKEN = "models/raw_vault/sats/eff_sat_assignment.sql"
 ALIKE = ("a", "A", " a", "a ", "a\n", "", None, "~,", "a||b", "b")
@@ -37,27 +37,27 @@ PARTS = ("a", "A", "a||", "a,1:b", "", "b ")
 
 @dataclass(frozen=True)
 class Step:
-    """Loads to complete, load marks to delete, and a build, which may fail half-way.
+    """Loads to complete, load marks to delete, and a build, which may fail.
 
     A failed build is not cleaned up before the next step, which may have an older load.
     """
 
     completed: tuple[int, ...]
-    forgotten: tuple[int, ...]
+    deleted_marks: tuple[int, ...]
     fails: bool
 
 
 def histories(rng: random.Random) -> list[Scenario]:
-    """Return random states of many similar keys; few states, so that they often come back."""
+    """Return random states of many similar keys; few states, so that they often repeat."""
     return [
         Scenario(
             name=f"key {number}",
             key=(f"{rng.choice(PARTS)}{number // 6}", rng.choice(PARTS) + str(number)),
             loads=_loads(rng),
             versions=None,
-            twice=None,
-            when=s.LOADED,
-            left_out=False,
+            duplicate=None,
+            stage=s.LOADED,
+            is_excluded=False,
         )
         for number in range(KEYS)
     ]
@@ -78,8 +78,8 @@ def steps(rng: random.Random) -> list[Step]:
     while order:
         size = rng.randint(1, 3)
         completed, order = order[:size], order[size:]
-        forgotten = [load for load in done if rng.random() < 0.2]
-        found.append(Step(tuple(completed), tuple(forgotten), fails=bool(order) and rng.random() < 0.4))
+        deleted_marks = [load for load in done if rng.random() < 0.2]
+        found.append(Step(tuple(completed), tuple(deleted_marks), fails=bool(order) and rng.random() < 0.4))
         done += completed
     return found
 
@@ -103,8 +103,8 @@ class World:
         """Run one step."""
         for load in step.completed:
             self.sandbox.complete(load)
-        if step.forgotten:
-            listed = ", ".join(map(str, step.forgotten))
+        if step.deleted_marks:
+            listed = ", ".join(map(str, step.deleted_marks))
             self.sandbox.forget_loads(f"batch_id in ({listed})")
         if not step.fails:
             self.sandbox.build(*MODELS)
@@ -131,7 +131,7 @@ def world(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFa
         sandbox.complete(load)
     sandbox.build(*MODELS)
     measure = same_rows(vault_of(sandbox))
-    assert all(measure.values()), "a table without rows proves nothing"
+    assert all(measure.values()), "tables without rows prove nothing"
     return World(sandbox, measure)
 
 
@@ -150,6 +150,6 @@ def test_the_random_orders_include_late_loads_repeats_and_failures() -> None:
     drawn: Sequence[Step] = [step for seed in range(1, 3) for step in steps(random.Random(seed))]
     arrivals = [steps(random.Random(seed)) for seed in range(1, 3)]
     assert any(step.fails for step in drawn)
-    assert any(step.forgotten for step in drawn)
+    assert any(step.deleted_marks for step in drawn)
     assert any(len(step.completed) > 1 for step in drawn)
     assert all(max(order[0].completed) > min(order[-1].completed) for order in arrivals)

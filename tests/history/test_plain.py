@@ -1,7 +1,7 @@
 """Run the scenarios with AutomateDV's structures and default settings, and measure the losses.
 
-Runs where the originals are at hand: WWI_DBT_PACKAGES names the folder with automate_dv/ and dbt_utils/. The
-losses are no failures here; that the judge finds any is what is tested.
+Requires the original packages: WWI_DBT_PACKAGES is the folder with automate_dv/ and dbt_utils/. Losses do not
+fail the test; it tests that the checks find them.
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from config.settings import Settings
 
-from . import judge, report
+from . import checks, report
 from . import scenarios as s
 from .history import plain_project, run_loads, warehouse
 
@@ -32,21 +32,21 @@ LOST = ("case only", "'' to NULL and back", "an old load replayed", "a late load
 
 
 @pytest.fixture(scope="module")
-def readers(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, judge.Reader]:
+def readers(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, checks.Reader]:
     """Return a reader of the vault for each stage."""
     folder = tmp_path_factory.mktemp("plain")
     sandbox = warehouse(settings, plain_project(folder, Path(ORIGINALS or "")), folder)
     vaults = run_loads(sandbox, s.read(), whole_groups=True, marks_loads=False)
-    return {moment: judge.Plain(vault) for moment, vault in vaults.items()}
+    return {stage: checks.Plain(vault) for stage, vault in vaults.items()}
 
 
 def test_the_checks_distinguish_kept_and_lost_states(
-    readers: Mapping[str, judge.Reader], record_property: Callable[[str, object], None]
+    readers: Mapping[str, checks.Reader], record_property: Callable[[str, object], None]
 ) -> None:
     satellites = {}
     for scenario in s.read():
         for structure in scenario.structures:
-            lost = judge.losses(scenario, structure, readers[scenario.when], scenario.when)
+            lost = checks.losses(scenario, structure, readers[scenario.stage], scenario.stage)
             record_property("history", (report.PLAIN, scenario.name, structure, lost))
             if structure == s.SATELLITE:
                 satellites[scenario.name] = lost

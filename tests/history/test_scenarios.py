@@ -1,7 +1,7 @@
 """Run every scenario of scenarios.yml on every structure that it applies to.
 
-The vault takes the loads one by one, several at once and one late; takes old loads again; and takes the whole
-history from the start. Each time it must say, as of every load, exactly what was delivered until then.
+The vault loads batches one by one, several at once and one late; repeats old loads; and loads the whole
+history at once. Each time it must return, as of every load, exactly the states delivered until then.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from metadata.spec import Catalog
 from warehouse.client import connect
 from warehouse.queries import query
 
-from . import judge
+from . import checks
 from . import scenarios as s
 from .deliveries import catalog
 from .history import EMPTY_LOAD, Vault, our_project, run_loads, same_rows, warehouse
@@ -48,41 +48,41 @@ def vaults(
 
 
 @pytest.fixture(scope="module")
-def readers(vaults: Mapping[str, Vault]) -> Mapping[str, judge.Reader]:
+def readers(vaults: Mapping[str, Vault]) -> Mapping[str, checks.Reader]:
     """Return a reader for each vault."""
-    return {moment: judge.Ours(vault) for moment, vault in vaults.items()}
+    return {stage: checks.Ours(vault) for stage, vault in vaults.items()}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_nothing_is_lost(
-    readers: Mapping[str, judge.Reader],
+    readers: Mapping[str, checks.Reader],
     scenario: Scenario,
     record_property: Callable[[str, object], None],
 ) -> None:
     lost = {}
     for structure in scenario.structures:
         lost[structure] = [
-            f"{moment}: {loss}"
-            for moment, reader in readers.items()
-            for loss in judge.losses(scenario, structure, reader, moment)
+            f"{stage}: {loss}"
+            for stage, reader in readers.items()
+            for loss in checks.losses(scenario, structure, reader, stage)
         ]
         record_property("history", ("ours", scenario.name, structure, lost[structure]))
     assert not any(lost.values()), lost
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_only_changes_add_versions(readers: Mapping[str, judge.Reader], scenario: Scenario) -> None:
+def test_only_changes_add_versions(readers: Mapping[str, checks.Reader], scenario: Scenario) -> None:
     reader = readers[s.AT_ONCE]
-    found = [judge.wrong_versions(scenario, structure, reader) for structure in scenario.structures]
+    found = [checks.wrong_versions(scenario, structure, reader) for structure in scenario.structures]
     assert not any(found), found
 
 
 def test_key_and_load_time_are_unique(vaults: Mapping[str, Vault]) -> None:
-    for moment, vault in vaults.items():
+    for stage, vault in vaults.items():
         for name in (name for name in vault if name.startswith(("sat_", "eff_sat_", "ref_"))):
             (key,) = {column for column in vault[name][0] if column.endswith("_hk")} - {"link_assignment_hk"}
             keys = [(row[key], row["load_dts"]) for row in vault[name]]
-            assert len(keys) == len(set(keys)), f"{name}, {moment}"
+            assert len(keys) == len(set(keys)), f"{name}, {stage}"
             assert None not in {key for key, _ in keys}
 
 
@@ -96,12 +96,12 @@ def test_the_checks_find_lost_and_duplicate_rows(
     vaults: Mapping[str, Vault], structure: str, table: str, times: int
 ) -> None:
     vault = vaults[s.LOADED]
-    reader = judge.Ours({**vault, table: vault[table] * times})
+    reader = checks.Ours({**vault, table: vault[table] * times})
     unnoticed = [
         each.name
         for each in SCENARIOS
-        if structure in each.structures and not each.left_out and each.when == s.LOADED
-        if not judge.losses(each, structure, reader, s.LOADED)
+        if structure in each.structures and not each.is_excluded and each.stage == s.LOADED
+        if not checks.losses(each, structure, reader, s.LOADED)
     ]
     assert unnoticed == []
 
@@ -116,7 +116,7 @@ def test_hash_keys_follow_the_rules_of_docs_hashing(vaults: Mapping[str, Vault])
 @pytest.mark.parametrize(
     "rows",
     ["('a', 'b', 'one'), ('a', 'b', 'two')", "('a', 'b', 'one'), ('a', null, 'two')"],
-    ids=["two different rows with one key", "a row whose key lacks a part"],
+    ids=["two different rows with one key", "a row with an incomplete key"],
 )
 def test_rows_with_ambiguous_keys_are_rejected_before_raw(
     settings: Settings, source_dsn: str, rows: str

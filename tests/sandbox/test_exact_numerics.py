@@ -1,4 +1,4 @@
-"""NUMERIC gives here what Google's reference implementation gives, digit by digit, or an error."""
+"""Test that NUMERIC results equal those of Google's reference implementation, or are errors."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ ROWS = f"""unnest([struct(numeric '1.5' as x, 3 as y), struct(numeric '-2.123456
 
 
 def listed(section: str) -> list[str]:
-    """Return the expressions of a section of the file next to this one."""
+    """Return the expressions of a section of the list file in this folder."""
     text = Path(__file__).with_name("exact_numerics.txt").read_text()
     return text.partition(f"# {section}\n")[2].partition("\n\n")[0].splitlines()
 
@@ -58,7 +58,7 @@ def ask(client: Client) -> Ask:
 
 
 def both(ask: Ask, sql: str) -> tuple[Any, Any]:
-    """The rows of a query here and in the reference implementation; "an error" where it ends in one."""
+    """Return the rows of a query here and in the reference implementation, or "an error"."""
     try:
         expected: Any = texts(sql)
     except RefusedError:
@@ -92,7 +92,7 @@ def test_a_window_function_returns_the_same_as_bigquery(ask: Ask, expression: st
 
 
 def test_a_correlated_text_column_is_a_named_field(ask: Ask) -> None:
-    """DuckDB loses the name of a field that is the call of a macro itself."""
+    """DuckDB loses the name of a field that is a macro call."""
     fields = "struct('x' as a, cast(x as string) as v)"
     rows = f"(select x from {ROWS} where y < 5) cross join unnest([{fields}]) as j"
     found, expected = both(ask, f"select j.v from {rows} order by 1")
@@ -107,7 +107,7 @@ def number(dice: random.Random) -> str:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_numbers_of_any_size_are_calculated_as_by_bigquery(ask: Ask, seed: int) -> None:
-    """Each alone first: what one refuses, the other refuses."""
+    """First each expression alone: both must reject the same ones."""
     dice = random.Random(seed)
     pairs = [(number(dice), number(dice)) for _ in range(12)]
     for operation in ("a + b", "a - b", "safe_multiply(a, b)", "safe_divide(a, b)", "mod(a, nullif(b, 0))"):
@@ -121,27 +121,27 @@ def test_numbers_of_any_size_are_calculated_as_by_bigquery(ask: Ask, seed: int) 
 
 def test_a_numeric_keeps_its_digits_in_every_statement(ask: Ask) -> None:
     value = "12345678901234567890.123456789"
-    ask("create table exact.told (a numeric, b struct<c numeric, d array<numeric>>, e numeric(18, 2))")
+    ask("create table exact.amounts (a numeric, b struct<c numeric, d array<numeric>>, e numeric(18, 2))")
     literal = f"numeric '{value}'"
-    ask(f"insert into exact.told (a, b, e) values ({literal}, ({literal}, [{literal}]), 1.235)")
-    ask("alter table exact.told add column f numeric")
-    ask(f"update exact.told set f = cast('{value}' as numeric) where true")
-    ask("create view exact.seen as select cast(a as numeric) as a, f from exact.told")
-    ask("create table exact.made as select a, safe_cast(cast(f as string) as numeric) as f from exact.seen")
+    ask(f"insert into exact.amounts (a, b, e) values ({literal}, ({literal}, [{literal}]), 1.235)")
+    ask("alter table exact.amounts add column f numeric")
+    ask(f"update exact.amounts set f = cast('{value}' as numeric) where true")
+    ask("create view exact.shown as select cast(a as numeric) as a, f from exact.amounts")
+    ask("create table exact.made as select a, safe_cast(cast(f as string) as numeric) as f from exact.shown")
     ask("create function exact.twice(x numeric) as (x * 2 - x)")
-    ask("create table function exact.of(x numeric) as select a from exact.told where a = x")
+    ask("create table function exact.of(x numeric) as select a from exact.amounts where a = x")
     exact = Decimal(value)
-    assert ask("select a, b.c, b.d[offset(0)], e, f from exact.told") == [
+    assert ask("select a, b.c, b.d[offset(0)], e, f from exact.amounts") == [
         (exact, exact, exact, Decimal("1.24"), exact)
     ]
-    assert ask("select a, f from exact.made union all select a, 1 from exact.seen order by f") == [
+    assert ask("select a, f from exact.made union all select a, 1 from exact.shown order by f") == [
         (exact, 1),
         (exact, exact),
     ]
-    assert ask(f"select exact.twice(a), exact.twice('{value}') from exact.told") == [(exact, exact)]
+    assert ask(f"select exact.twice(a), exact.twice('{value}') from exact.amounts") == [(exact, exact)]
     assert ask(f"select a from exact.of(numeric '{value}')") == [(exact,)]
     parameter = ScalarQueryParameter("x", "NUMERIC", exact)
-    assert ask("select a from exact.told where a = @x", parameter) == [(exact,)]
+    assert ask("select a from exact.amounts where a = @x", parameter) == [(exact,)]
 
 
 def test_a_numeric_is_returned_without_trailing_zeros(ask: Ask) -> None:

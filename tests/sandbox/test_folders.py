@@ -1,4 +1,4 @@
-"""Any name of a folder will do, no permission above it changes, and nobody else can read what is in it."""
+"""Test that a home can have any name, is private, and leaves permissions of parent folders unchanged."""
 
 import os
 import stat
@@ -29,7 +29,7 @@ def open_umask() -> Iterator[None]:
 
 @pytest.fixture
 def closed_parent(tmp_path: Path) -> Path:
-    """A folder that only its owner can enter."""
+    """Return a folder that only its owner can enter."""
     parent = tmp_path / "parent"
     parent.mkdir(mode=0o700)
     return parent
@@ -127,7 +127,7 @@ def test_a_folder_name_that_the_databases_do_not_support_is_refused(tmp_path: Pa
 
 
 def test_files_created_by_commands_are_private(tmp_path: Path) -> None:
-    """Whatever the umask, through the process of `wwi`."""
+    """Run `wwi` with an open umask."""
     home = tmp_path / "home"
     home.mkdir(mode=0o777)
     home.chmod(0o777)

@@ -1,4 +1,4 @@
-"""One piece of JSON lists the columns of a dataset exactly as bqemulator lists them in values."""
+"""Test that INFORMATION_SCHEMA.COLUMNS from JSON equals bqemulator's own list."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -52,8 +52,8 @@ TABLES = (
 )
 
 
-def told(query: str) -> list[dict[str, Any]]:
-    """What the query gives, by column, after the emulator's own translation."""
+def column_values(query: str) -> list[dict[str, Any]]:
+    """Return the result of the query by column, after the emulator's translation."""
     made: Any = SQLTranslator().translate(f"select * from {query} as c", schema=None)
     found = duckdb.execute(rewrite_table_refs(made.value, "p"))
     names = [each[0] for each in found.description or ()]
@@ -62,14 +62,14 @@ def told(query: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("tables", [TABLES, TABLES[2:]], ids=["several", "a view"])
 def test_the_columns_match_those_found_from_values(tables: tuple[TableMeta, ...]) -> None:
-    # the plain text writes a quote as DuckDB does, but is read as BigQuery's: there it is two texts
-    expected = told(
+    # bqemulator writes quotes in DuckDB's syntax, which BigQuery's parser reads as two strings
+    expected = column_values(
         plain._columns_as_values(tables, "p", "d").replace("it''s", "it\\'s").replace("a\\b", "a\\\\b")
     )
-    found = told(columns_as_json(tables, "p", "d"))
+    found = column_values(columns_as_json(tables, "p", "d"))
     assert found == expected
     assert [list(row) for row in found] == [list(plain._COLUMNS_COLUMNS)] * len(expected)
 
 
 def test_a_dataset_without_tables_has_no_columns() -> None:
-    assert told(columns_as_json((), "p", "d")) == []
+    assert column_values(columns_as_json((), "p", "d")) == []

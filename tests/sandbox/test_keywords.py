@@ -1,4 +1,4 @@
-"""Names that only the local engine reserves, such as `at`, are names like all others."""
+"""Test that names reserved only by the local engine, such as `at`, can be used."""
 
 import duckdb
 import pytest
@@ -46,7 +46,7 @@ def test_a_column_may_have_a_name_that_the_local_engine_reserves(settings: Setti
 
 
 def test_a_statement_that_cannot_be_calculated_exactly_is_an_error(settings: Settings) -> None:
-    """SQLGlot reads `lambda` after a bracket as a keyword, also in quotes."""
+    """SQLGlot parses `lambda` after a bracket as a keyword, even in quotes."""
     with pytest.raises(GoogleAPICallError, match="cannot calculate this statement exactly"):
         ask(
             settings,

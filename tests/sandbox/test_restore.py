@@ -1,4 +1,4 @@
-"""A dump takes the place of the source when it is one of ours, and changes nothing when it is not."""
+"""Test that a valid dump replaces the source and an invalid one changes nothing."""
 
 import subprocess
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def test_a_dump_of_our_own_database_replaces_it(
 ) -> None:
     with psycopg.connect(source_dsn) as connection:
         create_schema(connection, catalog)
-        connection.execute("set session_replication_role = replica")  # one row without what it refers to
+        connection.execute("set session_replication_role = replica")  # one row without its referenced row
         connection.execute("insert into warehouse.colors values (1, 'Azure', 1)")
         connection.execute("drop table warehouse.vehicle_temperatures")
         connection.execute('alter schema sales rename to "Sales"')
@@ -87,7 +87,7 @@ COLORS = 50_000
 
 @pytest.fixture(scope="module")
 def colours(settings: Settings, catalog: Catalog, source_dsn: str) -> str:
-    """The DSN of an own database with many colours, which do not compress well."""
+    """Return the DSN of a database with many colours, which do not compress well."""
     with psycopg.connect(source_dsn) as connection:
         for schema in {table.schema_name for table in catalog.tables}:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
@@ -102,7 +102,7 @@ def colours(settings: Settings, catalog: Catalog, source_dsn: str) -> str:
 
 @pytest.fixture
 def present(services: Settings) -> Iterator[str]:
-    """The DSN of the present source, with a table that shows whether it is still there."""
+    """Return the DSN of the current source, with a table that shows whether it was replaced."""
     dsn = postgres.up(services)["admin_dsn"]
     with psycopg.connect(dsn) as connection:
         connection.execute("create table if not exists public.present (one integer)")
@@ -154,7 +154,7 @@ def test_a_dump_of_a_newer_version_is_refused(
 def test_missing_rows_are_reported(
     services: Settings, catalog: Catalog, colours: str, present: str, tmp_path: Path
 ) -> None:
-    """A check that depends on what another session sees is one of many ways for COPY to fail at the end."""
+    """A check constraint that depends on another session is one way for COPY to fail at the end."""
     with psycopg.connect(colours) as connection:
         connection.execute(
             "create function public.is_ok(integer) returns boolean language sql as 'select true'"

@@ -1,4 +1,4 @@
-"""The local services: started once, found again, recognised when dead, moved when a port is taken."""
+"""Test the local services: start once, find again, detect dead processes, change ports."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from warehouse.tables import ensure_dataset
 
 @pytest.fixture
 def own_settings(tmp_path: Path) -> Settings:
-    """Settings of an empty home without services."""
+    """Return settings of an empty home without services."""
     return Settings(home=tmp_path, _env_file=None)
 
 
@@ -71,7 +71,7 @@ def test_an_address_is_discarded_if_its_pid_belongs_to_another_program(tmp_path:
 def test_a_clock_step_does_not_change_the_identity_of_a_process(
     tmp_path: Path, step_s: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """psutil derives start times from the boot time of this moment, so a clock step moves all of them."""
+    """psutil computes start times from the current boot time, so a clock step changes all of them."""
     written = local_services.write_address(tmp_path, "source", os.getpid(), port=1)
     started_at = psutil.Process.create_time
     monkeypatch.setattr(psutil.Process, "create_time", lambda self: started_at(self) + step_s)
@@ -141,7 +141,7 @@ def test_the_warehouse_keeps_data_on_restart_and_deletes_it_on_reset(own_setting
 def test_a_service_uses_another_port_if_its_port_was_just_taken(
     service: ModuleType, services: Settings, own_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two that start in one second find the same port free: one must not take the other for its own."""
+    """Two services that start together find the same free port; each must recognize its own process."""
     name = service.NAME
     others = json.loads(address_file(services.home, name).read_text())
     seen = iter([others["port"]])

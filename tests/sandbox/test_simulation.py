@@ -1,4 +1,4 @@
-"""Which days are simulated, and how far the source has come."""
+"""Test the simulated period and the progress of a source."""
 
 from datetime import date
 

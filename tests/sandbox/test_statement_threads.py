@@ -1,4 +1,4 @@
-"""The local warehouse runs statements in parallel, and none of them reads or writes anything twice."""
+"""Test that the local warehouse runs concurrent statements correctly."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The time zone and the language of a machine change no value: of services, loader and answers."""
+"""Test that time zone and locale of the machine change no value."""
 
 import time
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ VISITS = Catalog(
     ),
     hubs=(),
 )
-LATE = datetime(2020, 1, 1, 23, 30, tzinfo=UTC)  # the next day in Auckland
+LATE = datetime(2020, 1, 1, 23, 30, tzinfo=UTC)  # already the next day in Auckland
 ZONE, NO_ZONE, MISSING_LOCALE = "Pacific/Auckland", "Nowhere/Bad", "de_DE.missing"
 
 
 @pytest.fixture(params=[ZONE, NO_ZONE])
-def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", request.param)
     monkeypatch.setenv("LC_ALL", MISSING_LOCALE)
     time.tzset()
@@ -38,7 +38,7 @@ def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.services
 @pytest.mark.local("it starts services of its own")
-@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.usefixtures("time_zone")
 def test_times_are_utc_in_every_time_zone(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", _env_file=None)
     try:

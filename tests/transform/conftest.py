@@ -1,4 +1,4 @@
-"""What the tests of builds share: a small dbt project, and settings for it."""
+"""Fixtures for tests of builds: a small dbt project and settings."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ models:
 
 @pytest.fixture
 def project(tmp_path: Path, project_root: Path) -> Path:
-    """A dbt project of one table with two tests, on the vault's own profile."""
+    """Return a dbt project with one table, two tests and the vault's profile."""
     folder = tmp_path / "tiny"
     models = folder / "models" / "marts"
     models.mkdir(parents=True)
@@ -41,6 +41,6 @@ def project(tmp_path: Path, project_root: Path) -> Path:
 
 @pytest.fixture
 def tiny(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings with dbt's state of this test alone."""
+    """Return settings with separate dbt state for this test."""
     (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
     return settings.model_copy(update={"home": tmp_path})

@@ -1,4 +1,4 @@
-"""A build asks what it costs, stops above its limit, excludes others, and labels its jobs."""
+"""Test cost estimates, the byte limit, the lease and the job labels of builds."""
 
 import shutil
 import threading
@@ -27,7 +27,7 @@ INCREMENTAL = """
 select id from {{ ref('source_like') }}
 {% if is_incremental() %}where id > (select max(id) from {{ this }}){% endif %}
 """
-TAKEN = """
+TAKE_OVER = """
 update {table} set holder = 'theirs', step = 'ingest', host = 'elsewhere', machine = 'another boot', pid = 1,
     expires_at = timestamp_add(current_timestamp(), interval 60 second)
 where true
@@ -36,7 +36,7 @@ where true
 
 @pytest.fixture
 def project(tmp_path: Path, project_root: Path) -> Path:
-    """A dbt project of a table, an incremental model on it, and a test; the vault's profile and comment."""
+    """Return a dbt project with a table, an incremental model, a test, and the vault's query comment."""
     folder = tmp_path / "small"
     models = folder / "models" / "marts"
     models.mkdir(parents=True)
@@ -67,14 +67,14 @@ def project(tmp_path: Path, project_root: Path) -> Path:
 
 @pytest.fixture
 def small(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings with datasets and dbt state of this test alone."""
+    """Return settings with separate datasets and dbt state for this test."""
     (tmp_path / "services").symlink_to(settings.home / "services", target_is_directory=True)
     prefix = f"{settings.dataset_prefix}_{tmp_path.name.lower()[-40:].replace('-', '_')}"
     return settings.model_copy(update={"home": tmp_path, "dataset_prefix": prefix})
 
 
 def tables(settings: Settings) -> set[str]:
-    """The tables that dbt has built; none without the dataset."""
+    """Return the tables that dbt has built."""
     client = connect(settings)
     try:
         return {table.table_id for table in client.list_tables(settings.dataset_prefix, timeout=30)}
@@ -82,13 +82,13 @@ def tables(settings: Settings) -> set[str]:
         return set()
 
 
-def test_a_dry_run_tells_what_cannot_be_known_yet_and_builds_nothing(small: Settings, project: Path) -> None:
+def test_a_dry_run_lists_unknown_costs_and_builds_nothing(small: Settings, project: Path) -> None:
     cost = dry_run(small, vault_dir=project)
     assert [each.name for each in cost.known] == ["source_like"]
-    waiting = f"wwi-local.{small.dataset_prefix}"  # not even the dataset is there
+    missing = f"wwi-local.{small.dataset_prefix}"  # the dataset does not exist yet
     assert {each.name: each.missing for each in cost.unknown} == {
-        "grown": waiting,
-        "unique_source_like_id": waiting,
+        "grown": missing,
+        "unique_source_like_id": missing,
     }
     assert tables(small) == set()
     dbt.build(small, vault_dir=project)
@@ -97,7 +97,7 @@ def test_a_dry_run_tells_what_cannot_be_known_yet_and_builds_nothing(small: Sett
     assert (after.unknown, after.tells_bytes) == ((), False)
 
 
-def test_a_model_is_judged_as_the_coming_load_will_run_it(small: Settings, project: Path) -> None:
+def test_a_dry_run_estimates_the_next_incremental_run(small: Settings, project: Path) -> None:
     arguments = build_arguments(["grown"])
 
     def sql() -> str:
@@ -110,21 +110,19 @@ def test_a_model_is_judged_as_the_coming_load_will_run_it(small: Settings, proje
     assert "where id >" not in sql()
 
 
-def test_a_selection_that_matches_nothing_costs_nothing_but_is_an_error(
-    small: Settings, project: Path
-) -> None:
+def test_a_dry_run_of_an_empty_selection_is_an_error(small: Settings, project: Path) -> None:
     with pytest.raises(PermanentError, match="no model or test matches --select godo"):
         dry_run(small, select=["godo"], vault_dir=project)
 
 
-def test_a_statement_that_the_warehouse_refuses_is_named(small: Settings, project: Path) -> None:
+def test_an_invalid_statement_is_reported_with_its_model(small: Settings, project: Path) -> None:
     (project / "models" / "marts" / "bad.sql").write_text("select no_such_function(1) as id")
     with pytest.raises(PermanentError, match=r"model bad: dry run: .*no_such_function"):
         dry_run(small, vault_dir=project)
 
 
 def fifty_megabytes(job: Json, answer: Json) -> None:
-    """Let a dry run answer as BigQuery does: 50 MiB of one table."""
+    """Make a dry run return an estimate like BigQuery: 50 MiB of one table."""
     if job["configuration"].get("dryRun"):
         table = {"projectId": "wwi-local", "datasetId": "d", "tableId": "t"}
         answer["statistics"]["query"] |= {
@@ -133,18 +131,18 @@ def fifty_megabytes(job: Json, answer: Json) -> None:
         }
 
 
-def test_a_build_above_its_limit_does_not_begin(small: Settings, project: Path) -> None:
+def test_a_build_above_its_limit_does_not_start(small: Settings, project: Path) -> None:
     with listening(small.resolve_warehouse_url(), fifty_megabytes) as (url, jobs):
-        told = small.model_copy(update={"warehouse_url": url, "build_bytes_limit": 40 * 2**20})
+        limited = small.model_copy(update={"warehouse_url": url, "build_bytes_limit": 40 * 2**20})
         with pytest.raises(PermanentError, match=r"would read 52428800 bytes.*Largest: source_like 52428800"):
-            dbt.build(told, select=["source_like"], vault_dir=project)
+            dbt.build(limited, select=["source_like"], vault_dir=project)
         assert jobs
-        assert all(job["configuration"].get("dryRun") for job in jobs), "nothing was run"
-        enough = told.model_copy(update={"build_bytes_limit": 200 * 2**20})
+        assert all(job["configuration"].get("dryRun") for job in jobs), "only dry runs were sent"
+        enough = limited.model_copy(update={"build_bytes_limit": 200 * 2**20})
         assert dbt.build(enough, vault_dir=project).models_passed == 2
 
 
-def test_every_job_of_a_build_says_what_it_is_for(small: Settings, project: Path) -> None:
+def test_every_job_of_a_build_has_labels(small: Settings, project: Path) -> None:
     with listening(small.resolve_warehouse_url()) as (url, jobs):
         dbt.build(small.model_copy(update={"warehouse_url": url}), vault_dir=project)
     labels = [job["configuration"]["labels"] for job in jobs]
@@ -156,7 +154,7 @@ def test_every_job_of_a_build_says_what_it_is_for(small: Settings, project: Path
     }
 
 
-def test_a_build_is_refused_while_another_run_is_at_work(small: Settings, project: Path) -> None:
+def test_a_build_is_refused_while_another_run_has_the_lease(small: Settings, project: Path) -> None:
     client = connect(small)
     with hold(client, small, "ingest"), pytest.raises(PermanentError, match="another run is at work: ingest"):
         dbt.build(small, vault_dir=project)
@@ -174,7 +172,7 @@ def test_a_build_whose_lease_was_taken_over_stops(small: Settings, project: Path
         deadline = time.monotonic() + 60
         while "one_00" not in tables(small) and time.monotonic() < deadline:
             time.sleep(0.1)
-        execute(client, TAKEN.format(table=table_name(small, "leases")))
+        execute(client, TAKE_OVER.format(table=table_name(small, "leases")))
 
     execute(client, f"create schema if not exists {small.dataset_prefix}")
     other = threading.Thread(target=take_over)

@@ -1,4 +1,4 @@
-"""Odd but lawful values of the source warn; broken tables stop the build. Both name the rows."""
+"""Test that odd values of the source warn, and broken tables stop the build, with the rows."""
 
 import dataclasses
 import json
@@ -32,7 +32,12 @@ from warehouse.queries import execute, query
 
 pytestmark = [pytest.mark.services, pytest.mark.end_to_end, pytest.mark.timeout(1500)]
 
-JUDGED = ["fct_*_is_plausible", "dim_*_is_plausible", "fct_*_falls_on_known_days", "*_has_known_parents"]
+PLAUSIBILITY_TESTS = [
+    "fct_*_is_plausible",
+    "dim_*_is_plausible",
+    "fct_*_falls_on_known_days",
+    "*_has_known_parents",
+]
 
 ODD = """
 update warehouse.stock_items set lead_time_days = 366 where stock_item_id = 5;
@@ -63,8 +68,8 @@ update sales.order_lines set order_id = 1 where order_line_id = 3;
 delete from sales.order_lines where order_line_id in (5, 6);
 update sales.orders set order_date = '2016-01-05' where order_id in (20, 21);
 """
-# a number that Postgres allows, and that once met the unknown member
-LAWFUL_KEYS = """
+# 0 is also the key of the unknown member
+ZERO_KEYS = """
 insert into warehouse.stock_items select (jsonb_populate_record(
     item, '{"stock_item_id": 0, "stock_item_name": "Zero"}')).*
 from warehouse.stock_items as item where stock_item_id = 1;
@@ -76,7 +81,7 @@ update sales.order_lines set stock_item_id = 0 where order_line_id = 4;
 
 @dataclass(frozen=True)
 class Loads:
-    """A platform after two loads: what the build of the odd values said, and that after their correction."""
+    """A platform after two loads: the results with odd values and after their correction."""
 
     settings: Settings
     catalog: Catalog
@@ -89,7 +94,7 @@ class Loads:
 
 @pytest.fixture(scope="module")
 def loads(services: Settings, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loads]:
-    """Load odd values, look, and load their correction."""
+    """Load odd values, record the results, and load their correction."""
     with own_platform(services, tmp_path_factory.mktemp("quality")) as settings:
         dsn = settings.source_dsn
         assert dsn
@@ -101,21 +106,21 @@ def loads(services: Settings, catalog: Catalog, tmp_path_factory: pytest.TempPat
                 )]
                 for order in (20, 21)
             }  # fmt: skip
-            source.execute((LAWFUL_KEYS + ODD).encode())
+            source.execute((ZERO_KEYS + ODD).encode())
         batch = run_batch(settings, catalog)
         dbt.run_models(settings, ["path:models"])
-        odd = dbt.build(settings, select=JUDGED)
+        odd = dbt.build(settings, select=PLAUSIBILITY_TESTS)
         found = status(settings, catalog)
         with psycopg.connect(dsn, connect_timeout=10) as source:
             source.execute(CORRECTED.encode())
         run_batch(settings, catalog)
         dbt.run_models(settings, ["path:models"])
-        corrected = dbt.build(settings, select=JUDGED)
+        corrected = dbt.build(settings, select=PLAUSIBILITY_TESTS)
         yield Loads(settings, catalog, lines, batch, odd, found, corrected)
 
 
 def plain(value: str | None) -> str | None:
-    """A number without the zeros that one engine adds."""
+    """Return a number without trailing zeros, which depend on the engine."""
     try:
         return None if value is None else f"{Decimal(value).normalize():f}"
     except InvalidOperation:
@@ -123,11 +128,11 @@ def plain(value: str | None) -> str | None:
 
 
 def cells(rows: tuple[FailingRow, ...]) -> set[tuple[str, str, str | None, str | None]]:
-    """Table, key, column and value of each row."""
+    """Return table, key, column and value of each row."""
     return {(row.table, row.key, row.column, plain(row.value)) for row in rows}
 
 
-def test_odd_values_warn_with_key_and_value_and_stop_nothing(loads: Loads) -> None:
+def test_odd_values_warn_with_key_and_value_and_do_not_stop_the_build(loads: Loads) -> None:
     in_2250, in_no_year = loads.odd_lines[20], loads.odd_lines[21]
     found = cells(loads.odd.warnings)
     orphan = {each for each in found if each[:3] == ("link_order_line", "3", "order_hk")}
@@ -158,7 +163,7 @@ def test_odd_values_warn_with_key_and_value_and_stop_nothing(loads: Loads) -> No
     assert expected["lead_time_days"] == "lead_time_days between 0 and 365"
 
 
-def test_status_shows_them_as_text_and_json(loads: Loads, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_warnings_as_text_and_json(loads: Loads, capsys: pytest.CaptureFixture[str]) -> None:
     found = loads.odd_status
     assert cells(found.failing_rows) == cells(loads.odd.warnings)
     assert {node.status for node in found.failing} == {"warn"}
@@ -174,9 +179,7 @@ def test_status_shows_them_as_text_and_json(loads: Loads, capsys: pytest.Capture
     } in listed  # fmt: skip
 
 
-def test_the_run_its_artifact_and_the_dashboard_show_them(
-    loads: Loads, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_artifact_and_dashboard_show_warnings(loads: Loads, capsys: pytest.CaptureFixture[str]) -> None:
     compared = Reconciliation(loads.odd_status.asked_at, ())
     report = DailyReport(loads.batch, loads.odd, compared, {"ingest": 1.0, "build": 1.0, "reconcile": 1.0})
     row = "| dim_stock_item | 5 | lead_time_days | 366 | lead_time_days between 0 and 365 | 1 |"
@@ -190,7 +193,7 @@ def test_the_run_its_artifact_and_the_dashboard_show_them(
     assert "1 of dim_city.latest_recorded_population" in html
 
 
-def test_a_correction_at_the_source_ends_them_also_for_closed_versions_and_deleted_rows(
+def test_a_correction_in_the_source_ends_warnings_of_old_versions_and_deleted_rows(
     loads: Loads,
 ) -> None:
     client, marts = connect(loads.settings), loads.settings.dataset("marts")
@@ -206,7 +209,7 @@ def test_a_correction_at_the_source_ends_them_also_for_closed_versions_and_delet
     assert (now.failing, now.failing_rows) == ((), ())
 
 
-def test_keys_of_zero_and_below_are_keys_like_others(loads: Loads) -> None:
+def test_keys_of_zero_and_below_are_valid_keys(loads: Loads) -> None:
     client, marts = connect(loads.settings), loads.settings.dataset("marts")
     sold = query(
         client,
@@ -239,7 +242,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("test", "statement", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_table_stops_the_build_and_the_rows_are_named(
+def test_a_failed_integrity_test_stops_the_build_and_lists_the_rows(
     loads: Loads, test: str, statement: str, message: str
 ) -> None:
     settings, client = loads.settings, connect(loads.settings)
@@ -258,7 +261,7 @@ def test_a_broken_table_stops_the_build_and_the_rows_are_named(
     assert [(str(row), row.status) for row in found] == [(wanted, "fail")]
 
 
-def test_the_ledger_keeps_the_first_rows_and_their_number(loads: Loads) -> None:
+def test_the_ledger_has_the_first_rows_and_the_row_count_of_a_warning(loads: Loads) -> None:
     settings, client = loads.settings, connect(loads.settings)
     marts = settings.dataset("marts")
     execute(

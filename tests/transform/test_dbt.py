@@ -1,4 +1,4 @@
-"""How dbt's results become a report, and how a failed node becomes one clear error."""
+"""Test the report of a build and the errors of failed nodes."""
 
 import json
 import re
@@ -20,12 +20,12 @@ from warehouse.queries import query
 
 
 def node_result(kind: str, status: str, message: str = "", layer: str = "marts", seconds: float = 1.0) -> Any:
-    """One result as dbt gives it."""
+    """Return a node result like dbt's."""
     node = SimpleNamespace(resource_type=kind, name=f"{kind}_{status}", fqn=["wwi_vault", layer, "x"])
     return SimpleNamespace(node=node, status=status, message=message, execution_time=seconds)
 
 
-def test_results_are_counted_by_what_they_are() -> None:
+def test_results_are_counted_by_kind() -> None:
     report = summarise(
         [
             node_result("model", "success", layer="staging"),
@@ -53,16 +53,16 @@ def test_results_are_counted_by_what_they_are() -> None:
         ("503 POST http://127.0.0.1/jobs: backend error", True),
     ],
 )
-def test_only_a_lost_connection_is_worth_another_try(message: str, lost: bool) -> None:
+def test_only_a_lost_connection_is_retried(message: str, lost: bool) -> None:
     assert bool(LOST_CONNECTION.search(message)) is lost
 
 
-def test_ctrl_c_goes_through_also_where_dbt_took_it_for_a_broken_field() -> None:
+def test_ctrl_c_ends_the_build_also_inside_a_config_field() -> None:
     broken = ValueError("field of a model")
     broken.__context__ = KeyboardInterrupt()
-    for pressed in (KeyboardInterrupt(), broken):
+    for interrupt in (KeyboardInterrupt(), broken):
         with pytest.raises(KeyboardInterrupt):
-            raise_if_stopped(SimpleNamespace(exception=pressed))
+            raise_if_stopped(SimpleNamespace(exception=interrupt))
     for other in (None, ValueError("field of a model")):
         raise_if_stopped(SimpleNamespace(exception=other))
 
@@ -77,7 +77,7 @@ def test_the_reason_is_one_line_without_dbts_wrapping() -> None:
     assert len(dbt_messages.shorten("x" * 1000)) == dbt_messages.MESSAGE_LENGTH
 
 
-def test_dbt_is_told_the_settings_and_no_password(tmp_path: Path) -> None:
+def test_dbt_receives_the_settings_without_passwords(tmp_path: Path) -> None:
     settings = Settings(
         target="local",
         home=tmp_path,
@@ -100,13 +100,13 @@ def test_a_build_reports_models_and_tests(tiny: Settings, project: Path) -> None
 
 
 @pytest.mark.services
-def test_a_build_leaves_what_ran_and_what_came_of_it(tiny: Settings, project: Path) -> None:
-    """Also one that was killed, one that failed, and one that dbt could not begin."""
+def test_a_build_records_its_nodes_and_their_results(tiny: Settings, project: Path) -> None:
+    """Also for a killed build, a failed one, and one that dbt could not start."""
     client, audit = connect(tiny), tiny.dataset("audit")
     before = query(client, "select current_timestamp() as now")[0]["now"]
     build_record.record_start(
         client, tiny, selection.full_selection(["build"], "hash"), project
-    )  # and nothing follows
+    )  # a killed build has only its start
     (killed,) = query(client, f"select invocation_id from {audit}.builds where status = 'running'")
     dbt.build(tiny, select=["good"], vault_dir=project)
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
@@ -145,7 +145,7 @@ def test_a_selection_that_matches_nothing_is_an_error(tiny: Settings, project: P
 
 
 @pytest.mark.services
-def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
+def test_a_failed_node_is_reported_with_its_reason_and_dependents_are_skipped(
     tiny: Settings, project: Path
 ) -> None:
     models = project / "models" / "marts"
@@ -160,14 +160,14 @@ def test_a_failed_node_is_named_with_its_reason_and_stops_what_depends_on_it(
 
 
 @pytest.mark.services
-def test_a_failed_data_test_fails_the_build_for_good(tiny: Settings, project: Path) -> None:
+def test_a_failed_data_test_is_a_permanent_error(tiny: Settings, project: Path) -> None:
     (project / "models" / "marts" / "good.sql").write_text("select 2 as id")
     with pytest.raises(BuildFailedError, match="test accepted_values_good_id__1: Got 1 result"):
         dbt.build(tiny, vault_dir=project)
 
 
 @pytest.mark.services
-def test_a_warehouse_that_is_gone_is_worth_another_try(tiny: Settings, project: Path) -> None:
+def test_a_stopped_warehouse_is_a_transient_error(tiny: Settings, project: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     gone = tiny.model_copy(update={"warehouse_url": nowhere, "bigquery_endpoint": nowhere})
     with pytest.raises(TransientError):
@@ -175,10 +175,10 @@ def test_a_warehouse_that_is_gone_is_worth_another_try(tiny: Settings, project: 
 
 
 @pytest.mark.services
-def test_a_node_that_the_warehouse_could_not_run_just_then_is_run_again_alone(
+def test_a_node_with_a_transient_error_is_retried_on_its_own(
     tiny: Settings, project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What depends on it waits, nothing else is asked again; a statement that is wrong is not repeated."""
+    """Dependents wait, other nodes do not run again, and an invalid statement is not retried."""
     monkeypatch.setattr(dbt, "node_retries", lambda: node_retries([0.0]))
     models = project / "models" / "marts"
     (models / "other.sql").write_text("select 5 as id")
@@ -186,14 +186,14 @@ def test_a_node_that_the_warehouse_could_not_run_just_then_is_run_again_alone(
     failures = [refused("Transaction is aborted due to concurrent update: could not serialize access")]
 
     def fail_once(job: Json, answer: Json) -> None:
-        if failures and times_made([job], "good"):
+        if failures and times_created([job], "good"):
             answer["status"] |= failures.pop()
 
     with listening(tiny.resolve_warehouse_url(), fail_once) as (url, jobs):
         report = dbt.build(tiny.model_copy(update={"warehouse_url": url}), vault_dir=project)
     assert not failures
     assert (report.models_passed, report.tests_passed, report.skipped) == (3, 2, 0)
-    assert [times_made(jobs, name) for name in ("good", "other", "after")] == [2, 1, 1]
+    assert [times_created(jobs, name) for name in ("good", "other", "after")] == [2, 1, 1]
     assert "retrying good in 0 s: " in caplog.text
 
     failures.append(refused("Syntax error: unexpected end of script"))
@@ -202,22 +202,22 @@ def test_a_node_that_the_warehouse_could_not_run_just_then_is_run_again_alone(
         pytest.raises(BuildFailedError, match="unexpected end of script"),
     ):
         dbt.build(tiny.model_copy(update={"warehouse_url": url}), vault_dir=project)
-    assert times_made(jobs, "good") == 1
+    assert times_created(jobs, "good") == 1
 
 
 def refused(message: str) -> Json:
-    """How a job ends that the engine has given up."""
+    """Return the status of a failed job."""
     error = {"reason": "invalidQuery", "message": message}
     return {"state": "DONE", "errorResult": error, "errors": [error]}
 
 
-def times_made(jobs: list[Json], table: str) -> int:
-    """How many of the jobs make the table."""
-    made = re.compile(rf"create or replace table `[^`]+`\.`[^`]+`\.`{table}`")
-    return sum(bool(made.search(str(job["configuration"].get("query")))) for job in jobs)
+def times_created(jobs: list[Json], table: str) -> int:
+    """Return how many of the jobs create the table."""
+    statement = re.compile(rf"create or replace table `[^`]+`\.`[^`]+`\.`{table}`")
+    return sum(bool(statement.search(str(job["configuration"].get("query")))) for job in jobs)
 
 
-def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path: Path) -> None:
+def test_missing_packages_are_reported_with_the_command_that_installs_them(tmp_path: Path) -> None:
     (tmp_path / "packages.yml").write_text("packages: []")
     settings = Settings(home=tmp_path, warehouse_url="http://127.0.0.1:9", _env_file=None)
     with pytest.raises(PermanentError, match="wwi deps"):

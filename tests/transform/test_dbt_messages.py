@@ -1,4 +1,4 @@
-"""Models and tests that the local warehouse refuses are explained without the words of its engine."""
+"""Test that failed models and tests are explained without terms of the local engine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from warehouse.client import connect
 from warehouse.queries import query
 
 GOOD = "{{ ref('good') }}"
-TESTED = "{{ ref('tested') }}"  # nothing depends on it: a failed test would skip that
+TESTED = "{{ ref('tested') }}"  # has no dependents, which a failed test would skip
 OUT_OF_RANGE = "A number is out of the range of its type."
 BY_ZERO = "Division by zero. safe_divide(a, b) returns NULL instead."
 MODELS = {
@@ -64,9 +64,9 @@ TESTS = {
 
 
 @pytest.mark.services
-@pytest.mark.local("it is about the words of the emulator")
+@pytest.mark.local("tests error texts of the emulator")
 def test_failed_nodes_are_explained_in_plain_words(tiny: Settings, project: Path) -> None:
-    """In the error of the build, in the ledger, and in the results of dbt, which Prefect's tasks repeat."""
+    """In the build error, the ledger, and dbt's results, which Prefect's tasks show."""
     (project / "tests").mkdir()
     (project / "models" / "tested.sql").write_text("select 1 as id")
     for folder, nodes in ((project / "models", MODELS), (project / "tests", TESTS)):
@@ -80,7 +80,7 @@ def test_failed_nodes_are_explained_in_plain_words(tiny: Settings, project: Path
 
     with pytest.raises(BuildFailedError) as failed:
         dbt.run(build_arguments(), tiny, project, invoke)
-    expected = {name: said for name, (_, said) in (MODELS | TESTS).items()}
+    expected = {name: message for name, (_, message) in (MODELS | TESTS).items()}
     reported = {each.name: each.message for each in failed.value.report.failures}
     rows = query(
         connect(tiny),
@@ -88,7 +88,7 @@ def test_failed_nodes_are_explained_in_plain_words(tiny: Settings, project: Path
     )
     recorded = {row["name"]: row["message"] for row in rows}
     by_dbt = {each.node.name: each.message for each in results if str(each.status) == "error"}
-    assert {name: said for name, said in expected.items() if said not in reported.get(name, "")} == {}
+    assert [name for name, message in expected.items() if message not in reported.get(name, "")] == []
     assert reported.keys() == recorded.keys() == by_dbt.keys() == expected.keys()
     assert recorded == reported
     assert [text for text in by_dbt.values() if ENGINE_WORDS.search(text)] == []

@@ -1,4 +1,4 @@
-"""Installing the dbt packages: from a folder, or the project's own where the hub cannot be reached."""
+"""Test installing the dbt packages from a folder, or the offline ones if the hub is unreachable."""
 
 import shutil
 import subprocess
@@ -21,8 +21,8 @@ from transform.packages import (
     versions,
 )
 
-# as a user without rights where root runs the tests; that user need not reach the folder by its path
-INSTALL_WITHOUT_RIGHTS = """
+# as an unprivileged user if root runs the tests; the relative path avoids parent folders
+INSTALL_UNPRIVILEGED = """
 import os, sys
 from pathlib import Path
 from transform.packages import install
@@ -35,7 +35,7 @@ install(Path("vault"), None)
 
 @pytest.fixture
 def vault(tmp_path: Path) -> Path:
-    """The vault's own package list, settings and offline packages, with nothing installed."""
+    """Return a vault folder with package list, settings and offline packages, but nothing installed."""
     vault = tmp_path / "vault"
     vault.mkdir()
     for name in ("dbt_project.yml", "packages.yml", "profiles.yml"):
@@ -46,7 +46,7 @@ def vault(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with both packages, told apart from the offline ones by a file."""
+    """Return a folder with both packages and an additional file."""
     folder = tmp_path / "packages"
     shutil.copytree(VAULT_DIR / "offline", folder)
     (folder / "automate_dv" / "macros" / "theirs.sql").write_text("{% macro theirs() %}{% endmacro %}")
@@ -57,20 +57,20 @@ def installed(vault: Path, file: str) -> Path:
     return vault / "dbt_packages" / file
 
 
-def test_a_folder_that_is_named_is_used(vault: Path, folder: Path) -> None:
+def test_the_folder_in_the_settings_is_used(vault: Path, folder: Path) -> None:
     assert install(vault, folder).origin == f"the folder {folder}"
     assert installed(vault, "automate_dv/macros/theirs.sql").exists()
     assert installed(vault, "dbt_utils/dbt_project.yml").exists()
 
 
-def test_what_would_be_another_project_is_left_out(vault: Path, folder: Path) -> None:
+def test_files_of_other_dbt_projects_are_not_copied(vault: Path, folder: Path) -> None:
     (folder / "dbt_utils" / "integration_tests").mkdir()
     (folder / "dbt_utils" / "integration_tests" / "dbt_project.yml").write_text("name: other")
     install(vault, folder)
     assert not installed(vault, "dbt_utils/integration_tests").exists()
 
 
-def test_a_missing_package_is_named_and_nothing_is_lost(vault: Path, folder: Path) -> None:
+def test_a_missing_package_is_reported_and_installed_packages_are_kept(vault: Path, folder: Path) -> None:
     install(vault, folder)
     shutil.rmtree(folder / "dbt_utils")
     with pytest.raises(WwiError, match=r"No dbt package dbt_utils in .*WWI_DBT_PACKAGES"):
@@ -78,7 +78,7 @@ def test_a_missing_package_is_named_and_nothing_is_lost(vault: Path, folder: Pat
     assert installed(vault, "dbt_utils/dbt_project.yml").exists()
 
 
-def test_the_second_time_nothing_is_done_until_something_changes(vault: Path, folder: Path) -> None:
+def test_packages_are_installed_again_only_after_a_change(vault: Path, folder: Path) -> None:
     assert install(vault, folder).fresh
     assert not install(vault, folder).fresh
     (folder / "automate_dv" / "macros" / "theirs.sql").write_text("{% macro new() %}{% endmacro %}")
@@ -90,7 +90,7 @@ def test_the_second_time_nothing_is_done_until_something_changes(vault: Path, fo
 def test_without_the_hub_the_offline_packages_are_installed(
     vault: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DBT_PACKAGE_HUB_URL", "http://127.0.0.1:9/")  # nothing listens there
+    monkeypatch.setenv("DBT_PACKAGE_HUB_URL", "http://127.0.0.1:9/")  # no server listens on this port
     found = install(vault, None)
     assert found.origin == "vault/offline (the dbt hub could not be reached)"
     for name in PACKAGES:
@@ -106,7 +106,7 @@ def test_without_the_hub_the_offline_packages_are_installed(
 
 
 def as_originals(folder: Path) -> None:
-    """Give the packages the versions of the hub's."""
+    """Give the packages the versions of the hub."""
     for file in folder.glob("*/dbt_project.yml"):
         file.write_text(file.read_text().replace("+offline", ""))
 
@@ -117,10 +117,10 @@ def as_originals(folder: Path) -> None:
         ("the dbt hub", "hub"),
         ("the folder /somewhere", "folder"),
         ("vault/offline (the dbt hub could not be reached)", "offline"),  # installed by an earlier release
-        (None, "unknown"),  # by `dbt deps` itself
+        (None, "unknown"),  # installed by `dbt deps`
     ],
 )
-def test_the_origin_of_what_is_installed_is_known(
+def test_the_origin_of_installed_packages_is_recorded(
     vault: Path, folder: Path, note: str | None, expected: str
 ) -> None:
     as_originals(folder)
@@ -130,12 +130,12 @@ def test_the_origin_of_what_is_installed_is_known(
     assert origin(vault) == expected
 
 
-def test_a_folder_with_the_stand_ins_does_not_make_originals_of_them(vault: Path, folder: Path) -> None:
+def test_stand_ins_in_a_given_folder_are_recognized(vault: Path, folder: Path) -> None:
     install(vault, folder)
     assert origin(vault) == "offline"
 
 
-def test_stand_ins_build_on_bigquery_only_where_it_is_allowed(vault: Path, folder: Path) -> None:
+def test_stand_ins_build_on_bigquery_only_if_allowed(vault: Path, folder: Path) -> None:
     install(vault, folder)
     project = Settings(target="bigquery", allow_offline_packages=False, _env_file=None)
     with pytest.raises(PermanentError, match=r"stand-ins of vault/offline.*WWI_ALLOW_OFFLINE_PACKAGES=true"):
@@ -147,14 +147,14 @@ def test_stand_ins_build_on_bigquery_only_where_it_is_allowed(vault: Path, folde
     fail_on_offline_packages(project, vault)
 
 
-def test_a_folder_that_cannot_be_written_is_named(vault: Path) -> None:
+def test_an_unwritable_folder_is_reported(vault: Path) -> None:
     vault.parent.chmod(0o755)
     for path in (vault, *vault.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     user = server_user()
     ids = [str(user.pw_uid), str(user.pw_gid)] if user else []
     done = subprocess.run(
-        [sys.executable, "-c", INSTALL_WITHOUT_RIGHTS, str(vault.parent), *ids],
+        [sys.executable, "-c", INSTALL_UNPRIVILEGED, str(vault.parent), *ids],
         cwd=VAULT_DIR.parent, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     vault.chmod(0o755)

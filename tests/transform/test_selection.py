@@ -1,4 +1,4 @@
-"""A build leaves out what no batch touches, and nothing when that might be wrong."""
+"""Test that a build selects the affected models, and all models in case of doubt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ PLAN = selection.full_selection(["build"], "this project")
 
 @dataclass
 class Warehouse:
-    """A ledger in which things happened one after the other, and the models of a project."""
+    """A ledger with a sequence of events, and the models of a project."""
 
     client: Client
     settings: Settings
@@ -45,8 +45,8 @@ class Warehouse:
         self.hour += 1
         return EARLIER + timedelta(hours=self.hour)
 
-    def bring(self, *tables: str, at: datetime | None = None) -> int:
-        """A completed batch with a row of each of these tables and none of another."""
+    def add_batch(self, *tables: str, at: datetime | None = None) -> int:
+        """Add a completed batch with a row in each of these tables."""
         self.batch += 1
         when = at or self.now()
         self.insert("batches", batch_id=self.batch, load_dts=when, status=COMPLETED, finished_at=when)
@@ -56,7 +56,7 @@ class Warehouse:
         return self.batch
 
     def build(self, plan: selection.Plan = PLAN, *batches: int, status: builds.Status = "passed") -> None:
-        """A build as it is noted when it has ended, and the batches that it loaded."""
+        """Record an ended build and the batches that it loaded."""
         began = self.now()
         begun = build_record.record_start(self.client, self.settings, plan, self.vault_dir)
         own = replace(begun, started_at=began, invocation_id=f"dbt {self.hour}", status=status)
@@ -64,7 +64,7 @@ class Warehouse:
         self.load(own.invocation_id, *batches)
 
     def load(self, invocation_id: str, *batches: int) -> None:
-        """What a build does for each batch at its end."""
+        """Record batches as loaded, as a build does at its end."""
         for batch in batches:
             execute(
                 self.client,
@@ -75,13 +75,13 @@ class Warehouse:
             )
 
     def plan(self, plan: selection.Plan = PLAN) -> selection.Plan:
-        """What a build would take now."""
+        """Return the selection of a build now."""
         return selection.incremental_selection(plan, self.client, self.settings, self.vault_dir)
 
 
 @pytest.fixture(scope="module")
 def client(settings: Settings) -> Client:
-    """A client of a warehouse with the datasets."""
+    """Return a client of a warehouse with the datasets."""
     found = connect(settings)
     for layer in ("audit", *dict(MODELS)):
         ensure_dataset(found, settings, layer)
@@ -90,7 +90,7 @@ def client(settings: Settings) -> Client:
 
 @pytest.fixture
 def warehouse(client: Client, settings: Settings, tmp_path: Path) -> Warehouse:
-    """One batch is loaded by a build of everything; another brought orders since."""
+    """Return a warehouse with one batch loaded by a full build and one pending batch of orders."""
     for name in ("batches", "table_loads", "vault_loads", *builds.TABLES):
         layout = ledger_tables.layout(settings, name)
         ensure_table(client, layout)
@@ -102,13 +102,13 @@ def warehouse(client: Client, settings: Settings, tmp_path: Path) -> Warehouse:
         execute(client, f"create or replace table {settings.dataset(layer)}.{name} as select 1 as id")
     (tmp_path / "dbt_project.yml").write_text("name: small")
     found = Warehouse(client, settings, tmp_path)
-    found.build(PLAN, found.bring("sales.orders", "sales.customers"))
-    found.bring("sales.orders")
+    found.build(PLAN, found.add_batch("sales.orders", "sales.customers"))
+    found.add_batch("sales.orders")
     return found
 
 
-def test_a_build_takes_what_the_waiting_batches_brought_rows_of(warehouse: Warehouse) -> None:
-    warehouse.bring("sales.invoices")
+def test_a_build_selects_models_affected_by_pending_batches(warehouse: Warehouse) -> None:
+    warehouse.add_batch("sales.invoices")
     plan = warehouse.plan()
     assert plan.scope == "touched"
     assert plan.arguments == (
@@ -119,92 +119,91 @@ def test_a_build_takes_what_the_waiting_batches_brought_rows_of(warehouse: Wareh
     )  # fmt: skip
 
 
-def test_a_batch_without_a_row_touches_only_what_every_load_does(warehouse: Warehouse) -> None:
+def test_a_batch_without_rows_selects_only_models_built_every_time(warehouse: Warehouse) -> None:
     warehouse.build(warehouse.plan(), 2)
-    warehouse.bring()
+    warehouse.add_batch()
     assert warehouse.plan().arguments == (
         "build", "--select", *selection.ALWAYS_BUILT, "--exclude", *selection.VIEWS,
     )  # fmt: skip
 
 
-def test_one_narrow_build_follows_another(warehouse: Warehouse) -> None:
+def test_incremental_builds_can_follow_each_other(warehouse: Warehouse) -> None:
     warehouse.build(warehouse.plan(), 2)
     warehouse.build(selection.full_selection(["build", "--select", "marts"], PLAN.project_hash))
-    warehouse.bring("sales.customers")
+    warehouse.add_batch("sales.customers")
     assert warehouse.plan().scope == "touched"
 
 
-def late(warehouse: Warehouse) -> None:
-    warehouse.bring("sales.orders", at=EARLIER)
+def late_batch(warehouse: Warehouse) -> None:
+    warehouse.add_batch("sales.orders", at=EARLIER)
 
 
-def nothing_waits(warehouse: Warehouse) -> None:
+def no_pending_batch(warehouse: Warehouse) -> None:
     warehouse.build(PLAN, 2)
 
 
-def failed(warehouse: Warehouse) -> None:
+def failed_build(warehouse: Warehouse) -> None:
     warehouse.build(PLAN, status="failed")
 
 
-def a_part_failed(warehouse: Warehouse) -> None:
+def failed_partial_build(warehouse: Warehouse) -> None:
     warehouse.build(
         selection.full_selection(["build", "--select", "marts"], PLAN.project_hash), status="failed"
     )
 
 
-def killed(warehouse: Warehouse) -> None:
+def killed_build(warehouse: Warehouse) -> None:
     build_record.record_start(warehouse.client, warehouse.settings, PLAN, warehouse.vault_dir)
 
 
-def of_another_project(warehouse: Warehouse) -> None:
+def other_project(warehouse: Warehouse) -> None:
     warehouse.build(selection.full_selection(["build", "--select", "marts"], "another project"))
 
 
-def not_noted(warehouse: Warehouse) -> None:
-    warehouse.load("a build that could not be noted", 2)
-    warehouse.bring("sales.orders")
+def unrecorded_build(warehouse: Warehouse) -> None:
+    warehouse.load("a build that could not be recorded", 2)
+    warehouse.add_batch("sales.orders")
 
 
-def nothing_is_told_of_a_batch(warehouse: Warehouse) -> None:
+def batch_without_table_loads(warehouse: Warehouse) -> None:
     loads = table_name(warehouse.settings, "table_loads")
     execute(warehouse.client, f"delete from {loads} where batch_id = {warehouse.batch}")
 
 
-def a_mart_is_missing(warehouse: Warehouse) -> None:
+def missing_mart(warehouse: Warehouse) -> None:
     execute(warehouse.client, f"drop table {warehouse.settings.dataset('marts')}.fct_order")
 
 
-def the_ledger_is_missing(warehouse: Warehouse) -> None:
+def missing_ledger_table(warehouse: Warehouse) -> None:
     execute(warehouse.client, f"drop table {warehouse.settings.dataset('audit')}.table_loads")
 
 
 @pytest.mark.parametrize(
-    "happened",
-    [late, nothing_waits, failed, a_part_failed, killed, of_another_project, not_noted,
-     nothing_is_told_of_a_batch, a_mart_is_missing,
-     the_ledger_is_missing],
+    "event",
+    [late_batch, no_pending_batch, failed_build, failed_partial_build, killed_build, other_project,
+     unrecorded_build, batch_without_table_loads, missing_mart, missing_ledger_table],
 )  # fmt: skip
-def test_a_build_takes_everything_when_something_could_be_left_wrong(
-    warehouse: Warehouse, happened: Callable[[Warehouse], None]
+def test_a_build_uses_the_full_selection_if_tables_could_stay_wrong(
+    warehouse: Warehouse, event: Callable[[Warehouse], None]
 ) -> None:
     assert warehouse.plan().scope == "touched"
-    happened(warehouse)
+    event(warehouse)
     assert warehouse.plan() == PLAN
 
 
-def test_a_stage_that_expired_is_made_again(warehouse: Warehouse) -> None:
+def test_an_expired_stage_is_rebuilt(warehouse: Warehouse) -> None:
     execute(warehouse.client, f"drop table {warehouse.settings.dataset('staging')}.stg_wwi__orders")
     warehouse.build(warehouse.plan(), 2)
-    warehouse.bring("sales.invoices")
+    warehouse.add_batch("sales.invoices")
     assert "stg_wwi__orders" in warehouse.plan().arguments
 
 
-def test_every_change_of_the_project_is_another_project(warehouse: Warehouse, settings: Settings) -> None:
+def test_every_change_of_the_project_changes_its_hash(warehouse: Warehouse, settings: Settings) -> None:
     folder = warehouse.vault_dir
     hashes = [build_record.project_hash(folder, settings)]
     (folder / "target").mkdir()
     (folder / "target" / "compiled.sql").write_text("select 1 as id")
-    assert build_record.project_hash(folder, settings) == hashes[0], "dbt's output is none"
+    assert build_record.project_hash(folder, settings) == hashes[0], "dbt's output does not count"
     (folder / "models" / "marts" / "fct_order.sql").write_text("select 2 as id")
     hashes.append(build_record.project_hash(folder, settings))
     (folder / "models" / "marts" / "fct_order.sql").rename(folder / "models" / "marts" / "fct_sale.sql")

@@ -1,4 +1,4 @@
-"""A part of `--select` that matches nothing stops the build before it begins, with near names of its kind."""
+"""Test that a part of `--select` without matches stops the build, with the closest names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ Build = Callable[..., set[str]]
 
 @pytest.fixture
 def chain(project: Path) -> Path:
-    """A dbt project of good, first and second, of which each reads the one before."""
+    """Return a dbt project with the chain good, first, second."""
     marts = project / "models" / "marts"
     (marts / "first.sql").write_text("select id from {{ ref('good') }}")
     (marts / "second.sql").write_text("select id from {{ ref('first') }}")
@@ -36,7 +36,7 @@ def chain(project: Path) -> Path:
 
 @pytest.fixture
 def build(tiny: Settings, chain: Path) -> Build:
-    """Builds a selection, and returns the tables that it made."""
+    """Return a function that builds a selection and returns the created tables."""
     own = tiny.model_copy(update={"dataset_prefix": f"{tiny.dataset_prefix}_built"})
 
     def made(*select: str) -> set[str]:
@@ -49,7 +49,7 @@ def build(tiny: Settings, chain: Path) -> Build:
 
 
 def tables(settings: Settings) -> set[str]:
-    """The tables in the dataset of the models; none where there is no such dataset."""
+    """Return the tables in the dataset of the models."""
     try:
         return {each.table_id for each in connect(settings).list_tables(settings.dataset_prefix, timeout=30)}
     except NotFound:
@@ -80,14 +80,14 @@ UNMATCHED = [
 ]
 
 
-def test_everything_that_dbt_can_select_is_built(build: Build) -> None:
+def test_every_dbt_selector_works(build: Build) -> None:
     assert [build(*select) for select, _ in SELECTED] == [expected for _, expected in SELECTED]
 
 
-def test_one_name_among_others_that_matches_nothing_is_an_error(tiny: Settings, chain: Path) -> None:
+def test_one_unmatched_name_among_others_is_an_error(tiny: Settings, chain: Path) -> None:
     own = tiny.model_copy(update={"dataset_prefix": f"{tiny.dataset_prefix}_selected"})
-    for select, said in UNMATCHED:
-        with pytest.raises(PermanentError, match=said):
+    for select, message in UNMATCHED:
+        with pytest.raises(PermanentError, match=message):
             dbt.build(own, select=select, vault_dir=chain)
     with pytest.raises(PermanentError, match="matches --select frist"):
         dry_run(own, select=["good", "frist"], vault_dir=chain)

@@ -1,4 +1,4 @@
-"""A person reads what is wrong with a statement, never the words of the engine under the emulator."""
+"""Test that errors of the emulator are shown in BigQuery's terms, not in those of its engine."""
 
 import re
 
@@ -84,11 +84,11 @@ def table(settings: Settings) -> str:
 
 @pytest.mark.services
 @pytest.mark.local("it is about the words of the emulator")
-@pytest.mark.parametrize(("sql", "said"), FAULTS, ids=[sql for sql, _ in FAULTS])
+@pytest.mark.parametrize(("sql", "expected"), FAULTS, ids=[sql for sql, _ in FAULTS])
 def test_an_error_of_the_emulator_is_shown_in_plain_words(
-    sql: str, said: str, table: str, settings: Settings
+    sql: str, expected: str, table: str, settings: Settings
 ) -> None:
-    with pytest.raises(PermanentError, match=said) as refused:
+    with pytest.raises(PermanentError, match=expected) as refused:
         ask(settings, sql.format(t=table))
     assert ENGINE_WORDS.findall(str(refused.value)) == []
     assert "\n" not in str(refused.value)
@@ -96,7 +96,7 @@ def test_an_error_of_the_emulator_is_shown_in_plain_words(
 
 @pytest.mark.services
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("{marts}.fct_sal", r"no table 'fct_sal' in \w+\. Did you mean 'fct_sale'\?"),
         ("`wwi-local`.{marts}.fct_sal", r"no table 'fct_sal' in \w+\. Did you mean 'fct_sale'\?"),
@@ -106,10 +106,10 @@ def test_an_error_of_the_emulator_is_shown_in_plain_words(
     ],
 )
 def test_an_unknown_table_is_reported_with_the_closest_name(
-    name: str, said: str, table: str, settings: Settings
+    name: str, expected: str, table: str, settings: Settings
 ) -> None:
     full = name.format(marts=settings.dataset("marts"), vault=settings.dataset("raw_vault"))
-    with pytest.raises(PermanentError, match=said):
+    with pytest.raises(PermanentError, match=expected):
         ask(settings, f"select * from {full}")
 
 

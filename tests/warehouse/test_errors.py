@@ -1,4 +1,4 @@
-"""BigQuery's errors become transient or permanent, with a fix; reads are retried, writes never."""
+"""Test that errors are classified with a fix, and that reads are retried and writes are not."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_errors_are_classified_as_transient_or_permanent(
         with pytest.raises(kind, match=text) as caught:
             execute(client_of(url, tmp_path), WRITE)
         assert type(caught.value) is kind
-        assert asked == ["POST /bigquery/v2/projects/wwi-local/jobs"], "a write is sent once"
+        assert asked == ["POST /bigquery/v2/projects/wwi-local/jobs"], "a write must not be retried"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_only_statements_that_certainly_read_are_retried(sql: str, reads: bool) 
 
 
 def test_a_load_job_with_a_transient_error_counts_as_failed(tmp_path: Path) -> None:
-    """It will never be anything else: the next attempt needs an id of its own."""
+    """The job stays failed, so the next attempt needs a new job id."""
     status, content = job({"reason": "rateLimitExceeded", "message": "too many table update operations"})
     content["configuration"] = {"jobType": "LOAD", "load": {}}
     content["statistics"] = {}

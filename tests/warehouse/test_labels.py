@@ -1,4 +1,4 @@
-"""Every job that reaches the warehouse carries the labels by which its cost is found."""
+"""Test that every job has the labels for finding its cost."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One writer at a time: the lease of the warehouse, raced for, refused, taken over, lost."""
+"""Test the lease of the warehouse: concurrent requests, refusal, takeover and loss."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def client(own_settings: Settings) -> Client:
 
 @pytest.fixture
 def other(own_settings: Settings) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the lease, for a build, until its input ends."""
+    """Start a process that holds the lease for a build until its stdin is closed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, own_settings.model_dump_json()],
         stdin=subprocess.PIPE,
@@ -62,12 +62,12 @@ def other(own_settings: Settings) -> Iterator[subprocess.Popen[str]]:
 
 
 def rewrite(client: Client, settings: Settings, changes: str) -> None:
-    """Do to the lease what another run, or time, would do."""
+    """Change the lease as another run or the passage of time would."""
     table = table_name(settings, "leases")
     assert execute(client, f"update {table} set {changes} where true") == 1
 
 
-ELSEWHERE = "holder = 'theirs', host = 'elsewhere', machine = 'another boot', pid = 1, step = 'ingest'"
+ANOTHER_MACHINE = "holder = 'theirs', host = 'elsewhere', machine = 'another boot', pid = 1, step = 'ingest'"
 FOR_A_MINUTE = "expires_at = timestamp_add(current_timestamp(), interval 60 second)"
 
 
@@ -78,7 +78,7 @@ def test_a_second_process_is_refused_with_the_holder_of_the_lease(
         pytest.raises(PermanentError, match=rf"build, process {other.pid} on .+ since 20.+expires at 20"),
         hold(client, own_settings, "ingest"),
     ):
-        pytest.fail("two hold the lease")
+        pytest.fail("two processes hold the lease")
     assert other.stdin
     other.stdin.close()
     assert other.wait(30) == 0
@@ -100,7 +100,7 @@ def test_a_batch_is_refused_while_another_process_builds_from_another_home(
 
 
 def test_one_of_many_concurrent_processes_gets_the_lease(own_settings: Settings) -> None:
-    """The table is not there yet, so they race for making it and its row, too."""
+    """The table does not exist yet, so they also compete to create it and its row."""
     clients = [connect(own_settings) for _ in range(8)]
     ready, done = threading.Barrier(len(clients)), threading.Barrier(len(clients))
     outcomes: list[str] = []
@@ -147,12 +147,12 @@ def test_a_lease_from_another_machine_is_respected_until_it_expires(
 ) -> None:
     with hold(client, own_settings, "build"):
         pass
-    rewrite(client, own_settings, f"{ELSEWHERE}, {FOR_A_MINUTE}")
+    rewrite(client, own_settings, f"{ANOTHER_MACHINE}, {FOR_A_MINUTE}")
     with (
         pytest.raises(PermanentError, match="another run is at work: ingest, process 1 on elsewhere"),
         hold(client, own_settings, "build"),
     ):
-        pytest.fail("two hold the lease")
+        pytest.fail("two processes hold the lease")
     rewrite(client, own_settings, "expires_at = current_timestamp()")
     with hold(client, own_settings, "build"):
         found = current(client, own_settings)
@@ -161,7 +161,7 @@ def test_a_lease_from_another_machine_is_respected_until_it_expires(
 
 
 def test_a_process_can_retake_its_own_unreleased_lease(own_settings: Settings, client: Client) -> None:
-    """The next attempt of a step that lost the warehouse must not be refused by the first."""
+    """A step that lost its connection must not be refused because of its own first attempt."""
     with hold(client, own_settings, "build"):
         found = current(client, own_settings)
     rewrite(client, own_settings, f"holder = 'of a step that lost the warehouse', {FOR_A_MINUTE}")
@@ -200,10 +200,11 @@ def test_a_step_whose_lease_was_taken_over_is_interrupted(own_settings: Settings
 
     def step() -> None:
         with hold(client, settings, "build", on_lost=interrupter()):
-            rewrite(client, settings, f"{ELSEWHERE}, {FOR_A_MINUTE}")
+            rewrite(client, settings, f"{ANOTHER_MACHINE}, {FOR_A_MINUTE}")
             threading.Event().wait(60)
 
-    on_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background job of a script
+    # SIGINT is ignored, as in a background job of a script
+    on_ctrl_c = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with pytest.raises(LeaseLostError, match="build: the lease of the warehouse is lost"):
             step()
@@ -211,7 +212,7 @@ def test_a_step_whose_lease_was_taken_over_is_interrupted(own_settings: Settings
         signal.signal(signal.SIGINT, on_ctrl_c)
     found = current(client, settings)
     assert found is not None
-    assert found.holder == "theirs", "a lost lease is not ours to give up"
+    assert found.holder == "theirs", "a lost lease must not be released"
 
 
 def test_a_lease_that_cannot_be_renewed_is_lost_when_it_expires(
@@ -234,7 +235,7 @@ def test_a_batch_whose_lease_was_taken_over_is_not_completed(shop: World, stage:
 
     def take_over(progress: Progress) -> None:
         if progress.stage == stage:
-            rewrite(shop.client, shop.settings, f"{ELSEWHERE}, {FOR_A_MINUTE}")
+            rewrite(shop.client, shop.settings, f"{ANOTHER_MACHINE}, {FOR_A_MINUTE}")
 
     with pytest.raises(LeaseLostError, match="ingest: the lease of the warehouse is lost"):
         shop.load(on_progress=take_over)
@@ -251,7 +252,7 @@ def test_a_clock_step_does_not_end_a_lease(
     other: subprocess.Popen[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Start times in seconds follow the clock; psutil derives them from the boot time of this moment."""
+    """psutil computes start times from the current boot time, so they change with the clock."""
     started_at = psutil.Process.create_time
     for step_s in (-3600, -5, 5, 3600):
         monkeypatch.setattr(psutil.Process, "create_time", lambda self, s=step_s: started_at(self) + s)
@@ -259,7 +260,7 @@ def test_a_clock_step_does_not_end_a_lease(
             pytest.raises(PermanentError, match=f"another run is at work: build, process {other.pid}"),
             hold(client, own_settings, "ingest"),
         ):
-            pytest.fail("two hold the lease")
+            pytest.fail("two processes hold the lease")
 
 
 def test_a_lease_of_an_earlier_version_is_taken_over_only_if_its_pid_is_free(
@@ -270,7 +271,7 @@ def test_a_lease_of_an_earlier_version_is_taken_over_only_if_its_pid_is_free(
         pytest.raises(PermanentError, match="another run is at work"),
         hold(client, own_settings, "ingest"),
     ):
-        pytest.fail("two hold the lease")
+        pytest.fail("two processes hold the lease")
     other.kill()
     other.wait(30)
     with hold(client, own_settings, "ingest"):
@@ -298,10 +299,10 @@ def test_the_state_of_a_process_on_another_machine_is_unknown() -> None:
     assert here.start_ticks is not None
     gone = replace(here, pid=2**22 + 1)
     assert has_ended(gone)
-    assert has_ended(replace(here, start_ticks=here.start_ticks - 1)), "its pid was used again"
+    assert has_ended(replace(here, start_ticks=here.start_ticks - 1)), "its pid was reused"
     assert not has_ended(here)
-    assert not has_ended(replace(here, started_at=0.0)), "the clock was set"
-    assert not has_ended(replace(here, start_ticks=None)), "noted by an earlier version"
+    assert not has_ended(replace(here, started_at=0.0)), "the clock was changed"
+    assert not has_ended(replace(here, start_ticks=None)), "recorded by an earlier version"
     assert not has_ended(replace(gone, host="elsewhere"))
     assert not has_ended(replace(gone, machine="another boot"))
     assert not has_ended(replace(gone, machine=""))
@@ -309,7 +310,7 @@ def test_the_state_of_a_process_on_another_machine_is_unknown() -> None:
 
 
 def test_the_start_time_of_a_process_with_an_odd_name_is_found() -> None:
-    """The kernel writes the name in brackets in front of the numbers, whatever it is."""
+    """The kernel writes the name in parentheses before the numbers, with any characters."""
     rename = "import ctypes; ctypes.CDLL(None).prctl(15, b') 1 (2 3)'); print('named', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", rename], stdin=-1, stdout=-1, text=True) as process:
         assert process.stdout

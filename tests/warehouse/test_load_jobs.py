@@ -1,4 +1,4 @@
-"""A load job gets the types of its columns, so that BigQuery does not guess them from the file."""
+"""Test that a load job has a schema, so that BigQuery does not infer it from the file."""
 
 from google.cloud.bigquery import PolicyTagList, SchemaField
 
@@ -10,10 +10,10 @@ LATER = SchemaField("later", "STRING")
 
 
 def test_types_equal_those_of_the_table_with_precision() -> None:
-    told = {field.name: field.to_api_repr() for field in explicit_schema([AT, PRICE], ["price", "at"])}
-    assert told["at"]["type"] == "DATETIME"
-    assert (told["price"]["precision"], told["price"]["scale"]) == (18, 2)
-    assert told["price"]["mode"] == "REQUIRED"
+    findings = {field.name: field.to_api_repr() for field in explicit_schema([AT, PRICE], ["price", "at"])}
+    assert findings["at"]["type"] == "DATETIME"
+    assert (findings["price"]["precision"], findings["price"]["scale"]) == (18, 2)
+    assert findings["price"]["mode"] == "REQUIRED"
 
 
 def test_columns_missing_in_the_file_are_left_out() -> None:
@@ -21,5 +21,5 @@ def test_columns_missing_in_the_file_are_left_out() -> None:
 
 
 def test_the_job_schema_has_no_descriptions_and_policy_tags() -> None:
-    (told,) = explicit_schema([AT], ["at"])
-    assert not {"description", "policyTags"} & told.to_api_repr().keys()
+    (findings,) = explicit_schema([AT], ["at"])
+    assert not {"description", "policyTags"} & findings.to_api_repr().keys()

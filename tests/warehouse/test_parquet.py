@@ -1,4 +1,4 @@
-"""Parquet files of the spool: every row, in order, in row groups that are good to load."""
+"""Test that staged Parquet files have every row in order, in row groups of a good size."""
 
 from pathlib import Path
 

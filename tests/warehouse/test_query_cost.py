@@ -1,4 +1,4 @@
-"""What a query is charged for, and how the charges of a build add up."""
+"""Test the cost of a query and the sum for a build."""
 
 from decimal import Decimal
 

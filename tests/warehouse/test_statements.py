@@ -1,4 +1,4 @@
-"""`wwi query` takes one SELECT, `--where` one condition; anything else is refused before it is sent."""
+"""Test that `wwi query` accepts one SELECT and `--where` one condition, and nothing else is sent."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def test_statements_other_than_one_select_are_refused_before_sending(sql: str) -
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("sql", "expected"),
     [
         ("delete from x where true", "this is a DELETE, not a SELECT"),
         ("truncate table x", "this is a TRUNCATE, not a SELECT"),
@@ -132,8 +132,8 @@ def test_statements_other_than_one_select_are_refused_before_sending(sql: str) -
         ("select 1\n  from", "at line 2"),
     ],
 )
-def test_the_error_names_the_statement_and_how_to_change_data(sql: str, said: str) -> None:
-    with pytest.raises(PermanentError, match=said) as refused:
+def test_the_error_names_the_statement_and_how_to_change_data(sql: str, expected: str) -> None:
+    with pytest.raises(PermanentError, match=expected) as refused:
         statements.checked_select(NO_CLIENT, LOCAL, sql)
     assert "syntax error" in str(refused.value) or "`wwi run`" in str(refused.value)
 
@@ -229,7 +229,7 @@ def test_an_unknown_column_in_a_condition_is_reported_with_the_closest_name() ->
 
 @pytest.mark.services
 class TestOnTheWarehouse:
-    """What is refused leaves the warehouse as it is; what is taken returns its rows."""
+    """Refused statements change nothing; accepted ones return their rows."""
 
     def test_no_statement_changes_a_table(self, settings: Settings) -> None:
         client = connect(settings)

@@ -1,4 +1,4 @@
-"""Every Postgres type has one exact road, or is refused by name."""
+"""Test that every Postgres type has an exact mapping or is refused with its name."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.ingestion.type_cases import CASES
 from warehouse import type_mappings
 from warehouse.type_mappings import column_type, normalise
 
-# what the vault's `encode` takes each BigQuery type for
+# BigQuery type -> type in the vault's macro `encode`
 KINDS = {
     "STRING": "text", "INT64": "integer", "NUMERIC": "numeric", "FLOAT64": "float", "BOOL": "boolean",
     "DATE": "date", "DATETIME": "datetime", "TIMESTAMP": "timestamp", "TIME": "time", "BYTES": "bytes",

@@ -1,4 +1,4 @@
-"""Simulated databases: one over an eventful spring, and empty ones for what a test simulates itself."""
+"""Fixtures: a simulated database of one spring, and empty databases."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 NewDatabase = Callable[[], str]
 
-# rare events made frequent, so that a short and small simulation has each of them
+# rare events are made frequent, so that a short, small simulation has each of them
 BUSY = Extensions(
     credit_note_share=0.05,
     late_order_share=0.1,
@@ -34,7 +34,7 @@ BUSY = Extensions(
 
 @dataclass(frozen=True)
 class Spring:
-    """A simulated database, what its simulation reported, and the stock before the first day by item."""
+    """A simulated database, the report of its simulation, and the opening stock by item."""
 
     dsn: str
     report: SimulationReport
@@ -44,7 +44,7 @@ class Spring:
 
 @pytest.fixture(scope="session")
 def new_database(services: Settings) -> Iterator[NewDatabase]:
-    """Make an empty database and return its DSN; all are dropped at the end."""
+    """Return a function that creates an empty database; all are dropped at the end."""
     server = postgres.up(services)["admin_dsn"].rsplit("/", 1)[0]
     names: list[str] = []
 
@@ -60,10 +60,10 @@ def new_database(services: Settings) -> Iterator[NewDatabase]:
 
 @pytest.fixture(scope="session")
 def spring(new_database: NewDatabase) -> Spring:
-    """90 days from 2016-04-10: a stocktake, the end of the original's period, and the changes of July 1.
+    """Simulate 90 days from 2016-04-10 at a quarter of the volume.
 
-    A quarter of the usual volume. As the simulation starts late, all renames and the chilled items of the
-    years before come on its first day.
+    They include a stocktake, the end of the original data, and the changes of July 1. All renames and chilled
+    items of earlier years happen on the first day.
     """
     dsn, days = new_database(), []
     start = date(2016, 4, 10)

@@ -1,4 +1,4 @@
-"""What cannot be simulated is refused, with what to do instead, and leaves the database as it was."""
+"""Test that impossible simulations are refused with a fix and do not change the database."""
 
 from datetime import date, timedelta
 
@@ -68,7 +68,7 @@ def test_two_simulations_at_once_are_refused(new_database: NewDatabase) -> None:
 
 
 def test_a_failed_day_leaves_no_rows(new_database: NewDatabase) -> None:
-    """A day is one transaction: after a crash the simulation goes on from the day before."""
+    """A day is one transaction; after a crash the simulation continues after the last complete day."""
     dsn = new_database()
 
     def crash(_: object) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of event happens, and is seen by a reader who looks once a day."""
+"""Test that every kind of event happens and is visible to a daily load."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -36,7 +36,7 @@ UPDATED = {
 
 @pytest.fixture(scope="module")
 def books(spring: Spring) -> psycopg.Connection:
-    """A connection to the simulated spring."""
+    """Connect to the simulated spring."""
     return psycopg.connect(spring.dsn, connect_timeout=10, autocommit=True)
 
 
@@ -56,7 +56,7 @@ def test_the_days_add_up_to_the_report(spring: Spring) -> None:
 
 
 def test_the_volume_matches_the_rules(spring: Spring, record_property: Callable[[str, object], None]) -> None:
-    """Orders around the average, 3.5 lines each, nearly all invoiced; the speed is only noted."""
+    """Orders have about 3.5 lines each, and nearly all are invoiced; the speed is only recorded."""
     events, average = spring.report.events, 60 * 0.25
     weekdays = sum(
         1 if done.day.weekday() < 5 else 0.5 if done.day.weekday() == 5 else 0 for done in spring.days
@@ -75,7 +75,7 @@ def test_the_source_stores_the_business_date(spring: Spring) -> None:
 
 
 def test_names_change_over_time(books: psycopg.Connection) -> None:
-    """The renames and additions of section 13, and what never comes to be."""
+    """Check the renames and additions of section 13, and names that must not occur."""
     for table, key, name in (
         ("application.delivery_methods", 5, "Chilled Van"),
         ("application.payment_methods", 3, "Credit-Card"),
@@ -94,7 +94,7 @@ def test_names_change_over_time(books: psycopg.Connection) -> None:
 
 
 def test_special_deals_lower_prices(books: psycopg.Connection) -> None:
-    """The Tailspin deal of the second quarter takes 15 percent off USB novelties, for that group only."""
+    """The Tailspin deal of the second quarter reduces USB novelties by 15%, only for that group."""
     query = """
         select distinct buying_group_id
         from sales.order_lines as l
@@ -106,8 +106,8 @@ def test_special_deals_lower_prices(books: psycopg.Connection) -> None:
     assert books.execute(query).fetchall() == [(1,)]
 
 
-def test_corrections_do_not_change_last_edited_when(books: psycopg.Connection) -> None:
-    """Old orders and payments are corrected with a stamp in the past, invoices with none at all."""
+def test_last_edited_when_does_not_show_every_correction(books: psycopg.Connection) -> None:
+    """Corrections of orders and payments set a past last_edited_when; those of invoices do not change it."""
     orders = (
         "select count(*) from sales.orders where comments is not null and last_edited_when::time = '17:00'"
     )
@@ -123,7 +123,7 @@ def test_corrections_do_not_change_last_edited_when(books: psycopg.Connection) -
 
 
 def test_odd_values_occur(books: psycopg.Connection) -> None:
-    """Apostrophes, letters beyond ASCII, line breaks, and empty strings next to nulls."""
+    """Check apostrophes, non-ASCII letters, line breaks, empty strings and nulls."""
     for table, condition in {
         "application.people": "full_name like '%''%'",
         "sales.customers": "customer_name ~ '[^\\x01-\\x7f]'",
@@ -146,7 +146,7 @@ def test_odd_values_occur(books: psycopg.Connection) -> None:
 
 
 def test_days_contain_moves_deletes_and_retries(new_database: NewDatabase) -> None:
-    """From evening to evening lines move to backorders, orders vanish, deliveries are tried again."""
+    """From one day to the next, lines move to backorders, orders are deleted, deliveries are retried."""
     dsn = new_database()
     start = date(2013, 1, 7)
     simulate(dsn, start=start, days=0, scale=0.1, extensions=BUSY)

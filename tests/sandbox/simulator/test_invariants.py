@@ -1,6 +1,6 @@
-"""What is true of the books on every evening (business_rules.md, section 20), said in SQL.
+"""Check the rules that hold at the end of each day (business_rules.md, section 20) with SQL.
 
-Each query returns the rows that break a rule.
+Each query returns the rows that violate a rule.
 """
 
 import psycopg
@@ -13,7 +13,7 @@ from .conftest import Spring
 pytestmark = pytest.mark.services
 
 NONE_MAY_BREAK = {
-    "lines add up to the ledger entry of their invoice": """
+    "invoice lines add up to the ledger entry": """
         with lines as (
             select invoice_id, sum(extended_price) as total, sum(tax_amount) as tax
             from sales.invoice_lines
@@ -26,7 +26,7 @@ NONE_MAY_BREAK = {
         where (t.transaction_amount, t.tax_amount, t.amount_excluding_tax) is distinct from
             (l.total, l.tax, l.total - l.tax)
     """,
-    "amounts of a line follow from quantity, price, rate and cost": """
+    "amounts of a line are computed from quantity, price, rate and cost": """
         select invoice_line_id
         from sales.invoice_lines as l
         inner join warehouse.stock_item_holdings as h using (stock_item_id)
@@ -34,7 +34,7 @@ NONE_MAY_BREAK = {
             or extended_price <> round(l.quantity * unit_price, 2) + tax_amount
             or line_profit <> round(l.quantity * (unit_price - last_cost_price), 2)
     """,
-    "a line is picked whole or not at all": """
+    "a line is picked completely or not at all": """
         select order_line_id from sales.order_lines
         where picked_quantity <> case when picking_completed_when is null then 0 else quantity end
     """,
@@ -53,7 +53,7 @@ NONE_MAY_BREAK = {
         except
         select invoice_id, stock_item_id, quantity, unit_price from sales.invoice_lines
     """,
-    "every line of an invoice has one stock issue": """
+    "every invoice line has one stock issue": """
         (
             select invoice_id, stock_item_id, -quantity from sales.invoice_lines
             where invoice_id in (select invoice_id from sales.invoices where not is_credit_note)
@@ -67,7 +67,7 @@ NONE_MAY_BREAK = {
         group by 1, 2, 3
         having count(*) > 1
     """,
-    "goods come back only on credit notes, and not more than credited": """
+    "goods are returned only on credit notes, and not more than credited": """
         select t.invoice_id
         from warehouse.stock_item_transactions as t
         inner join sales.invoices as i using (invoice_id)
@@ -86,7 +86,7 @@ NONE_MAY_BREAK = {
         from sales.invoices left join sales.orders using (order_id)
         where invoice_date < order_date or confirmed_delivery_time <= invoice_date + 1
     """,
-    "the delivery document says what the columns say": """
+    "the delivery document agrees with the columns": """
         select invoice_id
         from sales.invoices
         where confirmed_delivery_time is distinct from
@@ -97,7 +97,7 @@ NONE_MAY_BREAK = {
                 and returned_delivery_data::json -> 'Events' -> -1 ->> 'Status' is distinct from 'Delivered'
             )
     """,
-    "finalized means dated and settled": """
+    "finalized entries have a date and no balance": """
         select customer_transaction_id from sales.customer_transactions
         where is_finalized <> (finalization_date is not null)
             or outstanding_balance <> case
@@ -108,14 +108,14 @@ NONE_MAY_BREAK = {
             or outstanding_balance <> case
                 when finalization_date is null then transaction_amount else 0 end
     """,
-    "what a party's payment of a day settles is its amount": """
+    "a payment equals the entries that it settles": """
         select customer_id, finalization_date from sales.customer_transactions
         where is_finalized group by 1, 2 having sum(transaction_amount) <> 0
         union all
         select supplier_id, finalization_date from purchasing.supplier_transactions
         where is_finalized group by 1, 2 having sum(transaction_amount) <> 0
     """,
-    "received goods are booked in stock and on the supplier's account": """
+    "received goods are in stock movements and the supplier ledger": """
         with received as (
             select
                 purchase_order_id,
@@ -145,10 +145,10 @@ NONE_MAY_BREAK = {
         from purchasing.purchase_orders inner join purchasing.purchase_order_lines using (purchase_order_id)
         where last_receipt_date < expected_delivery_date or extract(isodow from last_receipt_date) > 5
     """,
-    "a stock never is negative": """
+    "stock is never negative": """
         select stock_item_id from warehouse.stock_item_holdings where quantity_on_hand < 0
     """,
-    "a backorder takes over lines of one order": """
+    "a backorder has lines of one order": """
         select backorder_order_id from sales.orders
         where backorder_order_id is not null group by 1 having count(*) > 1
         union all
@@ -163,14 +163,14 @@ NONE_MAY_BREAK = {
         union all
         select order_id from sales.order_lines group by order_id, stock_item_id having count(*) > 1
     """,
-    "the three kinds of transaction share their numbers": """
+    "the three transaction tables share one sequence": """
         select id from (
             select customer_transaction_id as id from sales.customer_transactions
             union all select supplier_transaction_id from purchasing.supplier_transactions
             union all select stock_item_transaction_id from warehouse.stock_item_transactions
         ) as ids group by 1 having count(*) > 1
     """,
-    "computed columns follow from the others": """
+    "computed columns agree with the others": """
         select person_id from application.people
         where search_name <> preferred_name || ' ' || full_name
             or other_languages is distinct from (custom_fields::json ->> 'OtherLanguages')
@@ -179,7 +179,7 @@ NONE_MAY_BREAK = {
         where search_details <> stock_item_name || ' ' || coalesce(marketing_comments, '')
             or tags is distinct from (custom_fields::json ->> 'Tags')
     """,
-    "a cold room reading holds until the next of its sensor": """
+    "a cold room reading is valid until the sensor's next one": """
         select cold_room_temperature_id from (
             select *, lead(recorded_when, 1, '9999-12-31 23:59:59') over (
                 partition by cold_room_sensor_number order by recorded_when
@@ -194,13 +194,13 @@ NONE_MAY_BREAK = {
             or is_compressed <> (compressed_sensor_data is not null)
             or (full_sensor_data::json #>> '{Recordings,0,properties,temp}')::numeric <> temperature
     """,
-    "what SQL Server keeps unique is unique": """
+    "columns that are unique in SQL Server are unique": """
         select customer_name from sales.customers group by 1 having count(*) > 1
         union all select stock_item_name from warehouse.stock_items group by 1 having count(*) > 1
         union all
         select city_name from application.cities group by city_name, state_province_id having count(*) > 1
     """,
-    "a deal has one of price, amount and percentage": """
+    "a deal has either a price, an amount or a percentage": """
         select special_deal_id from sales.special_deals
         where num_nonnulls(unit_price, discount_amount, discount_percentage) <> 1
             or (unit_price is not null and stock_item_id is null)
@@ -211,14 +211,14 @@ NONE_MAY_BREAK = {
 
 @pytest.fixture(scope="module")
 def books(spring: Spring) -> psycopg.Connection:
-    """A connection to the simulated spring."""
+    """Connect to the simulated spring."""
     return psycopg.connect(spring.dsn, connect_timeout=10, autocommit=True)
 
 
 @pytest.mark.parametrize("rule", NONE_MAY_BREAK)
 def test_business_rule_holds(books: psycopg.Connection, rule: str) -> None:
     broken = books.execute(NONE_MAY_BREAK[rule].encode()).fetchall()
-    assert not broken, f"{rule}: broken by {len(broken)}, for example {broken[:3]}"
+    assert not broken, f"{rule}: {len(broken)} violations, for example {broken[:3]}"
 
 
 def test_stock_equals_opening_stock_plus_movements(books: psycopg.Connection, spring: Spring) -> None:

@@ -1,4 +1,4 @@
-"""Rules that can be checked without a database."""
+"""Test rules of the simulator that need no database."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -34,7 +34,7 @@ MONDAY = date(2013, 1, 7)
     ],
 )
 def test_orders_of_a_day_have_the_published_range(day: date, least: int, most: int) -> None:
-    """business_rules.md, section 2.2."""
+    """See business_rules.md, section 2.2."""
     drawn = [orders_of_day(day, 1.0, np.random.default_rng(number)) for number in range(3000)]
     assert (min(drawn), max(drawn)) == (least, most)
 
@@ -111,7 +111,7 @@ def test_names_of_people_are_unique() -> None:
 
 
 def test_the_catalogue_matches_the_published_data() -> None:
-    """Counts of business_rules.md, section 16."""
+    """Check the counts of business_rules.md, section 16."""
     table = read_table("stock_items")
     assert len(set(table["stock_item_name"])) == 227
     assert Counter(table["unit_package"]) == {"Each": 210, "Packet": 5, "Pair": 4, "Bag": 8}

@@ -1,4 +1,4 @@
-"""The schema is the port's, table by table and type by type."""
+"""Test that the schema equals that of the Postgres port."""
 
 import psycopg
 import pytest
@@ -42,7 +42,7 @@ NOT_NULL = """
 
 @pytest.fixture(scope="module")
 def tables(source_dsn: str, catalog: Catalog) -> psycopg.Connection:
-    """A connection to a database that has the schema, and got it twice."""
+    """Connect to a database in which the schema was created twice."""
     connection = psycopg.connect(source_dsn, connect_timeout=10, autocommit=True)
     create_schema(connection, catalog)
     create_schema(connection, catalog)
@@ -70,7 +70,7 @@ def test_the_schema_has_as_many_tables_and_columns_as_the_port(
 
 
 def test_keys_match_those_of_the_port(tables: psycopg.Connection) -> None:
-    # 28 of the port's tables and the two sensor tables; the port has no unique constraint
+    # 28 tables of the port and the two sensor tables; the port has no unique constraints
     assert dict(tables.execute(CONSTRAINTS).fetchall()) == {"PRIMARY KEY": 30, "FOREIGN KEY": 97}
     assert tables.execute(NOT_NULL).fetchone() == (30,)
 

@@ -1,4 +1,4 @@
-"""The ledger keeps what is written to it, to the last character and digit."""
+"""Test that the ledger stores values unchanged and its tables are recreated when needed."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

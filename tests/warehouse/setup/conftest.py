@@ -1,4 +1,4 @@
-"""A Google Cloud project on the loopback, and the set-up's clients for it."""
+"""Fixtures: a fake Google Cloud project on loopback, and clients for it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ PROJECT = "shop-project"
 
 @dataclass
 class Cloud:
-    """The project, clients for it, and the set-up with the project's own metadata."""
+    """A fake project, its clients, and the setup with the project's metadata."""
 
     state: Project
     clients: Clients
@@ -44,17 +44,17 @@ class Cloud:
     )
 
     def set_up(self, *, dry_run: bool = False, **settings: object) -> SetupReport:
-        """Run the set-up, with other settings where given."""
+        """Run the setup, optionally with other settings."""
         return set_up(self.clients, self.settings.model_copy(update=settings), self.catalog, dry_run=dry_run)
 
     def email(self, work: str) -> str:
-        """The address of one of the accounts."""
+        """Return the address of one of the accounts."""
         return f"wwi-{work}@{PROJECT}.iam.gserviceaccount.com"
 
 
 @pytest.fixture
 def cloud(catalog: Catalog) -> Iterator[Cloud]:
-    """A project in which nothing is enabled yet."""
+    """Return a project in which nothing is enabled."""
     state = Project()
     server, address = grpc_apis.start(state)
     rest = rest_api.start(state)

@@ -1,7 +1,8 @@
-"""Service Usage, IAM, Resource Manager, Data Catalog and Data Policies as far as the set-up calls them.
+"""A fake of the Google APIs that the setup uses, except for BigQuery.
 
-A gRPC server on the loopback that keeps state and behaves as documented: it refuses what is not enabled, not
-there, there already, or written with an outdated etag. Requests and answers are the libraries' own types.
+Service Usage, IAM, Resource Manager, Data Catalog and Data Policies: a gRPC server on loopback that keeps
+state and behaves as documented. It rejects calls of disabled APIs, missing or existing resources, and
+outdated etags. Requests and answers have the types of Google's libraries.
 """
 
 import itertools
@@ -31,7 +32,7 @@ SERVICE_OF = {
 
 @dataclass
 class Project:
-    """What there is in the project. `writes` names every call that changed something, in order."""
+    """State of the project. `writes` has the name of every call that changed something, in order."""
 
     enabled: set[str] = field(default_factory=set)
     accounts: dict[str, Any] = field(default_factory=dict)
@@ -45,14 +46,14 @@ class Project:
     row_policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
-    # runs once, between somebody's reading of a policy and their writing of it
+    # runs once, after a policy was read and before it is written
     meanwhile: Callable[[], None] | None = None
-    # how many policies refuse an account after it was made
+    # number of policies that reject a new account at first
     unknown_for: int = 0
     numbers: Any = field(default_factory=lambda: itertools.count(1000))
 
     def knows(self, member: str) -> bool:
-        """Whether a policy may name the member; a new account is unknown for a while."""
+        """Return whether a policy may contain the member; a new account is unknown for a while."""
         kind, _, address = member.partition(":")
         if kind != "serviceAccount" or not address.endswith(".iam.gserviceaccount.com"):
             return True
@@ -62,11 +63,11 @@ class Project:
         return address in self.accounts
 
     def policy(self, resource: str) -> policy_pb2.Policy:
-        """The policy of a resource, empty at first."""
+        """Return the policy of a resource, empty at first."""
         return self.policies.setdefault(resource, policy_pb2.Policy(etag=b"0"))
 
     def bindings(self, resource: str) -> dict[str, set[str]]:
-        """Role -> members, without conditions."""
+        """Return role -> members, without conditional bindings."""
         return {
             binding.role: set(binding.members)
             for binding in self.policy(resource).bindings
@@ -96,7 +97,7 @@ def there_already(name: str) -> RefusedError:
 
 
 class Apis:
-    """The methods, by service; every one takes the typed request and returns the typed answer."""
+    """The methods of all services; each gets a typed request and returns a typed answer."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -283,7 +284,7 @@ WITH_POLICIES = tuple(METHODS)[2:]
 
 
 def start(project: Project) -> tuple[grpc.Server, str]:
-    """Serve the project on a free port of the loopback; return the server and its address."""
+    """Serve the project on a free loopback port; return the server and its address."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     apis = Apis(project)
     for service, methods in METHODS.items():

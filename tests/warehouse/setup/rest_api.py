@@ -1,7 +1,7 @@
-"""BigQuery's REST API as far as the set-up calls it: a server on the loopback over a Project.
+"""A fake of BigQuery's REST API, as far as the setup uses it: a server on loopback for a Project.
 
-It refuses fields that the documented resources do not have, an outdated `If-Match`, unknown accounts,
-datasets and policy tags, and whatever would take a column away; and it answers with BigQuery's own defaults.
+It rejects undocumented fields, an outdated `If-Match`, unknown accounts, datasets and policy tags, and
+changes that would remove a column. It returns BigQuery's default values.
 """
 
 import json
@@ -39,14 +39,14 @@ class RefusedError(Exception):
 
 
 def start(project: Project) -> ThreadingHTTPServer:
-    """Serve the project on a free port of the loopback."""
+    """Serve the project on a free loopback port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(Api(project)))
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
 
 
 class Api:
-    """The methods; each takes path parts, body and the wanted etag, and returns the resource."""
+    """The methods; each gets path parts, body and expected etag, and returns the resource."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -186,7 +186,7 @@ class Api:
             raise RefusedError(400, "invalid", "legacy SQL")
         match = ROW_POLICY.fullmatch(query["query"])
         if match is None:
-            raise RefusedError(400, "invalidQuery", f"not a statement of the set-up: {query['query']}")
+            raise RefusedError(400, "invalidQuery", f"not a statement of the setup: {query['query']}")
         _known(self.project.tables, match["table"])
         members = [member.strip(' "') for member in match["members"].split(",")]
         self.project.row_policies[match["table"]] = {
@@ -216,7 +216,7 @@ def _check_etag(live: Json, etag: str | None) -> None:
 
 
 def _merge(live: Json, body: Json) -> Json:
-    """PATCH: what is null is taken away, labels are merged, the rest is replaced."""
+    """Apply a PATCH: null removes a field, labels are merged, other fields are replaced."""
     merged = {**live, **body}
     if "labels" in body:
         merged["labels"] = {**live.get("labels", {}), **body["labels"]}
@@ -245,9 +245,9 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the names http.server looks for
+        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - http.server requires these names
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

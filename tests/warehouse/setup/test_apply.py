@@ -1,4 +1,4 @@
-"""The set-up against Google's APIs on loopback: it creates, fixes, leaves alone, names what is missing."""
+"""Test the setup with fakes of Google's APIs: create, correct drift, keep other resources, report errors."""
 
 import json
 from collections.abc import Callable
@@ -32,14 +32,14 @@ READER = "roles/datacatalog.categoryFineGrainedReader"
 
 @pytest.fixture
 def ready(cloud: Cloud) -> Cloud:
-    """A project that was set up."""
+    """Return a project after the setup."""
     cloud.set_up(dry_run=False)
     cloud.state.writes.clear()
     return cloud
 
 
 def built(cloud: Cloud) -> None:
-    """Make the personal satellites, as the first build would."""
+    """Create the personal satellites, as the first build does."""
     for step in cloud.set_up(dry_run=True).steps:
         if step.kind == "row policy":
             names = zip(("projectId", "datasetId", "tableId"), step.name.split("."), strict=True)
@@ -284,7 +284,7 @@ def test_a_policy_changed_concurrently_is_read_again(ready: Cloud) -> None:
     reads = iter(range(2))
 
     def interfere() -> None:
-        if next(reads) == 0:  # the comparison reads first; then comes the reading that is written back
+        if next(reads) == 0:  # the first read is for the comparison, the second is written back
             ready.state.meanwhile = interfere
             return
         policy = ready.state.policy(RESOURCE)
@@ -362,8 +362,8 @@ def test_a_disabled_api_is_reported_with_the_command_that_enables_it(
 
 
 def test_an_unreachable_google_api_is_a_transient_error(cloud: Cloud) -> None:
-    nobody = grpc.insecure_channel("127.0.0.1:9")  # the discard port: nothing answers there
-    services = ServiceUsageClient(transport=ServiceUsageGrpcTransport(channel=nobody))
+    unreachable = grpc.insecure_channel("127.0.0.1:9")  # the discard port, where nothing answers
+    services = ServiceUsageClient(transport=ServiceUsageGrpcTransport(channel=unreachable))
     with pytest.raises(TransientError, match="cannot be reached"):
         set_up(replace(cloud.clients, services=services), cloud.settings, cloud.catalog, dry_run=True)
 

@@ -1,4 +1,4 @@
-"""What `wwi bigquery setup` prints."""
+"""Test the output of `wwi bigquery setup`."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.warehouse.setup.conftest import PROJECT, Cloud
 
 @pytest.fixture
 def connected(cloud: Cloud, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """The command reads its settings from the environment and meets the project of the tests."""
+    """Make the command use the fake project, with settings from the environment."""
     for name, value in {"TARGET": "bigquery", "BIGQUERY_PROJECT": PROJECT, "BIGQUERY_LOCATION": "EU"}.items():
         monkeypatch.setenv(f"WWI_{name}", value)
     monkeypatch.setattr("warehouse.setup.clients.connect", lambda _: cloud.clients)
@@ -19,7 +19,7 @@ def connected(cloud: Cloud, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -
 
 
 def run(*arguments: str) -> int:
-    """Run the command line and return its exit code."""
+    """Run the command and return its exit code."""
     with pytest.raises(SystemExit) as ended:
         main(["bigquery", "setup", *arguments])
     return int(ended.value.code or 0)

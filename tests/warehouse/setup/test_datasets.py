@@ -1,4 +1,4 @@
-"""Datasets, tables and row policies of the set-up on the local warehouse, as far as it knows them."""
+"""Test the setup's datasets, tables and row policies on the local warehouse, as far as it supports them."""
 
 from dataclasses import replace
 from typing import cast
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.services
 
 @pytest.fixture
 def clients(own_settings: Settings) -> Clients:
-    """Clients of which only the warehouse's is there."""
+    """Return clients, of which only that of the warehouse is set."""
     none = cast("dict[str, None]", dict.fromkeys(("services", "iam", "projects", "tags", "masks")))
     return Clients(bigquery=connect(own_settings), **none)  # type: ignore[arg-type]
 
 
 def datasets(settings: Settings) -> list[Dataset]:
-    """The plan's datasets without authorised views: the emulator does not keep whose they are."""
+    """Return the plan's datasets without authorized views, which the emulator does not support."""
     return [replace(each, authorised=()) for each in plan.foundation(settings) if isinstance(each, Dataset)]
 
 
@@ -80,7 +80,7 @@ def test_a_row_policy_is_created_with_its_readers(clients: Clients, own_settings
         found = warehouse.find_rows(clients, fewer)
         assert warehouse.compare_rows(fewer, found).detail == "revoke from user:b@example.com"
     finally:
-        # it would hide the rows from whoever uses the table next
+        # it would hide the rows from later tests
         clients.bigquery.delete_table(table_id)
 
 

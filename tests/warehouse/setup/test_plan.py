@@ -1,4 +1,4 @@
-"""The plan as data: least privilege, and nothing personal unguarded."""
+"""Test the plan: least privilege, and all personal data protected."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def dataset(layer: str) -> Dataset:
 
 
 def access() -> dict[str, dict[str, str]]:
-    """Account -> dataset -> role."""
+    """Return account -> dataset -> role."""
     found: dict[str, dict[str, str]] = {}
     for each in plan.foundation(SETTINGS):
         if isinstance(each, Dataset):
@@ -108,7 +108,7 @@ def test_exactly_the_personal_columns_have_the_policy_tag(catalog: Catalog) -> N
         if field.policy_tags
     }
     assert ("application__people", "full_name") in tagged
-    # these can come from any column
+    # their values can come from any column
     anything = {("erasing", "value")}
     anything |= {("rejected_values", "key"), ("rejected_values", "value")}
     anything |= {("test_failures", "row_key"), ("test_failures", "value")}

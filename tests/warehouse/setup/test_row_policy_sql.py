@@ -1,4 +1,4 @@
-"""The one statement of the set-up, judged by Google's own analyzer."""
+"""Test the setup's only SQL statement with Google's analyzer."""
 
 import pytest
 
@@ -12,7 +12,7 @@ POLICY = RowPolicy(".".join(TABLE), "wwi_personal", frozenset({"group:a@example.
 
 @pytest.fixture
 def analyzer() -> Analyzer:
-    """It knows the table and nothing else."""
+    """Return an analyzer with only this table."""
     made = Analyzer()
     made.tables[TABLE] = (column("person_hk", "BYTES"),)
     return made

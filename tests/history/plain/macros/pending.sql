@@ -1,4 +1,4 @@
-{#- The loads that the vault does not hold yet; with --full-refresh all of them. -#}
+{#- Return the loads that the vault has not loaded yet; with --full-refresh all of them. -#}
 {% macro pending() -%}
     load_dts in (
         select load_dts from {{ target.schema }}_audit.batches

@@ -1,4 +1,4 @@
-"""The same parameters give the same rows, however a simulation is cut into runs."""
+"""Test that the same parameters give the same rows, in one run or several."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ SCALE = 0.05
 
 
 def contents(dsn: str, catalog: Catalog) -> dict[str, tuple[int, str]]:
-    """Return row count and checksum of every table, and of what the simulator remembers."""
+    """Return row count and checksum of every table, including the simulator's state."""
     tables = {table.qualified: table.primary_key[0] for table in catalog.tables}
     found: dict[str, tuple[int, str]] = {}
     with psycopg.connect(dsn, connect_timeout=10) as connection:
@@ -32,7 +32,7 @@ def contents(dsn: str, catalog: Catalog) -> dict[str, tuple[int, str]]:
 
 @pytest.fixture(scope="module")
 def at_once(new_database: NewDatabase, catalog: Catalog) -> dict[str, tuple[int, str]]:
-    """60 days in one run."""
+    """Simulate 60 days in one run."""
     dsn = new_database()
     simulate(dsn, start=START, days=60, scale=SCALE, extensions=BUSY)
     return contents(dsn, catalog)
@@ -59,5 +59,5 @@ def test_another_seed_gives_another_business(
     same = {name for name in other if other[name] == at_once[name]}
     facts = {"application.countries", "application.state_provinces"}
     assert facts <= same
-    # code lists may be alike or differ in who renamed a code; nothing else may be alike
+    # code lists may be equal or differ in who renamed a code; all other tables must differ
     assert not [name for name in same - facts if other[name][0] > 60]

@@ -1,7 +1,7 @@
 """Check that the vault, as of every load, has what was delivered until then, without duplicates.
 
-Only the tables of a vault are read. There are two readers, since the vaults under test differ in two
-structures: how a link shows the effective row, and where the members of a group are.
+Only the tables of a vault are read. There are two readers, because the vaults differ in two structures: the
+effective row of a link, and the members of a group.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from .scenarios import Delivered, Scenario
 Tables = Mapping[str, list[Row]]
 Key = tuple[Any, ...]
 NOTHING = "nothing"
-THERE = "there"
+EXISTS = "exists"
 OPEN_YEAR = 9999  # year of an open end date
 ZERO_KEY = hashlib.md5(b"~,").digest()
 VERSIONED = {
@@ -52,7 +52,7 @@ class Reader(ABC):
                 return NOTHING if row is None else {name: row[name] for name in PAYLOAD}
             case s.STATUS:
                 row = self._latest("sat_thing__status", "thing_hk", self._hub("thing", key), load)
-                return NOTHING if row is None else s.GONE if row["is_deleted"] else THERE
+                return NOTHING if row is None else s.DELETED if row["is_deleted"] else EXISTS
             case s.REFERENCE:
                 found = self._rows("ref_code", ("region", "code"), key)
                 return _texts(_newest(found, load))
@@ -64,13 +64,13 @@ class Reader(ABC):
                     raise LostError(f"{len(found)} rows for one event")
                 return _texts(self._event(found[0], load) if found else None)
             case s.LINK:
-                row = self._in_force(key, load)
+                row = self._effective(key, load)
                 return NOTHING if row is None else self._ends(row)
             case _:
                 return self._group(key, load)
 
     @abstractmethod
-    def _in_force(self, key: Key, load: int) -> Row | None:
+    def _effective(self, key: Key, load: int) -> Row | None:
         """Return the effective row of the link."""
 
     @abstractmethod
@@ -128,7 +128,7 @@ class Reader(ABC):
 class Ours(Reader):
     """Reader of this project's vault."""
 
-    def _in_force(self, key: Key, load: int) -> Row | None:
+    def _effective(self, key: Key, load: int) -> Row | None:
         row = self._latest("eff_sat_assignment", "assignment_hk", self._hub("assignment", key), load)
         if row is None:
             return None
@@ -148,7 +148,7 @@ class Ours(Reader):
             row = self._latest("sat_phone__details", "phone_hk", phone["phone_hk"], load)
             if status is not None and not status["is_deleted"]:
                 if row is None or phone["line"] in group:
-                    raise LostError("a member without a state, or twice")
+                    raise LostError("a member without a state, or a duplicate member")
                 group[phone["line"]] = (row["name"], row["note"])
         return group or NOTHING
 
@@ -161,7 +161,7 @@ class Plain(Reader):
         False  # a deleted group has no rows, so the multi-active satellite does not record it
     )
 
-    def _in_force(self, key: Key, load: int) -> Row | None:
+    def _effective(self, key: Key, load: int) -> Row | None:
         assignment = self._hub("assignment", key)
         rows = self._rows("eff_sat_assignment", ("assignment_hk",), (assignment,)) if assignment else []
         links = {row["link_assignment_hk"] for row in rows}
@@ -169,7 +169,7 @@ class Plain(Reader):
         known = [row for row in newest if row]
         open_ones = [row for row in known if row["end_date"].year == OPEN_YEAR]
         if known and len(open_ones) != 1:
-            raise LostError(f"{len(open_ones)} relationships in force")
+            raise LostError(f"{len(open_ones)} effective relationships")
         return open_ones[0] if known else None
 
     def _event(self, link: Row, load: int) -> Row | None:
@@ -182,7 +182,7 @@ class Plain(Reader):
         latest = [row for row in until if row["load_dts"] == newest]
         group = {row["line"]: (row["name"], row["note"]) for row in sorted(latest, key=itemgetter("line"))}
         if len(group) < len(latest):
-            raise LostError("a member twice in one load")
+            raise LostError("a duplicate member in one load")
         return group or NOTHING
 
 
@@ -192,7 +192,7 @@ def expected_state(structure: str, state: Delivered | str, *, groups_record_dele
         return NOTHING
     match structure:
         case s.STATUS:
-            return s.GONE if state is None else THERE
+            return s.DELETED if state is None else EXISTS
         case s.GROUP:
             return members(state) or (NOTHING if groups_record_deletes else None)
         case s.SATELLITE:
@@ -201,22 +201,22 @@ def expected_state(structure: str, state: Delivered | str, *, groups_record_dele
             return None if state is None else (state["name"], state["note"])
 
 
-def losses(scenario: Scenario, structure: str, reader: Reader, moment: str) -> list[str]:
+def losses(scenario: Scenario, structure: str, reader: Reader, stage: str) -> list[str]:
     """Return the losses of a scenario, one line per load."""
     found = []
     for load in s.LOADS:
-        want = expected_state(
-            structure, scenario.expected(load, moment), groups_record_deletes=reader.groups_record_deletes
+        expected = expected_state(
+            structure, scenario.expected(load, stage), groups_record_deletes=reader.groups_record_deletes
         )
-        if want is None:
+        if expected is None:
             continue
         try:
-            says = reader.state_of(structure, scenario.key, load)
+            found_state = reader.state_of(structure, scenario.key, load)
         except LostError as error:
             found.append(f"as of load {load}: {error}")
             continue
-        if says != want and not (scenario.left_out and says == NOTHING):
-            found.append(f"as of load {load}: {_short(structure, says, want)}")
+        if found_state != expected and not (scenario.is_excluded and found_state == NOTHING):
+            found.append(f"as of load {load}: {_short(structure, found_state, expected)}")
     return found
 
 
@@ -225,16 +225,16 @@ def wrong_versions(scenario: Scenario, structure: str, reader: Reader) -> list[s
     if structure not in {*VERSIONED, s.REFERENCE} or scenario.versions is None:
         return []
     found = reader.versions(structure, scenario.key)
-    return [] if found == scenario.versions else [f"{found} versions in place of {scenario.versions}"]
+    return [] if found == scenario.versions else [f"{found} versions instead of {scenario.versions}"]
 
 
-def _short(structure: str, says: Any, want: Any) -> str:
-    if structure == s.SATELLITE and isinstance(says, dict):
-        differing = [name for name in PAYLOAD if says[name] != want[name]]
-        return ", ".join(f"{name} {says[name]!r} in place of {want[name]!r}" for name in differing)
+def _short(structure: str, found_state: Any, expected: Any) -> str:
+    if structure == s.SATELLITE and isinstance(found_state, dict):
+        differing = [name for name in PAYLOAD if found_state[name] != expected[name]]
+        return ", ".join(f"{name} {found_state[name]!r} instead of {expected[name]!r}" for name in differing)
     if structure == s.SATELLITE:
-        return f"{says!r} in place of {want['name']!r}"
-    return f"{says!r} in place of {want!r}"
+        return f"{found_state!r} instead of {expected['name']!r}"
+    return f"{found_state!r} instead of {expected!r}"
 
 
 def _texts(row: Row | None) -> Any:

@@ -1,4 +1,4 @@
-"""The gate is awake: what the emulator, or DuckDB, would let pass is refused with Google's words."""
+"""Test that SQL which only the emulator or DuckDB accepts is rejected with Google's message."""
 
 import shutil
 from pathlib import Path
@@ -12,10 +12,10 @@ from transform.packages import VAULT_DIR
 
 LINES = ("p", "d", "lines")
 
-PLANTED = {
+INVALID_STATEMENTS = {
     "wrong type": ("select date_diff(load_dts, datetime '2020-01-01', day) from p.d.lines", "DATE_DIFF"),
-    "types that do not compare": ("select 1 from p.d.lines where line_id = 'a' || name", "operator ="),
-    "types that do not unite": (
+    "comparison of different types": ("select 1 from p.d.lines where line_id = 'a' || name", "operator ="),
+    "union of different types": (
         "select line_id from p.d.lines union all select name from p.d.lines",
         "UNION ALL",
     ),
@@ -38,12 +38,12 @@ PLANTED = {
     "list of DuckDB": ("select list_sum([1, 2])", "Function not found: list_sum"),
     "lambda of DuckDB": ("select array_filter([1, 2], x -> x > 1)", "Lambda|lambda|Function not found"),
     "filter of DuckDB": ("select count(*) filter (where line_id > 1) from p.d.lines", "Syntax error|FILTER"),
-    "group by an alias that is not there": ("select name from p.d.lines group by line_id", "neither grouped"),
+    "missing group by": ("select name from p.d.lines group by line_id", "neither grouped"),
     "integer of another width": ("select cast(line_id as int32) from p.d.lines", "Type not found: int32"),
     "double instead of float64": ("select cast(line_id as double) from p.d.lines", "Type not found: double"),
     "arrays compared": ("select [1] = [1]", "Equality is not defined"),
     "qualify without a window": ("select line_id from p.d.lines where true qualify line_id > 1", "QUALIFY"),
-    "merge into a column that is not there": (
+    "merge into an unknown column": (
         "merge into p.d.lines as held using (select 1 as n) as come on false\n"
         "when not matched then insert (number) values (n)",
         "number",
@@ -62,30 +62,30 @@ PLANTED = {
     ),
 }
 
-PLANTED_TABLES = {
+INVALID_TABLES = {
     "clustered by bytes": ("cluster by line_hk", "cannot cluster by BYTES"),
     "clustered by five": ("cluster by line_id, name, load_dts, day, line_id", "takes 4"),
     "partitioned by text": ("partition by name", "partitioned by"),
-    "partitioned by an instant as it is": ("partition by load_dts", "partitioned by"),
+    "partitioned by a timestamp without truncation": ("partition by load_dts", "partitioned by"),
 }
 
 
 @pytest.fixture(scope="module")
 def analyzer() -> Analyzer:
-    """An analyzer that knows one table."""
+    """Return an analyzer with one table."""
     types = {"line_id": "INT64", "name": "STRING", "load_dts": "TIMESTAMP", "day": "DATE", "line_hk": "BYTES"}
     made = Analyzer()
     made.tables[LINES] = tuple(column(*each) for each in types.items())
     return made
 
 
-@pytest.mark.parametrize(("sql", "message"), PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize(("sql", "message"), INVALID_STATEMENTS.values(), ids=INVALID_STATEMENTS)
 def test_an_invalid_statement_is_rejected(analyzer: Analyzer, sql: str, message: str) -> None:
     with pytest.raises(RefusedError, match=f"(?s){message}"):
         analyzer.analyze(sql)
 
 
-@pytest.mark.parametrize(("clause", "message"), PLANTED_TABLES.values(), ids=PLANTED_TABLES)
+@pytest.mark.parametrize(("clause", "message"), INVALID_TABLES.values(), ids=INVALID_TABLES)
 def test_a_table_that_bigquery_cannot_create_is_rejected(
     analyzer: Analyzer, clause: str, message: str
 ) -> None:
@@ -116,17 +116,17 @@ def test_an_error_in_a_model_is_reported_with_model_and_line(
 ) -> None:
     project = tmp_path / "vault"
     shutil.copytree(VAULT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
-    model = project / "models" / "business_vault" / "bv_planted.sql"
+    model = project / "models" / "business_vault" / "bv_invalid.sql"
     model.write_text(
         "select\n    order_id,\n    date_diff(load_dts, datetime '2020-01-01', day) as age\n"
         "from {{ ref('hub_order') }}\n"
     )
-    planted = Typed(typed.warehouse, typed.url, tmp_path, project)
-    build = planted.dbt("run", "--select", "bv_planted")
+    changed = Typed(typed.warehouse, typed.url, tmp_path, project)
+    build = changed.dbt("run", "--select", "bv_invalid")
     (refused,) = typed.warehouse.refused()
     typed.warehouse.sent[:] = [each for each in typed.warehouse.sent if not each.error]
     assert build.code == 1
-    assert refused.startswith("model.wwi_vault.bv_planted: ")
+    assert refused.startswith("model.wwi_vault.bv_invalid: ")
     assert "DATE_DIFF" in refused
     assert "date_diff(load_dts, datetime '2020-01-01', day) as age" in refused
     assert "DATE_DIFF" in build.output

@@ -1,4 +1,4 @@
-"""`python -m tests.sandbox.translating [spared]`: what the emulator makes of statements, twice, as JSON."""
+"""Print the emulator's translation of statements as JSON: `python -m tests.sandbox.translate [patched]`."""
 
 import json
 import sys
@@ -40,9 +40,9 @@ SCHEMA = {
 
 
 def main() -> None:
-    """Print the DuckDB SQL and the kind of every statement, twice over."""
+    """Print the DuckDB SQL and the kind of every statement, twice."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    if "spared" in sys.argv:
+    if "patched" in sys.argv:
         emulator.apply_patches()
     translator = SQLTranslator()
     found = []
