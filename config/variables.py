@@ -10,11 +10,11 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from config.errors import PermanentError
-from metadata.naming import RAW_PREFIX
+from metadata.naming import LOAD_PLAN, RAW_PREFIX
 
 PREFIX = "WWI_"
-# Variables with the prefix that are not settings: one for dbt, and those of tests and benchmarks.
-OTHERS = (RAW_PREFIX,)
+# Variables with the prefix that are not settings: those for dbt, and those of tests and benchmarks.
+OTHERS = (RAW_PREFIX, LOAD_PLAN)
 OTHER_STARTS = ("WWI_TEST_", "WWI_HISTORY_", "WWI_CHAOS_", "WWI_BENCH_")
 
 EnvFiles = Path | str | Sequence[Path | str] | None

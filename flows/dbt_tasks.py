@@ -35,9 +35,10 @@ def build(settings: Settings, *, whole: bool = False, vault_dir: Path = VAULT_DI
     return dbt.run(build_arguments(), settings, vault_dir, _invoke, full_selection=whole)
 
 
-def _invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
+def _invoke(arguments: list[str], settings: Settings, vault_dir: Path, manifest: Any) -> Sequence[Any]:
     """Run dbt with one task per model and return its node results."""
     runner = _NodeRunner(
+        manifest=manifest,
         settings=_OwnProfile(
             project_dir=vault_dir,
             profiles_dir=vault_dir,

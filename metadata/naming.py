@@ -11,6 +11,8 @@ RAW_SOURCE = "wwi_raw"
 AUDIT_SOURCE = "wwi_audit"
 # Environment variable: prefix of the raw datasets, when dbt writes to datasets with another prefix.
 RAW_PREFIX = "WWI_RAW_PREFIX"
+# Environment variable: the load plan of a build, for dbt: transform/loading/plan.py.
+LOAD_PLAN = "WWI_LOAD_PLAN"
 
 LOAD_DTS = "load_dts"
 RECORD_SOURCE = "record_source"

@@ -10,9 +10,6 @@ Parsing: each of about twelve rewriting steps parses the statement again. Parsed
 only reads gets the cached tree, other steps get a copy; the last writer of a copy does not copy it again. The
 metadata of a node are a flat dictionary and are copied shallowly.
 
-Types: the emulator infers all column types for two rules, about averages and quotients of decimals. It is
-skipped for statements without them.
-
 Generating SQL: SQLGlot's generator parses sixteen constant fragments (7 ms) per instance. They are cached.
 
 Translating: the result depends only on the text, the columns of its tables and the caller, and builds repeat
@@ -95,8 +92,6 @@ LAST_WRITERS = frozenset(
 # Most nodes are of these types, and no rule of the emulator applies to them.
 NODES_WITHOUT_RULES = (exp.Identifier, exp.Column, exp.Literal, exp.Alias, exp.Table, exp.TableAlias)
 
-# The nodes for which the emulator needs column types.
-TYPED_NODES = (exp.Avg, exp.Div)
 MIDDLEWARE = (
     middleware.MetricsMiddleware,
     middleware.AccessLogMiddleware,
@@ -111,7 +106,6 @@ _tree = lru_cache(maxsize=TREE_CACHE_SIZE)(_parse_one)
 _fragment = lru_cache(maxsize=TREE_CACHE_SIZE)(_parse_one)
 _writer = Dialect.generator
 _write = Dialect.generate
-_annotate = SQLTranslator._annotate_tree
 _apply_rule = SQLTranslator._apply_first_matching_rule
 _translate = SQLTranslator.translate
 _execute_load = executor.execute_load_job
@@ -167,10 +161,6 @@ def _writer_with_cached_fragments(self: Dialect, **options: Any) -> Any:
 def _write_without_copy(self: Dialect, expression: Any, copy: bool = True, **options: Any) -> Any:
     is_own = sys._getframe(1).f_globals["__name__"] in LAST_WRITERS
     return _write(self, expression, copy=copy and not is_own, **options)
-
-
-def _annotate_if_needed(tree: Any, schema: dict[str, Any]) -> Any:
-    return _annotate(tree, schema) if tree.find(*TYPED_NODES) else tree
 
 
 def _apply_rule_if_any(self: SQLTranslator, node: Any, tree: Any) -> bool:
@@ -234,7 +224,6 @@ def apply_patches() -> None:
     sqlglot.transpile = _transpile_cached  # type: ignore[assignment]
     Dialect.generator = _writer_with_cached_fragments
     Dialect.generate = _write_without_copy
-    SQLTranslator._annotate_tree = staticmethod(_annotate_if_needed)  # type: ignore[method-assign]
     SQLTranslator._apply_first_matching_rule = _apply_rule_if_any  # type: ignore[method-assign]
     SQLTranslator.translate = _translate_cached  # type: ignore[assignment, method-assign]
     cached = lru_cache(maxsize=TRANSLATION_CACHE_SIZE)(table_rewriter.rewrite_table_refs)

@@ -85,7 +85,8 @@ def _apply_rules(self: SQLTranslator, sql: str, *, schema: Any = None) -> str:
         raise UnsupportedFeatureError(
             f"the local warehouse cannot calculate this statement exactly: {error}. Rename what it points to."
         ) from error
-    changes = [self._apply_first_matching_rule(node, tree) for node in reversed(list(tree.walk()))]
+    nodes: list[Any] = [*tree.walk()]
+    changes = [self._apply_first_matching_rule(node, nodes[0]) for node in reversed(nodes)]
     return tree.sql(dialect="duckdb") if any(changes) else sql
 
 

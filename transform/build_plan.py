@@ -1,6 +1,6 @@
 """Plan a build: dbt's arguments, the selection, and the compiled nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,16 @@ from google.cloud.bigquery import Client
 from config.settings import Settings
 from transform import build_record, selection
 from transform.build_report import raise_if_failed, summarise
-from transform.dbt_invocation import VAULT_DIR, run_dbt, settings_in_environment
+from transform.dbt_invocation import (
+    VAULT_DIR,
+    parse,
+    run_dbt,
+    selected_nodes,
+    set_load_plan,
+    settings_in_environment,
+)
+from transform.loading.load import Selection
+from transform.loading.plan import LoadPlan
 from transform.selectors import STRICT_SELECTION
 
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
@@ -49,12 +58,26 @@ def plan_build(  # noqa: PLR0913 - what to build, how, and from where
     return selection.incremental_selection(plan, client, settings, vault_dir)
 
 
+def selection_of(arguments: Sequence[str], settings: Settings, vault_dir: Path, manifest: Any) -> Selection:
+    """Return what a build with these arguments builds."""
+    nodes = selected_nodes(arguments, settings, vault_dir, manifest)
+    variables = build_record.project_variables(vault_dir)
+    return Selection(manifest, variables, nodes, full_refresh="--full-refresh" in arguments)
+
+
 def compile_nodes(
-    arguments: Sequence[str], settings: Settings, vault_dir: Path, raw_prefix: str | None = None
+    arguments: Sequence[str],
+    settings: Settings,
+    vault_dir: Path,
+    raw_prefix: str | None = None,
+    plan: Callable[[Selection], LoadPlan] | None = None,
 ) -> Sequence[Any]:
-    """Return the nodes of a build with these arguments, compiled as the build would run them now."""
+    """Return the compiled nodes of a build with these arguments. `plan`: makes the load plan of the build."""
     kept = [argument for argument in arguments[1:] if argument not in WITHOUT_UNIT_TESTS]
     with settings_in_environment(settings, vault_dir, raw_prefix):
-        results = run_dbt(["compile", *kept], settings, vault_dir)
+        manifest = parse(settings, vault_dir)
+        if plan is not None:
+            set_load_plan(plan(selection_of(arguments, settings, vault_dir, manifest)).as_json())
+        results = run_dbt(["compile", *kept], settings, vault_dir, manifest)
     raise_if_failed(summarise(results, 0))
     return [result.node for result in results]

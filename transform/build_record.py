@@ -20,6 +20,7 @@ from config.settings import PROJECT_ROOT, Settings
 from metadata.errors import WwiError
 from transform import packages
 from transform.dbt_messages import MESSAGE_LENGTH, shorten
+from transform.loading.plan import LoadPlan
 from transform.selection import Plan
 from warehouse.ledger import builds, test_failures
 from warehouse.ledger.test_failures import FailedTest, FailingRow
@@ -58,7 +59,7 @@ def record_start(
         arguments=json.dumps(list(plan.arguments)),
         scope=plan.scope,
         project_hash=plan.project_hash,
-        vars=json.dumps(_vars(vault_dir)),
+        vars=json.dumps(project_variables(vault_dir)),
         dataset_prefix=settings.dataset_prefix,
         host=socket.gethostname(),
     )
@@ -67,6 +68,11 @@ def record_start(
     except WwiError as failure:
         logger.warning("could not record the build in the ledger: %s", failure)
     return build
+
+
+def with_load_plan(build: builds.Build, plan: LoadPlan) -> builds.Build:
+    """Return the record with the load plan that dbt gets."""
+    return replace(build, vars=json.dumps(json.loads(build.vars) | {"load_plan": plan.as_dict()}))
 
 
 def record_end(  # noqa: PLR0913 - a build and where it is noted
@@ -83,7 +89,7 @@ def record_end(  # noqa: PLR0913 - a build and where it is noted
     finished_at = datetime.now(UTC)
     build = replace(
         started,
-        invocation_id=_invocation_id(),
+        invocation_id=invocation_id(),
         finished_at=finished_at,
         status="stopped"
         if error
@@ -171,7 +177,8 @@ def project_hash(vault_dir: Path, settings: Settings) -> str:
     return found.hexdigest()
 
 
-def _invocation_id() -> str:
+def invocation_id() -> str:
+    """Return dbt's id of the invocation that runs in this process, or ran last."""
     from dbt_common.invocation import get_invocation_id  # noqa: PLC0415 - dbt takes seconds to import
 
     return str(get_invocation_id())
@@ -188,7 +195,8 @@ def _packages(vault_dir: Path) -> dict[str, str]:
     return found | packages.versions(vault_dir)
 
 
-def _vars(vault_dir: Path) -> dict[str, Any]:
+def project_variables(vault_dir: Path) -> dict[str, Any]:
+    """Return the variables of the dbt project."""
     project = yaml.safe_load((vault_dir / "dbt_project.yml").read_text(encoding="utf-8"))
     found: dict[str, Any] = project.get("vars") or {}
     return found

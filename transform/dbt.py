@@ -14,11 +14,19 @@ from pathlib import Path
 from config.errors import PermanentError
 from config.settings import Settings
 from transform import build_record, selection
-from transform.build_clock import wait_for_batches
-from transform.build_plan import build_arguments, plan_build
+from transform.build_plan import build_arguments, plan_build, selection_of
 from transform.build_report import BuildReport, raise_if_failed, summarise
-from transform.dbt_invocation import MANIFEST, TARGET, VAULT_DIR, Invoke, run_dbt, settings_in_environment
-from transform.node_retry import node_retries
+from transform.dbt_invocation import (
+    MANIFEST,
+    TARGET,
+    VAULT_DIR,
+    Invoke,
+    parse,
+    run_dbt,
+    set_load_plan,
+    settings_in_environment,
+)
+from transform.loading.load import mark_loaded, plan_load, rewind
 from transform.selectors import nothing_selected
 from warehouse.client import connect
 from warehouse.lease import hold, interrupter
@@ -87,7 +95,7 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
     started = time.monotonic()
     from transform.outage_retry import outage_retry_budget  # noqa: PLC0415 - imports the BigQuery client, seconds
 
-    with settings_in_environment(settings, vault_dir, raw_prefix), outage_retry_budget(), node_retries():
+    with settings_in_environment(settings, vault_dir, raw_prefix), outage_retry_budget():
         client = connect(settings, "build")
         if settings.build_bytes_limit is not None:
             from transform.dry_run import stop_above_limit  # noqa: PLC0415 - it imports this module
@@ -98,7 +106,6 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
         # two builds at the same time would both insert the same satellite rows
         with hold(client, settings, "build", on_lost=interrupter()) as lease:
             fail_on_open_swap(client, settings)
-            wait_for_batches(client, settings)
             plan = plan_build(
                 client, settings, arguments, vault_dir, full_selection=full_selection, raw_prefix=raw_prefix
             )
@@ -106,13 +113,22 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
                 client, settings, plan, vault_dir, raw_prefix=raw_prefix
             )
             try:
-                results = invoke([*plan.arguments], settings, vault_dir)
+                manifest = parse(settings, vault_dir)
+                load = plan_load(
+                    client, settings, selection_of(plan.arguments, settings, vault_dir, manifest)
+                )
+                started_build = build_record.with_load_plan(started_build, load.plan)
+                rewind(client, settings, load)
+                set_load_plan(load.plan.as_json())
+                results = invoke([*plan.arguments], settings, vault_dir, manifest)
             except PermanentError as error:
                 build_record.record_end(
                     client, settings, started_build, (), raw_prefix=raw_prefix, error=str(error)
                 )
                 raise
             lease.check()
+            built = [each.node.unique_id for each in results if str(each.status) == "success"]
+            mark_loaded(client, settings, load, built, build_record.invocation_id())
             failing = build_record.record_end(client, settings, started_build, results, raw_prefix=raw_prefix)
     report = replace(summarise(results, time.monotonic() - started, failing), scope=plan.scope)
     raise_if_failed(report)

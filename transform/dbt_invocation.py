@@ -1,11 +1,13 @@
 """Call dbt in this process, with the project's settings and no other variables of the environment."""
 
 import gc
+import json
 import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from config.errors import PermanentError, TransientError
 from config.loopback import no_proxy
 from config.private_files import keep_private
 from config.settings import PROJECT_ROOT, Settings
-from metadata.naming import RAW_PREFIX
+from metadata.naming import LOAD_PLAN, RAW_PREFIX
 from transform.dbt_messages import plain_messages, shorten
 from transform.packages import fail_on_offline_packages
 from transform.selectors import selection_error
@@ -47,7 +49,7 @@ LOST_CONNECTION = re.compile(
 )
 
 
-Invoke = Callable[[list[str], Settings, Path], Sequence[Any]]
+Invoke = Callable[[list[str], Settings, Path, Any], Sequence[Any]]
 
 
 @contextmanager
@@ -77,18 +79,57 @@ def dbt_environment(settings: Settings, raw_prefix: str | None = None) -> dict[s
     )
 
 
-def run_dbt(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
-    """Run dbt in this process and return its node results."""
+def run_dbt(arguments: list[str], settings: Settings, vault_dir: Path, manifest: Any = None) -> Sequence[Any]:
+    """Run dbt in this process and return its node results. Without a manifest dbt parses the project."""
+    return node_results(_invoke(arguments, settings, vault_dir, manifest))
+
+
+def set_load_plan(plan: str) -> None:
+    """Pass a load plan to dbt. Call it within `settings_in_environment`, which removes it again."""
+    os.environ[LOAD_PLAN] = plan
+
+
+def parse(settings: Settings, vault_dir: Path) -> Any:
+    """Return dbt's Manifest of the project."""
+    return _invoke(["parse"], settings, vault_dir).result
+
+
+def selected_nodes(
+    arguments: Sequence[str], settings: Settings, vault_dir: Path, manifest: Any
+) -> frozenset[str] | None:
+    """Return the ids of the models that a build with these arguments selects; None: all."""
+    selection = _values(arguments, "--select"), _values(arguments, "--exclude")
+    if not any(selection):
+        return None
+    outcome = _invoke(
+        ["--quiet", "list", *selection[0], *selection[1], "--resource-type", "model", "--output", "json",
+         "--output-keys", "unique_id"],
+        settings, vault_dir, manifest,
+    )  # fmt: skip
+    return frozenset(json.loads(each)["unique_id"] for each in outcome.result or ())
+
+
+def _values(arguments: Sequence[str], option: str) -> list[str]:
+    """Return an option of dbt with its values."""
+    if option not in arguments:
+        return []
+    start = list(arguments).index(option)
+    values = takewhile(lambda each: not each.startswith("--"), arguments[start + 1 :])
+    return [option, *values]
+
+
+def _invoke(arguments: list[str], settings: Settings, vault_dir: Path, manifest: Any = None) -> Any:
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - three seconds
 
     folders = ["--project-dir", str(vault_dir), "--profiles-dir", str(vault_dir)]
+    runner = dbtRunner(manifest=manifest, callbacks=[_log_node])
     with _relaxed_garbage_collection():
-        outcome = dbtRunner(callbacks=[_log_node]).invoke(["--log-level", "none", *arguments, *folders])
+        outcome = runner.invoke(["--log-level", "none", *arguments, *folders])
     raise_if_stopped(outcome)
     if outcome.exception is not None:
         error = selection_error(str(outcome.exception), settings.home / TARGET / MANIFEST)
         raise error or start_error(outcome.exception) from outcome.exception
-    return node_results(outcome)
+    return outcome
 
 
 @contextmanager

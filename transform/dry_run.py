@@ -14,6 +14,7 @@ from config.settings import Settings
 from transform import build_plan
 from transform.build_plan import build_arguments, compile_nodes
 from transform.dbt_invocation import MANIFEST, TARGET, VAULT_DIR
+from transform.loading.load import plan_load
 from transform.selectors import nothing_selected
 from warehouse.client import connect
 from warehouse.query_cost import Cost, Statement, estimate_cost
@@ -75,7 +76,13 @@ def _estimate(
     plan = build_plan.plan_build(
         client, settings, arguments, vault_dir, full_selection=full_selection, raw_prefix=raw_prefix
     )
-    nodes = compile_nodes(plan.arguments, settings, vault_dir, raw_prefix)
+    nodes = compile_nodes(
+        plan.arguments,
+        settings,
+        vault_dir,
+        raw_prefix,
+        lambda selection: plan_load(client, settings, selection).plan,
+    )
     return estimate_cost(settings, [statement for node in nodes if (statement := _statement(node))])
 
 

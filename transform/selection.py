@@ -16,9 +16,8 @@ from google.cloud.bigquery import Client
 
 from config.settings import Layer, Settings
 from metadata.errors import WwiError
-from metadata.naming import raw_table
+from transform.loading.state import read_ledger
 from warehouse.ledger import builds
-from warehouse.ledger.tables import table_name
 from warehouse.queries import query
 
 logger = logging.getLogger(__name__)
@@ -41,14 +40,6 @@ class Plan:
     arguments: tuple[str, ...]
     scope: SelectionKind
     project_hash: str
-
-
-@dataclass(frozen=True)
-class PendingBatches:
-    """The pending batches: the raw tables with new rows, and whether the batches are newer than the vault."""
-
-    tables: tuple[str, ...]
-    is_newest: bool
 
 
 def full_selection(arguments: Sequence[str], project_hash: str) -> Plan:
@@ -75,25 +66,17 @@ def incremental_selection(plan: Plan, client: Client, settings: Settings, vault_
 def affected_models(client: Client, settings: Settings, vault_dir: Path) -> tuple[str, ...] | None:
     """Return dbt's selection of the models that pending batches affect; None when all must be built.
 
-    All must be built when no batch is pending, or a pending batch is not newer than everything in the vault.
+    All must be built when no batch is pending, a pending batch is not newer than everything in the vault, or
+    its tables are unknown.
     """
-    pending = _pending_batches(client, settings)
-    if pending is None or not pending.is_newest:
+    ledger = read_ledger(client, settings)
+    newest, tables = ledger.newest_loaded, [each.tables for each in ledger.pending]
+    if newest is None or not tables or None in tables or ledger.pending[0].load_dts <= newest:
         return None
     # staging tables expire on BigQuery, and a model reads all its stages
     stages = _missing(client, settings, vault_dir, STAGING_LAYER)
-    return (*(f"source:wwi_raw.{table}+" for table in pending.tables), *sorted(stages), *ALWAYS_BUILT)
-
-
-def _pending_batches(client: Client, settings: Settings) -> PendingBatches | None:
-    """Return the pending batches; None when there is none, the vault is empty, or a batch has no tables."""
-    names = {name: table_name(settings, name) for name in ("batches", "table_loads", "vault_loads")}
-    rows = _query(client, settings, _PENDING_BATCHES.format(**names))
-    if not rows or rows[0]["newest_loaded"] is None or any(row["table_name"] is None for row in rows):
-        return None
-    tables = {raw_table(*row["table_name"].split(".")) for row in rows if row["has_rows"]}
-    is_newest = all(row["load_dts"] > row["newest_loaded"] for row in rows)
-    return PendingBatches(tuple(sorted(tables)), is_newest)
+    affected = sorted({name for names in tables for name in names or ()})
+    return (*(f"source:wwi_raw.{table}+" for table in affected), *sorted(stages), *ALWAYS_BUILT)
 
 
 def _missing(client: Client, settings: Settings, vault_dir: Path, layer: Layer) -> set[str]:
@@ -106,18 +89,3 @@ def _missing(client: Client, settings: Settings, vault_dir: Path, layer: Layer) 
 
 def _query(client: Client, settings: Settings, sql: str) -> Sequence[dict[str, Any]]:
     return query(client, sql, timeout_s=settings.query_timeout_s)
-
-
-# one row per batch and table; a batch without tables may contain rows of any table
-_PENDING_BATCHES = """
-select
-    batches.load_dts,
-    loads.table_name,
-    coalesce(loads.rows_loaded, 0) > 0 as has_rows,
-    (select max(load_dts) from {vault_loads}) as newest_loaded
-from {batches} as batches
-left join {table_loads} as loads
-    on batches.batch_id = loads.batch_id
-where batches.status = 'completed'
-    and batches.batch_id not in (select batch_id from {vault_loads})
-"""

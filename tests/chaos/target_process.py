@@ -30,7 +30,7 @@ CLOCKS = {
         "ingestion.load.raw_loader",
         "ingestion.batch_ledger",
     ),
-    "build": ("transform.build_clock", "dbt_common.invocation"),
+    "build": ("transform.loading.load", "dbt_common.invocation"),
 }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from audit import rejected_values
@@ -57,22 +56,18 @@ def client_and_project(packages: Path, tmp_path: Path) -> Iterator[tuple[bigquer
     generate.write(tmp_path / "models", generate.generated_files(words))
     project = make_project(tmp_path / "project", tmp_path / "models", packages)
     warehouse = Warehouse(PROJECT)
-    warehouse.rows["batch_id", "load_time"] = [("1", "2026-01-01 00:00:00.000000")]
-    warehouse.rows["batch_id", "raw_table", "has_rows"] = [("1", "order__user", "true")]
-    warehouse.rows["first_number", "last_number"] = [("1", "10")]
     with serving(warehouse) as url:
-        client = bigquery.Client(
-            project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": url}
-        )
-        ensure_layout(client, Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None), words)
-        yield client, Typed(warehouse, url, tmp_path, project)
+        typed = Typed(warehouse, url, tmp_path, project)
+        settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
+        ensure_layout(typed.client, settings, words)
+        yield typed.client, typed
 
 
 def test_build_and_query_statements_are_valid(client_and_project: tuple[bigquery.Client, Typed]) -> None:
     client, typed = client_and_project
     words = load_catalog(METADATA)
     settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
-    for build in (typed.dbt("run"), typed.dbt("run")):
+    for build in (typed.dbt("run"), typed.load("run")):
         assert (build.code, typed.warehouse.refused()) == (0, []), build.output[-3000:]
     asked = [table_from_vault(words, table, settings) for table in words.tables]
     asked += [statement(settings, words, table, NOW) for table in words.tables]

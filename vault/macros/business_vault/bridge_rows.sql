@@ -7,14 +7,15 @@
     relationship, so that a row does not depend on when it was added.
 
     Link and effectivity satellite are partitioned by `number`, the source key of the hub. An incremental model only
-    adds new rows and reads only touched key ranges, like point_in_time. `growing` maps hubs with many new keys to
-    their role: of these, only the key ranges that occur in the stage are read. Other hubs are read completely.
+    adds new rows and reads only touched key ranges, like point_in_time. The model's meta `growing` maps hubs with
+    many new keys to their role: of these, only the key ranges that the load touches are read. Other hubs are read
+    completely.
 -#}
-{% macro bridge_rows(hub, link, number, ends, growing={}) -%}
+{% macro bridge_rows(hub, link, number, ends) -%}
+    {%- set growing = model.config.meta.get('growing', {}) if execute else {} -%}
     {%- set key = hub ~ '_hk' -%}
     {%- set link_key = 'link_' ~ link ~ '_hk' -%}
-    {%- set tables = ['eff_sat_' ~ link] -%}
-    {%- set touched = touched_by_load(number, tables) -%}
+    {%- set touched = touched_keys(number) -%}
     with in_force as (
         select
             {{ key }},
@@ -60,7 +61,7 @@
     )
 
     {%- for of in ends.values() | unique %}
-    {%- set named = touched_by_load(of ~ '_id', tables, growing[of] ~ '_id') if of in growing else none %},
+    {%- set named = touched_keys(growing[of] ~ '_id') if of in growing else none %},
 
     {{ of }}_numbers as (
         select

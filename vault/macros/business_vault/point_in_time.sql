@@ -11,7 +11,7 @@
 -#}
 {% macro point_in_time(hub, satellites, number=none) -%}
     {%- set key = hub ~ '_hk' -%}
-    {%- set touched = touched_by_load(number, satellites.values()) if number else none -%}
+    {%- set touched = touched_keys(number) if number else none -%}
     with events as (
         {%- for name, table in satellites.items() %}
         select

@@ -1,10 +1,9 @@
 {%- set number = "order_id" %}
-{%- set growing = {"order": "backorder_order"} %}
 {{ config(
     materialized="incremental",
     partition_by=key_ranges(number),
     cluster_by=["load_dts"],
-    meta={"growing": growing},
+    meta={"growing": {"order": "backorder_order"}},
 ) }}
 
 {{ bridge_rows('order', 'order_customer', number, {
@@ -12,4 +11,4 @@
     'salesperson_person': 'person',
     'picked_by_person': 'person',
     'backorder_order': 'order',
-}, growing) }}
+}) }}

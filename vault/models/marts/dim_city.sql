@@ -1,7 +1,13 @@
-{%- set attributes = [
-    'city', 'state_province', 'country', 'continent', 'sales_territory', 'region', 'subregion',
-    'latest_recorded_population', 'is_deleted'
-] -%}
+{%- set unknown = {
+    'city': "'Unknown'",
+    'state_province': "'N/A'",
+    'country': "'N/A'",
+    'continent': "'N/A'",
+    'sales_territory': "'N/A'",
+    'region': "'N/A'",
+    'subregion': "'N/A'",
+    'latest_recorded_population': "0",
+} -%}
 with states as (
     select
         hub.city_id as wwi_city_id,
@@ -40,42 +46,10 @@ with states as (
             and pit.status_load_dts = status.load_dts
 ),
 
-versions as (
-    {{ type_2('states', 'wwi_city_id', attributes) }}
+dimension as (
+    -- the Postgres port of the source has no geography columns
+    {{ type_2('states', 'city', unknown, {'location': "cast(null as geography)"}) }}
 )
 
-select
-    0 as city_key,
-    0 as wwi_city_id,
-    'Unknown' as city,
-    'N/A' as state_province,
-    'N/A' as country,
-    'N/A' as continent,
-    'N/A' as sales_territory,
-    'N/A' as region,
-    'N/A' as subregion,
-    cast(null as geography) as location,
-    0 as latest_recorded_population,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as city_key,
-    wwi_city_id,
-    city,
-    state_province,
-    country,
-    continent,
-    sales_territory,
-    region,
-    subregion,
-    -- the Postgres port of the source has no geography columns
-    cast(null as geography) as location,
-    latest_recorded_population,
-    valid_from,
-    valid_to,
-    is_deleted,
-    lineage_key
-from versions
+select *
+from dimension

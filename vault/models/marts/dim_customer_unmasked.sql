@@ -1,7 +1,11 @@
-{%- set attributes = [
-    'customer', 'bill_to_customer', 'category', 'buying_group', 'primary_contact', 'postal_code',
-    'is_deleted'
-] -%}
+{%- set unknown = {
+    'customer': "'Unknown'",
+    'bill_to_customer': "'N/A'",
+    'category': "'N/A'",
+    'buying_group': "'N/A'",
+    'primary_contact': "'N/A'",
+    'postal_code': "'N/A'",
+} -%}
 with accounts as (
     {{ relationships('customer_account', 'customer_hk', [
         'bill_to_customer_hk', 'primary_contact_person_hk'
@@ -65,35 +69,9 @@ states as (
     }) }}
 ),
 
-versions as (
-    {{ type_2('states', 'wwi_customer_id', attributes) }}
+dimension as (
+    {{ type_2('states', 'customer', unknown) }}
 )
 
-select
-    0 as customer_key,
-    0 as wwi_customer_id,
-    'Unknown' as customer,
-    'N/A' as bill_to_customer,
-    'N/A' as category,
-    'N/A' as buying_group,
-    'N/A' as primary_contact,
-    'N/A' as postal_code,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as customer_key,
-    wwi_customer_id,
-    customer,
-    bill_to_customer,
-    category,
-    buying_group,
-    primary_contact,
-    postal_code,
-    valid_from,
-    valid_to,
-    is_deleted,
-    lineage_key
-from versions
+select *
+from dimension

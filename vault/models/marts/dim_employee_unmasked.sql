@@ -1,4 +1,9 @@
-{%- set attributes = ['employee', 'preferred_name', 'is_salesperson', 'photo', 'is_deleted'] -%}
+{%- set unknown = {
+    'employee': "'Unknown'",
+    'preferred_name': "'N/A'",
+    'is_salesperson': "false",
+    'photo': "cast(null as bytes)",
+} -%}
 with people as (
     select
         hub.person_id as wwi_employee_id,
@@ -36,31 +41,9 @@ states as (
     where has_been_employee
 ),
 
-versions as (
-    {{ type_2('states', 'wwi_employee_id', attributes) }}
+dimension as (
+    {{ type_2('states', 'employee', unknown) }}
 )
 
-select
-    0 as employee_key,
-    0 as wwi_employee_id,
-    'Unknown' as employee,
-    'N/A' as preferred_name,
-    false as is_salesperson,
-    cast(null as bytes) as photo,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as employee_key,
-    wwi_employee_id,
-    employee,
-    preferred_name,
-    is_salesperson,
-    photo,
-    valid_from,
-    valid_to,
-    is_deleted,
-    lineage_key
-from versions
+select *
+from dimension

@@ -1,8 +1,20 @@
-{%- set attributes = [
-    'stock_item', 'color', 'selling_package', 'buying_package', 'brand', 'size', 'lead_time_days',
-    'quantity_per_outer', 'is_chiller_stock', 'barcode', 'tax_rate', 'unit_price',
-    'recommended_retail_price', 'typical_weight_per_unit', 'photo', 'is_deleted'
-] -%}
+{%- set unknown = {
+    'stock_item': "'Unknown'",
+    'color': "'N/A'",
+    'selling_package': "'N/A'",
+    'buying_package': "'N/A'",
+    'brand': "'N/A'",
+    'size': "'N/A'",
+    'lead_time_days': "0",
+    'quantity_per_outer': "0",
+    'is_chiller_stock': "false",
+    'barcode': "'N/A'",
+    'tax_rate': "cast(0 as numeric(18, 3))",
+    'unit_price': "cast(0 as numeric(18, 2))",
+    'recommended_retail_price': "cast(0 as numeric(18, 2))",
+    'typical_weight_per_unit': "cast(0 as numeric(18, 3))",
+    'photo': "cast(null as bytes)",
+} -%}
 with colors as (
     {{ validity_ranges(ref('ref_color'), 'color_id', ['color_name']) }}
 ),
@@ -21,10 +33,12 @@ items as (
         coalesce(details.quantity_per_outer, 0) as quantity_per_outer,
         coalesce(details.is_chiller_stock, false) as is_chiller_stock,
         coalesce(details.barcode, 'N/A') as barcode,
-        coalesce(pricing.tax_rate, 0) as tax_rate,
-        coalesce(pricing.unit_price, 0) as unit_price,
-        pricing.recommended_retail_price,
-        coalesce(details.typical_weight_per_unit, 0) as typical_weight_per_unit,
+        cast(coalesce(pricing.tax_rate, 0) as numeric(18, 3)) as tax_rate,
+        cast(coalesce(pricing.unit_price, 0) as numeric(18, 2)) as unit_price,
+        cast(pricing.recommended_retail_price as numeric(18, 2)) as recommended_retail_price,
+        cast(
+            coalesce(details.typical_weight_per_unit, 0) as numeric(18, 3)
+        ) as typical_weight_per_unit,
         details.photo,
         coalesce(status.is_deleted, false) as is_deleted,
         details.color_id,
@@ -64,53 +78,9 @@ states as (
     }) }}
 ),
 
-versions as (
-    {{ type_2('states', 'wwi_stock_item_id', attributes) }}
+dimension as (
+    {{ type_2('states', 'stock_item', unknown) }}
 )
 
-select
-    0 as stock_item_key,
-    0 as wwi_stock_item_id,
-    'Unknown' as stock_item,
-    'N/A' as color,
-    'N/A' as selling_package,
-    'N/A' as buying_package,
-    'N/A' as brand,
-    'N/A' as size,
-    0 as lead_time_days,
-    0 as quantity_per_outer,
-    false as is_chiller_stock,
-    'N/A' as barcode,
-    cast(0 as numeric(18, 3)) as tax_rate,
-    cast(0 as numeric(18, 2)) as unit_price,
-    cast(0 as numeric(18, 2)) as recommended_retail_price,
-    cast(0 as numeric(18, 3)) as typical_weight_per_unit,
-    cast(null as bytes) as photo,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as stock_item_key,
-    wwi_stock_item_id,
-    stock_item,
-    color,
-    selling_package,
-    buying_package,
-    brand,
-    size,
-    lead_time_days,
-    quantity_per_outer,
-    is_chiller_stock,
-    barcode,
-    cast(tax_rate as numeric(18, 3)) as tax_rate,
-    cast(unit_price as numeric(18, 2)) as unit_price,
-    cast(recommended_retail_price as numeric(18, 2)) as recommended_retail_price,
-    cast(typical_weight_per_unit as numeric(18, 3)) as typical_weight_per_unit,
-    photo,
-    valid_from,
-    valid_to,
-    is_deleted,
-    lineage_key
-from versions
+select *
+from dimension

@@ -1,7 +1,11 @@
-{%- set attributes = [
-    'supplier', 'category', 'primary_contact', 'supplier_reference', 'payment_days', 'postal_code',
-    'is_deleted'
-] -%}
+{%- set unknown = {
+    'supplier': "'Unknown'",
+    'category': "'N/A'",
+    'primary_contact': "'N/A'",
+    'supplier_reference': "'N/A'",
+    'payment_days': "0",
+    'postal_code': "'N/A'",
+} -%}
 with accounts as (
     {{ relationships('supplier_account', 'supplier_hk', ['primary_contact_person_hk']) }}
 ),
@@ -51,35 +55,9 @@ states as (
     }) }}
 ),
 
-versions as (
-    {{ type_2('states', 'wwi_supplier_id', attributes) }}
+dimension as (
+    {{ type_2('states', 'supplier', unknown) }}
 )
 
-select
-    0 as supplier_key,
-    0 as wwi_supplier_id,
-    'Unknown' as supplier,
-    'N/A' as category,
-    'N/A' as primary_contact,
-    'N/A' as supplier_reference,
-    0 as payment_days,
-    'N/A' as postal_code,
-    {{ start_of_data() }} as valid_from,
-    {{ end_of_time() }} as valid_to,
-    false as is_deleted,
-    0 as lineage_key
-union all
-select
-    version_key as supplier_key,
-    wwi_supplier_id,
-    supplier,
-    category,
-    primary_contact,
-    supplier_reference,
-    payment_days,
-    postal_code,
-    valid_from,
-    valid_to,
-    is_deleted,
-    lineage_key
-from versions
+select *
+from dimension

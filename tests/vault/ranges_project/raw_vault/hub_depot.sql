@@ -1,7 +1,7 @@
 {%- set number = "depot_id" %}
 {{ config(partition_by=key_ranges(number)) }}
 
-{{ pruned_target(number, ["stg_wwi__depots"], automate_dv.hub(
+{{ pruned_target(automate_dv.hub(
     src_pk="depot_hk",
     src_nk=["depot_id"],
     src_ldts="load_dts",

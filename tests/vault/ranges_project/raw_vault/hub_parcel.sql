@@ -1,7 +1,7 @@
 {%- set number = "parcel_id" %}
 {{ config(partition_by=key_ranges(number)) }}
 
-{{ pruned_target(number, ["stg_wwi__parcels"], automate_dv.hub(
+{{ pruned_target(automate_dv.hub(
     src_pk="parcel_hk",
     src_nk=["parcel_id"],
     src_ldts="load_dts",

@@ -1,7 +1,7 @@
 {%- set number = "parcel_id" %}
 {{ config(partition_by=key_ranges(number)) }}
 
-{{ pruned_target(number, ["stg_wwi__parcels"], automate_dv.link(
+{{ pruned_target(automate_dv.link(
     src_pk="link_parcel_depot_hk",
     src_fk=["parcel_hk", "depot_hk"],
     src_extra_columns=[number],

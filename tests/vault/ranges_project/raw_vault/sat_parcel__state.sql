@@ -2,7 +2,7 @@
 {{ config(partition_by=key_ranges(number)) }}
 {{ config(meta={"apply_source_filter": true}) }}
 
-{{ pruned_target(number, ["stg_wwi__parcels"], automate_dv.sat(
+{{ pruned_target(automate_dv.sat(
     src_pk="parcel_hk",
     src_hashdiff={"source_column": "sat_parcel__state_hashdiff", "alias": "hashdiff"},
     src_payload=["state"],

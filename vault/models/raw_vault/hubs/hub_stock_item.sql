@@ -2,11 +2,12 @@
 -- metadata/hubs.yml
 -- metadata/tables/warehouse/stock_items.yml
 -- metadata/tables/warehouse/stock_item_holdings.yml
-{%- set number = "stock_item_id" %}
-{{ config(partition_by=key_ranges(number)) }}
-{{ config(cluster_by=["stock_item_id"]) }}
+{{ config(
+    partition_by=key_ranges("stock_item_id"),
+    cluster_by=["stock_item_id"],
+) }}
 
-{{ pruned_target(number, ["stg_wwi__stock_items", "stg_wwi__stock_item_holdings"], automate_dv.hub(
+{{ pruned_target(automate_dv.hub(
     src_pk="stock_item_hk",
     src_nk=["stock_item_id"],
     src_ldts="load_dts",

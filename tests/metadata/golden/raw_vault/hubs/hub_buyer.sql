@@ -2,11 +2,12 @@
 -- metadata/hubs.yml
 -- metadata/tables/shop/buyers.yml
 -- metadata/tables/shop/buyer_balances.yml
-{%- set number = "buyer_id" %}
-{{ config(partition_by=key_ranges(number)) }}
-{{ config(cluster_by=["buyer_id"]) }}
+{{ config(
+    partition_by=key_ranges("buyer_id"),
+    cluster_by=["buyer_id"],
+) }}
 
-{{ pruned_target(number, ["stg_wwi__buyers", "stg_wwi__buyer_balances"], automate_dv.hub(
+{{ pruned_target(automate_dv.hub(
     src_pk="buyer_hk",
     src_nk=["buyer_id"],
     src_ldts="load_dts",
