@@ -24,6 +24,7 @@ CONNECTION = (
     "PREFECT_API_ENABLE_HTTP2",
     "PREFECT_API_REQUEST_TIMEOUT",
     "PREFECT_CLIENT_CUSTOM_HEADERS",
+    "PREFECT_UI_URL",
 )
 # Logging, and how often the worker polls for work: neither changes what is loaded.
 KEPT = (

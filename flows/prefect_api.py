@@ -55,7 +55,11 @@ QUIET = PRIVATE | {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
 # An external server keeps its own settings; our steps send it their logs.
-EXTERNAL = PRIVATE | {"PREFECT_LOGGING_EXTRA_LOGGERS": "flows,ingestion,questions"}
+EXTERNAL = PRIVATE | {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "audit,dashboard,flows,ingestion,operations,transform,warehouse",
+    # messages outside of a run, such as those of `wwi serve`, stay in this process
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
 # A permanent server deletes runs and events after 90 days; its UI shows the logs of our steps.
 SERVING = EXTERNAL | {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",

@@ -41,7 +41,7 @@ def register(settings: Settings, *, port: int = USUAL_PORT) -> str:
     _deploy()
     if empty := empty_source(settings, load_catalog()):
         logger.warning("%s Until then each scheduled load is skipped.", empty)
-    return os.environ["PREFECT_API_URL"].removesuffix("/api")
+    return os.environ.get("PREFECT_UI_URL") or os.environ["PREFECT_API_URL"].removesuffix("/api")
 
 
 def _make_pool() -> None:

@@ -23,7 +23,7 @@ from rich.table import Table
 SHOWN_LOGGERS = (
     "audit", "cli", "dashboard", "flows", "ingestion", "operations", "sandbox", "transform", "warehouse",
 )  # fmt: skip
-NODE_LOGGER = "transform.dbt.nodes"
+NODE_LOGGER = "transform.dbt_invocation.nodes"  # not imported: dbt takes seconds
 # wider than any table: like psql, let the terminal wrap wide rows instead of squeezing columns
 WIDE = 100_000
 

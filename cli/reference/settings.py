@@ -54,7 +54,7 @@ def _parts() -> Iterator[str]:
                 "Credentials. Credentials are never read from `.env`.",
             ),
             ("`PREFECT_API_URL`", "URL of a running Prefect server to use instead of a temporary one."),
-            (_codes(CONNECTION[1:]), "Connection to that server."),
+            (_codes(CONNECTION[1:]), "Connection to that server, and the URL of its page in links."),
             (_codes(KEPT), "What Prefect logs, and how often its worker polls for runs."),
             ("`DBT_PACKAGE_HUB_URL`", "URL of another dbt package hub, only for `wwi deps`."),
         ),

@@ -19,6 +19,7 @@ from cli.pages import output
 from config.settings import Settings
 from tests.checkout.engines import PACKAGES
 from tests.cli.conftest import Run
+from transform.dbt_invocation import node_logger
 
 
 def without_idle_zeros(text: str) -> str:
@@ -229,7 +230,7 @@ def test_progress_shows_each_message_once_without_nodes(
     logging.getLogger().addHandler(extra_handler := logging.StreamHandler())
     with output.progress():
         logging.getLogger("flows.daily").info("build ...")
-        logging.getLogger("transform.dbt.nodes").info("hub_customer")
+        node_logger.info("hub_customer")
         logging.getLogger("google").info("not ours")
     logging.getLogger().removeHandler(extra_handler)
     printed = capsys.readouterr()
