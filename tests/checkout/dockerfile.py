@@ -87,9 +87,11 @@ def _of_stages(read: tuple[Instruction, ...]) -> Iterator[tuple[int, str]]:
         yield 1, "does not begin with FROM"
         return
     stages = [number for number, each in enumerate(read) if each.name == "FROM"]
+    arguments = dict(each.rest.split("=", 1) for each in read if each.name == "ARG" and "=" in each.rest)
     named: set[str] = set()
     for number in stages:
         image, _, alias = read[number].rest.partition(" AS ")
+        image = re.sub(r"\$\{(\w+)\}", lambda found: arguments.get(found[1], ""), image)
         if image not in named and not VERSION.search(image):
             yield read[number].line, f"{image} has no version"
         named.add(alias or str(len(named)))

