@@ -78,7 +78,8 @@ stop: setup ## Stop the local source and warehouse; their data is kept
 serve: setup ## Run the deployments of prefect.yaml on their schedules, without Docker, until Ctrl-C
 	@$(BIN)/wwi serve
 
-COMPOSE := docker compose --file docker/compose.yml --env-file docker/.env
+# in this folder Compose finds compose.yml, compose.override.yml (your own settings) and .env
+COMPOSE := cd docker && docker compose
 
 compose:
 	@docker compose version >/dev/null 2>&1 || { echo "Docker's compose plugin is missing: install it, or use \`make start\`, which needs no Docker." >&2; exit 1; }
@@ -89,6 +90,9 @@ up: compose docker/.env ## Docker: build and start Postgres, the emulator, Prefe
 
 down: compose docker/.env ## Docker: stop the services; their data is kept in volumes
 	@$(COMPOSE) down
+
+docker-trial: ## Docker: try all of it with data of its own: build, load, restart, upgrade (15 minutes)
+	@$(PYTHON) -u docker/trial.py
 
 docker/.env: # passwords of the services; created once, because the data volumes keep them
 	@umask 077; for name in ADMIN_PASSWORD READER_PASSWORD; do \
@@ -126,4 +130,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint .lint-types .lint-rest .lint-sql fix start stop serve compose up down build dashboard docs year tutorial history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint .lint-types .lint-rest .lint-sql fix start stop serve compose up down docker-trial build dashboard docs year tutorial history chaos bench pin clean
