@@ -1,8 +1,7 @@
-"""What a warehouse holds, told without the moments at which it came: two runs of one story must be equal.
+"""Row counts and checksums of a warehouse without load times, for comparing two runs of one scenario.
 
-Loads happen when they happen, so load times and batch numbers differ between two runs. Both name a batch, and
-every batch knows the business clock of the source at its snapshot: that is put in their place. A batch that
-was finished by a later run and the empty one that this run added have the same clock.
+Load times and batch numbers differ between two runs, so they are replaced by the applied time of their batch.
+A batch that was finished by a later run has the same applied time as the empty batch which that run added.
 """
 
 import hashlib
@@ -18,15 +17,15 @@ from warehouse.client import connect
 from warehouse.queries import query
 
 LAYERS = ("raw", "raw_vault", "business_vault", "marts")
-# They name a batch by its number.
+# columns with a batch number
 BATCH_NUMBERS = {"batch_id", "lineage_key"}
-# They list the batches, of which an accident makes more.
-OF_BATCHES = {"business_vault.bv_batch"}
+# tables with one row per batch; failures add batches
+BATCH_TABLES = {"business_vault.bv_batch"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one table: how many, a digest of all, and the first of them to look at."""
+    """The row count of a table, a checksum of its rows, and a sample."""
 
     rows: int
     digest: str
@@ -34,32 +33,32 @@ class Table:
 
 
 def contents(settings: Settings) -> dict[str, Table]:
-    """Return every table and view of raw, vault and marts, by `layer.name`; of raw the visible rows."""
+    """Return every table and view of raw, vault and marts, by `layer.name`; of raw only completed batches."""
     client = connect(settings)
     clocks = _clocks(client, settings)
     found = {}
     for layer in LAYERS:
         for name in _tables(client, settings.dataset(layer)):
-            if f"{layer}.{name}" not in OF_BATCHES:
+            if f"{layer}.{name}" not in BATCH_TABLES:
                 found[f"{layer}.{name}"] = _table(client, settings, layer, name, clocks)
     return found
 
 
 def differences(expected: Mapping[str, Table], found: Mapping[str, Table]) -> list[str]:
-    """A line for every table that is not the same in both."""
+    """Return a line for every table that differs."""
     lines = []
     for name in sorted({*expected, *found}):
         one, other = expected.get(name), found.get(name)
         if one is None or other is None:
             lines.append(f"{name}: only in the {'disturbed' if one is None else 'undisturbed'} run")
         elif one.digest != other.digest:
-            apart = [row for row in other.sample if row not in set(one.sample)][:2]
-            lines.append(f"{name}: {one.rows} rows undisturbed, {other.rows} disturbed {apart}")
+            extra = [row for row in other.sample if row not in set(one.sample)][:2]
+            lines.append(f"{name}: {one.rows} rows undisturbed, {other.rows} disturbed {extra}")
     return lines
 
 
 def _clocks(client: Client, settings: Settings) -> dict[Any, datetime]:
-    """Batch number and load time -> the business clock of the completed batch."""
+    """Return batch number and load time -> applied time of the completed batch."""
     rows = query(
         client,
         f"select batch_id, load_dts, applied_dts from {settings.dataset('audit')}.batches "

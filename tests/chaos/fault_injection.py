@@ -10,19 +10,19 @@ import psutil
 
 from config.settings import Settings
 from sandbox import postgres, warehouse
-from tests.chaos.accidents import Accident, Step
-from tests.chaos.process import TIMEOUT_S, Started
+from tests.chaos.failures import Failure, Step
+from tests.chaos.process import TIMEOUT_S, WwiProcess
 from tests.chaos.target_process import Arrangement
 
-MOST_ROOM = 12_000  # bytes of a file; the largest of a small day has more
+MAX_FILE_BYTES = 12_000  # smaller than the largest file of a small day
 BACKWARDS_S = (5, 20 * 3600)
 
 
 @dataclass(frozen=True)
 class Injection:
-    """A failure to inject, and after how many seconds, if it has no point."""
+    """A failure to inject, and after how many seconds if it has no point."""
 
-    accident: Accident
+    failure: Failure
     after_s: float
 
 
@@ -32,76 +32,78 @@ class InjectionResult:
 
     after_s: float
     exit_code: int
-    came_too_late: bool = False
+    is_too_late: bool = False
 
 
 def inject(
-    settings: Settings, step: Step, select: Sequence[str], blow: Injection, choice: random.Random
+    settings: Settings, step: Step, select: Sequence[str], injection: Injection, choice: random.Random
 ) -> InjectionResult:
-    """Start the step, have the accident happen, and wait for the end; the servers are up again then.
+    """Start the step, inject the failure, and wait for the end; afterwards the servers are up again.
 
-    AssertionError when the run hangs or ends as it should not: an accident that it can notice is one clear
-    error or none, and never a stack of Python's.
+    AssertionError if the run hangs or ends unexpectedly: it may succeed or print one clear error, but never a
+    traceback.
     """
-    what = blow.accident.what
-    room = choice.randrange(MOST_ROOM) if what == "disk" else None
-    behind_s = choice.randint(*BACKWARDS_S) if what == "clock" else 0
+    kind = injection.failure.kind
+    max_file_bytes = choice.randrange(MAX_FILE_BYTES) if kind == "disk" else None
+    clock_behind_s = choice.randint(*BACKWARDS_S) if kind == "clock" else 0
     second = choice.choice(("ingest", "build"))
-    run = Started(settings, step, select, Arrangement(blow.accident.point, room, behind_s))
-    began = time.monotonic()
-    run.go_on()
-    if what in {"disk", "clock"}:
+    run = WwiProcess(
+        settings, step, select, Arrangement(injection.failure.point, max_file_bytes, clock_behind_s)
+    )
+    started = time.monotonic()
+    run.resume()
+    if kind in {"disk", "clock"}:
         exit_code, output = run.end()
-        _check(blow, exit_code, output)
+        _check(injection, exit_code, output)
         return InjectionResult(
-            time.monotonic() - began, exit_code, came_too_late=what == "disk" and exit_code == 0
+            time.monotonic() - started, exit_code, is_too_late=kind == "disk" and exit_code == 0
         )
-    if blow.accident.point:
+    if injection.failure.point:
         is_in_time = run.has_stopped(TIMEOUT_S)
     else:
-        time.sleep(blow.after_s)
-        is_in_time = run.is_at_work
-    after_s = time.monotonic() - began
+        time.sleep(injection.after_s)
+        is_in_time = run.is_running
+    after_s = time.monotonic() - started
     if is_in_time:
-        if what == "second":
+        if kind == "second":
             run.pause()
             is_in_time = _is_refused(settings, second, select, run)
-        elif what == "kill":
+        elif kind == "kill":
             run.kill()
         else:
-            _HARMS[what](settings)
-    if run.is_at_work:
-        run.go_on()
+            _KILL_SERVER[kind](settings)
+    if run.is_running:
+        run.resume()
     exit_code, output = run.end()
-    _check(blow, exit_code, output)
+    _check(injection, exit_code, output)
     postgres.up(settings)
     warehouse.up(settings)
     return InjectionResult(after_s, exit_code, not is_in_time)
 
 
-def _check(blow: Injection, exit_code: int, output: str) -> None:
-    what = blow.accident.what
-    if what == "clock" and exit_code:
-        # a build goes by the time at which a batch was completed; it may refuse, but not leave one out
+def _check(injection: Injection, exit_code: int, output: str) -> None:
+    kind = injection.failure.kind
+    if kind == "clock" and exit_code:
+        # a build depends on completion times of batches; it may fail, but must not miss a batch
         assert "a build would leave it out" in output, output[-3000:]
-    allowed = {"kill": {-signal.SIGKILL, 0}, "second": {0}}.get(what, {0, 1})
-    assert exit_code in allowed, f"{blow}: exit code {exit_code}\n{output[-3000:]}"
-    assert "Traceback" not in output, f"{blow}: no clear error\n{output[-5000:]}"
+    allowed = {"kill": {-signal.SIGKILL, 0}, "second": {0}}.get(kind, {0, 1})
+    assert exit_code in allowed, f"{injection}: exit code {exit_code}\n{output[-3000:]}"
+    assert "Traceback" not in output, f"{injection}: no clear error\n{output[-5000:]}"
 
 
-def _is_refused(settings: Settings, step: Step, select: Sequence[str], first: Started) -> bool:
-    """Tell whether a second run finds the first at work; False: it came before that had begun, or after."""
-    second = Started(settings, step, select)
-    second.go_on()
+def _is_refused(settings: Settings, step: Step, select: Sequence[str], first: WwiProcess) -> bool:
+    """Return whether a second run is refused; False if the first had not started or already ended."""
+    second = WwiProcess(settings, step, select)
+    second.resume()
     exit_code, output = second.end()
     if exit_code == 0:
         return False
-    assert first.refuses(output), f"the second run, {step}, says:\n{output[-3000:]}"
+    assert first.is_reported_by(output), f"output of the second run, {step}:\n{output[-3000:]}"
     return True
 
 
 def _kill_source(settings: Settings) -> None:
-    """An immediate shutdown: every connection breaks, and the next start recovers from the log."""
+    """Shut down immediately: connections break, and the next start recovers from the write-ahead log."""
     _end(postgres.up(settings)["pid"], signal.SIGQUIT)
     postgres.up(settings)
 
@@ -117,4 +119,4 @@ def _end(pid: int, how: signal.Signals) -> None:
     psutil.wait_procs([server], timeout=30)
 
 
-_HARMS = {"source": _kill_source, "warehouse": _kill_warehouse}
+_KILL_SERVER = {"source": _kill_source, "warehouse": _kill_warehouse}
