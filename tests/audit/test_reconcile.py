@@ -428,7 +428,7 @@ def test_differing_days_are_reported_and_recorded(warehouse: Settings) -> None:
     ]
 
 
-def test_lines_with_headers_of_another_batch_are_compared_as_a_whole(warehouse: Settings) -> None:
+def test_lines_with_headers_of_another_batch_are_compared_only_in_total(warehouse: Settings) -> None:
     for table in ("control_totals", "table_loads", "daily_totals"):
         moved = f"update {{audit}}.{table} set batch_id = 1 where batch_id = 2 and table_name = 'shop.orders'"
         execute(connect(warehouse), _named(moved, warehouse))

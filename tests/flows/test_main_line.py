@@ -266,7 +266,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
     return value
 
 
-def test_a_day_builds_only_affected_models_and_a_failed_node_is_named_with_the_reason(
+def test_a_daily_build_runs_affected_models_and_reports_a_failed_node(
     loaded: Wwi, platform: Settings
 ) -> None:
     """The failure is in a hub that most facts depend on, so downstream models are skipped."""

@@ -33,7 +33,7 @@ def test_the_first_batch_loads_every_row_without_secret_columns(shop: World) -> 
     assert {row["load_dts"] for row in rows} == {report.load_dts}
 
 
-def test_later_batches_bring_only_what_changed(shop: World) -> None:
+def test_later_batches_load_only_changed_rows(shop: World) -> None:
     first = shop.load()
     shop.source.execute("update shop.accounts set balance = 99 where account_id = 2")
     shop.source.execute("insert into shop.accounts values (4, 'Dan', 4, 'x')")
@@ -116,7 +116,7 @@ def test_all_tables_have_the_same_snapshot(shop: World) -> None:
     assert len(shop.latest("shop.visits")) == written[0] > 2
 
 
-def test_nobody_can_truncate_a_table_while_it_is_read(shop: World) -> None:
+def test_a_table_cannot_be_truncated_while_it_is_read(shop: World) -> None:
     """A snapshot does not protect against truncate: all rows would look deleted."""
     refused = []
 

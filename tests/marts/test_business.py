@@ -70,7 +70,7 @@ def test_a_deleted_row_is_marked_does_not_count_and_can_be_restored(business: Bu
     ]
 
 
-def test_a_corrected_event_is_a_state_like_any_other(business: Business) -> None:
+def test_a_corrected_event_adds_a_state(business: Business) -> None:
     """The link keeps the first values, the satellite has both states, the mart shows the latest."""
     (moved,) = business.source(
         """select stock_item_transaction_id, stock_item_id, quantity::int,

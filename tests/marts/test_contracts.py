@@ -89,7 +89,7 @@ def test_only_plausibility_tests_check_values() -> None:
     assert "dbt_utils." not in text
 
 
-def test_facts_add_up_to_columns_they_have() -> None:
+def test_reconciled_columns_exist_in_their_fact() -> None:
     facts = load_reconciliation(load_catalog())
     assert {fact.name for fact in facts} == {name for name in MODELS if name.startswith("fct_")}
     unknown = [

@@ -117,7 +117,7 @@ def test_check_names_missing_stale_and_surplus_files_and_writes_nothing(
     assert by_hand.exists()
 
 
-def test_bad_metadata_stops_before_anything_is_written(
+def test_invalid_metadata_stops_before_anything_is_written(
     shop: Path, tmp_path: Path, edit: Callable[[str, str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit("tables/shop/buyers.yml", "hub: buyer", "hub: byer")
@@ -161,7 +161,7 @@ def test_a_table_without_a_mapping_is_only_a_source(shop: Path) -> None:
     assert {path for path in after if after[path] != before.get(path)} == {"staging/_wwi__sources.yml"}
 
 
-def test_every_generated_file_says_where_it_comes_from() -> None:
+def test_every_generated_file_names_its_source() -> None:
     for path, text in FILES.items():
         assert path.split("/")[0] in GENERATED_FOLDERS
         mark, source = text.splitlines()[:2]

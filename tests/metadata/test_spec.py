@@ -62,7 +62,7 @@ def test_metadata_cannot_change() -> None:
         column().name = "weight"  # type: ignore[misc]
 
 
-def test_a_table_knows_its_names_and_lists(shop: Path) -> None:
+def test_a_table_has_its_names_and_lists(shop: Path) -> None:
     catalog = load_catalog(shop)
     baskets, buyers = catalog.table("shop.baskets"), catalog.table("shop.buyers")
     assert (baskets.qualified, baskets.raw_name, baskets.stage_name) == (

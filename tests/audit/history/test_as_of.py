@@ -24,7 +24,7 @@ POINTS = model("business_vault", "pit_order", SATELLITE)
 MART = model("marts", "fct_order", POINTS.relation)
 
 
-def test_models_are_replaced_by_their_sql_and_the_vault_by_its_rows_until_then() -> None:
+def test_an_as_of_query_contains_the_sql_of_models_and_limits_vault_rows() -> None:
     sql = as_of(SETTINGS, {each.name: each for each in (MART, POINTS)}, "fct_order", THEN)
     assert f"from (select * from {SATELLITE} where load_dts <= {THEN})" in sql
     assert "from known_pit_order" in sql

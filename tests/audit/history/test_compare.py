@@ -41,7 +41,7 @@ def test_one_cent_is_a_difference() -> None:
     assert not quantity.is_equal
 
 
-def test_days_that_cancel_out_in_the_total_are_a_difference() -> None:
+def test_differing_days_with_an_equal_total_are_a_difference() -> None:
     apart = [
         {"day": MONDAY, "source_value": Decimal(12), "layer_value": Decimal(13), "days_different": 2},
         {"day": TUESDAY, "source_value": Decimal(13), "layer_value": Decimal(12), "days_different": 2},
@@ -61,7 +61,7 @@ def test_days_that_cancel_out_in_the_total_are_a_difference() -> None:
         pytest.param(lines(by_day=False), DAILY, id="a mart without a day"),
     ],
 )
-def test_without_days_of_both_sides_only_the_whole_is_compared(
+def test_without_daily_totals_only_the_total_is_compared(
     select: Totals, daily: dict[str, DailyTotalsBatch]
 ) -> None:
     apart = {"source_value": Decimal(0), "layer_value": Decimal(25), "days_different": 1}
@@ -83,7 +83,7 @@ def test_a_total_without_an_answer_is_zero() -> None:
     assert (rows.value, quantity.value) == (Decimal(0), Decimal(0))
 
 
-def test_a_total_that_the_source_does_not_have_is_not_compared() -> None:
+def test_a_total_missing_in_the_source_is_not_compared() -> None:
     source = {key: value for key, value in SOURCE.items() if key[1] == "rows"}
     assert [each.control for each in compare("raw", [lines()], source, DAILY, [])] == ["rows"]
 

@@ -71,7 +71,7 @@ def test_all_accounts_run_jobs_and_writing_accounts_set_tags() -> None:
     }
 
 
-def test_nobody_may_change_or_share_a_dataset() -> None:
+def test_no_account_may_change_or_share_a_dataset() -> None:
     granted = {role for roles in access().values() for role in roles.values()}
     assert granted == {"READER", "WRITER"}
     assert rights.tagger(SETTINGS).permissions == {
@@ -137,7 +137,7 @@ def test_a_personal_reader_gets_no_masking(catalog: Catalog) -> None:
     assert Grant(rights.FINE_GRAINED_READER, reader) in plan.policy_tag(settings).grants
 
 
-def test_rows_of_personal_satellites_are_visible_to_transformer_and_personal_readers(
+def test_rows_of_personal_satellites_are_visible_only_to_authorized_accounts(
     catalog: Catalog,
 ) -> None:
     policies = [each for each in plan.protected(SETTINGS, catalog, TAG) if isinstance(each, RowPolicy)]
