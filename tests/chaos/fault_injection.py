@@ -12,7 +12,7 @@ from config.settings import Settings
 from sandbox import postgres, warehouse
 from tests.chaos.failures import Failure, Step
 from tests.chaos.process import TIMEOUT_S, WwiProcess
-from tests.chaos.target_process import Arrangement
+from tests.chaos.target_process import ProcessPlan
 
 MAX_FILE_BYTES = 12_000  # smaller than the largest file of a small day
 BACKWARDS_S = (5, 20 * 3600)
@@ -48,7 +48,7 @@ def inject(
     clock_behind_s = choice.randint(*BACKWARDS_S) if kind == "clock" else 0
     second = choice.choice(("ingest", "build"))
     run = WwiProcess(
-        settings, step, select, Arrangement(injection.failure.point, max_file_bytes, clock_behind_s)
+        settings, step, select, ProcessPlan(injection.failure.point, max_file_bytes, clock_behind_s)
     )
     started = time.monotonic()
     run.resume()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from config.settings import PROJECT_ROOT, Settings
 from tests.chaos.failures import Step
-from tests.chaos.target_process import Arrangement
+from tests.chaos.target_process import ProcessPlan
 
 TIMEOUT_S = 400
 POLL_S = 0.005
@@ -25,10 +25,10 @@ class WwiProcess:
         settings: Settings,
         step: Step,
         select: Sequence[str],
-        plan: Arrangement | None = None,
+        plan: ProcessPlan | None = None,
     ) -> None:
         selected = ["--select", " ".join(select)] if step == "build" and select else []
-        plan_text = (plan or Arrangement()).to_text()
+        plan_text = (plan or ProcessPlan()).to_text()
         foreign = {
             name: value for name, value in os.environ.items() if not name.startswith(("WWI_", "PREFECT_"))
         }

@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal
 
-IN_MID_CALL_S = 0.01
-# what a command imports only when it runs
+DURING_CALL_S = 0.01
+# modules that a command imports only when it runs
 IMPORTED = {
     "ingest": ("ingestion.batch", "metadata.load", "cli.pages.results"),
     "build": ("transform.dbt", "transform.outage_retry", "dbt.cli.main", "dbt.adapters.bigquery"),
 }
-# where the time is looked at
+# modules that read the clock
 CLOCKS = {
     "ingest": (
         "ingestion.extract.batch_reader",
@@ -36,7 +36,7 @@ CLOCKS = {
 
 @dataclass(frozen=True)
 class Point:
-    """A place in the code: before, during or after the `nth` call of a function, named with its module."""
+    """A place in the code: before, during or after the `nth` call of `module.function`."""
 
     function: str
     when: Literal["before", "during", "after"]
@@ -48,26 +48,26 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Arrangement:
-    """What happens to the process from within.
+class ProcessPlan:
+    """Changes inside the process.
 
-    `point`: where it stops. `room`: how many bytes a file may have, as on a full disk. `behind_s`: how many
-    seconds its clock is late.
+    `point`: where it stops. `max_file_bytes`: file size limit, to simulate a full disk. `clock_behind_s`:
+    seconds by which its clock is late.
     """
 
     point: Point | None = None
-    room: int | None = None
-    behind_s: int = 0
+    max_file_bytes: int | None = None
+    clock_behind_s: int = 0
 
     def to_text(self) -> str:
         """Return the argument of the program."""
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_text(text: str) -> "Arrangement":
-        """Return what `to_text` was made of."""
+    def from_text(text: str) -> "ProcessPlan":
+        """Parse the argument of the program."""
         values = json.loads(text)
-        return Arrangement(**{**values, "point": Point(**values["point"]) if values["point"] else None})
+        return ProcessPlan(**{**values, "point": Point(**values["point"]) if values["point"] else None})
 
 
 def stop() -> None:
@@ -75,24 +75,24 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def arrange(arrangement: Arrangement, command: str) -> None:
-    """Have it happen."""
+def apply_plan(plan: ProcessPlan, command: str) -> None:
+    """Import the modules of the command and apply the plan."""
     for module in IMPORTED[command]:
         importlib.import_module(module)
     if command == "build":
         _select_tests_with_all_their_tables()
-    if arrangement.point:
-        _stop_at(arrangement.point)
-    if arrangement.room is not None:
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (arrangement.room, most))
-    if arrangement.behind_s:
+    if plan.point:
+        _stop_at(plan.point)
+    if plan.max_file_bytes is not None:
+        _, maximum = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.max_file_bytes, maximum))
+    if plan.clock_behind_s:
         for module in CLOCKS[command]:
-            vars(importlib.import_module(module))["datetime"] = _late_clock(arrangement.behind_s)
+            vars(importlib.import_module(module))["datetime"] = _late_clock(plan.clock_behind_s)
 
 
 def _select_tests_with_all_their_tables() -> None:
-    """A selection of the whole project leaves out tables that some of its tests ask for."""
+    """Skip tests whose tables are not all selected."""
     modules = [importlib.import_module(name) for name in ("transform.dbt", "transform.build_plan")]
     original: Callable[..., list[str]] = modules[0].build_arguments
 
@@ -114,13 +114,13 @@ def _stop_at(point: Point) -> None:
         nonlocal calls
         with counting:
             calls += 1
-            is_it = calls == point.nth
-        if is_it and point.when == "before":
+            is_planned = calls == point.nth
+        if is_planned and point.when == "before":
             stop()
-        if is_it and point.when == "during":
-            threading.Timer(IN_MID_CALL_S, stop).start()
+        if is_planned and point.when == "during":
+            threading.Timer(DURING_CALL_S, stop).start()
         result = original(*args, **kwargs)
-        if is_it and point.when == "after":
+        if is_planned and point.when == "after":
             stop()
         return result
 
@@ -139,6 +139,6 @@ def _late_clock(seconds: int) -> type[datetime]:
 if __name__ == "__main__":
     from cli import main
 
-    arrange(Arrangement.from_text(sys.argv[1]), sys.argv[2])
+    apply_plan(ProcessPlan.from_text(sys.argv[1]), sys.argv[2])
     stop()
     main(sys.argv[2:])

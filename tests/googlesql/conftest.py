@@ -1,4 +1,4 @@
-"""The project, built by dbt as it would be on BigQuery, in a warehouse that knows types only."""
+"""Build the project with dbt as on BigQuery, in the fake BigQuery of warehouse.py."""
 
 import json
 import os
@@ -35,7 +35,7 @@ LEDGER = "batch_id", "load_dts", "table_name", "has_rows", "newest_loaded", "has
 
 @dataclass(frozen=True)
 class Build:
-    """One dbt invocation: its exit code, what it printed, the statements that it sent, what it compiled."""
+    """One dbt invocation: exit code, output, statements sent, and compiled nodes."""
 
     code: int
     output: str
@@ -43,7 +43,7 @@ class Build:
     manifest: dict[str, Any]
 
     def kinds(self, kind: str) -> dict[str, list[str]]:
-        """Statement kinds by node, of the nodes whose id starts so: "model.", "test."."""
+        """Return statement kinds by node, for node ids with this prefix: "model.", "test."."""
         found: dict[str, list[str]] = {}
         for each in self.sent:
             if each.node and each.node.startswith(kind):
@@ -52,20 +52,20 @@ class Build:
 
 
 class Typed:
-    """The typed warehouse and the dbt project that is built in it."""
+    """The fake BigQuery and the dbt project built in it."""
 
     def __init__(self, warehouse: Warehouse, url: str, folder: Path, project: Path = VAULT_DIR) -> None:
         self.warehouse, self.url, self.folder, self.project = warehouse, url, folder, project
 
     @property
     def client(self) -> bigquery.Client:
-        """A client of the warehouse."""
+        """Return a client of the warehouse."""
         return bigquery.Client(
             project=PROJECT, credentials=AnonymousCredentials(), client_options={"api_endpoint": self.url}
         )
 
     def dbt(self, *arguments: str, plan: LoadPlan | None = None) -> Build:
-        """Run dbt as on BigQuery and return its results."""
+        """Run dbt as on BigQuery and return the result."""
         before = len(self.warehouse.sent)
         done = subprocess.run(
             [Path(sys.executable).parent / "dbt", "--no-use-colors", *arguments,
@@ -109,14 +109,14 @@ class Typed:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What dbt knows of the project after a run."""
+        """Return dbt's manifest after a run."""
         manifest: dict[str, Any] = json.loads((self.folder / "target" / "manifest.json").read_text())
         return manifest
 
 
 @pytest.fixture(scope="session")
 def typed(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typed]:
-    """The warehouse after the ingestion has made its tables, and one batch waits to be loaded."""
+    """Return the warehouse with the tables of ingestion."""
     warehouse = Warehouse(PROJECT)
     settings = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
     with serving(warehouse) as url:
@@ -127,11 +127,11 @@ def typed(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def first(typed: Typed) -> Build:
-    """The first build, a plain one: every table is created."""
+    """Run the first build without a load plan, which creates every table."""
     return typed.dbt("build")
 
 
 @pytest.fixture(scope="session")
 def second(first: Build, typed: Typed) -> Build:
-    """A later load: every table of the vault exists. All other models have the same SQL as before."""
+    """Run a later build, which merges into the existing tables of the vault."""
     return typed.load("run", "--select", "staging", "config.materialized:incremental")

@@ -1,4 +1,4 @@
-"""Everything that dbt sends to BigQuery, first and incremental, is accepted by Google's analyzer."""
+"""Test that Google's analyzer accepts every statement of a first and an incremental build."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ FUNCTIONS = Path(__file__).parent / "functions.txt"
 
 
 def nodes(typed: Typed, kind: str) -> dict[str, str]:
-    """Ids of the project's nodes of a kind and how each is materialised."""
+    """Return the ids of the project's nodes of a kind, with their materialization."""
     found = typed.manifest["nodes"] | typed.manifest["unit_tests"]
     return {
         name: node.get("config", {}).get("materialized", "")
@@ -44,7 +44,7 @@ def test_a_later_load_merges_into_every_incremental_model(second: Build, typed: 
     made = second.kinds("model.")
     incremental = [name for name, kind in nodes(typed, "model").items() if kind == "incremental"]
     assert len(incremental) > 70
-    assert [name for name in incremental if made[name] != ["Merge"]] == [], "a model asks nothing else"
+    assert [name for name in incremental if made[name] != ["Merge"]] == [], "a model sends no other statement"
 
 
 def test_every_data_test_and_unit_test_was_analysed(first: Build, typed: Typed) -> None:
@@ -53,8 +53,8 @@ def test_every_data_test_and_unit_test_was_analysed(first: Build, typed: Typed) 
     assert set(tests) <= set(first.kinds("test.")) | set(first.kinds("unit_test."))
 
 
-def test_a_load_asks_few_questions_besides_its_models(second: Build) -> None:
-    """The ledger, the columns of three datasets, the key ranges, the rows since the first batch."""
+def test_a_load_sends_few_statements_besides_its_models(second: Build) -> None:
+    """They read the ledger, the columns of three datasets, the key ranges, and rows since the first batch."""
     own = [each for each in second.sent if each.node is None]
     kinds = [kind for each in own for kind in each.kinds]
     assert kinds.count("Query") == 6
