@@ -26,6 +26,7 @@ from transform.dbt_invocation import (
     set_load_plan,
     settings_in_environment,
 )
+from transform.interrupts import repeated_interrupts
 from transform.loading.load import mark_loaded, plan_load, rewind
 from transform.selectors import nothing_selected
 from warehouse.client import connect
@@ -120,7 +121,8 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
                 started_build = build_record.with_load_plan(started_build, load.plan)
                 rewind(client, settings, load)
                 set_load_plan(load.plan.as_json())
-                results = invoke([*plan.arguments], settings, vault_dir, manifest)
+                with repeated_interrupts():
+                    results = invoke([*plan.arguments], settings, vault_dir, manifest)
             except PermanentError as error:
                 build_record.record_end(
                     client, settings, started_build, (), raw_prefix=raw_prefix, error=str(error)

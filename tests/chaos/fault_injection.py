@@ -83,10 +83,7 @@ def inject(
 
 def _check(injection: Injection, exit_code: int, output: str) -> None:
     kind = injection.failure.kind
-    if kind == "clock" and exit_code:
-        # a build depends on completion times of batches; it may fail, but must not miss a batch
-        assert "a build would leave it out" in output, output[-3000:]
-    allowed = {"kill": {-signal.SIGKILL, 0}, "second": {0}}.get(kind, {0, 1})
+    allowed = {"kill": {-signal.SIGKILL, 0}, "second": {0}, "clock": {0}}.get(kind, {0, 1})
     assert exit_code in allowed, f"{injection}: exit code {exit_code}\n{output[-3000:]}"
     assert "Traceback" not in output, f"{injection}: no clear error\n{output[-5000:]}"
 

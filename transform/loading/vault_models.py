@@ -43,14 +43,19 @@ class VaultModel:
 
 
 def vault_models(manifest: Any) -> tuple[VaultModel, ...]:
-    """Return the models that a load of this dbt project fills. `manifest`: dbt's Manifest."""
-    project = manifest.metadata.project_name
+    """Return the models that a load of this dbt project fills; none if it has no vault.
+
+    `manifest`: dbt's Manifest.
+    """
     raw_tables: dict[str, frozenset[str]] = {}
-    return tuple(
+    models = tuple(
         _vault_model(node, manifest, raw_tables)
         for node in manifest.nodes.values()
-        if node.resource_type == "model" and node.package_name == project and _is_filled_by_load(node)
+        if node.resource_type == "model"
+        and node.package_name == manifest.metadata.project_name
+        and _is_filled_by_load(node)
     )
+    return models if any(each.layer in (STAGING, RAW_VAULT) for each in models) else ()
 
 
 def depending_on(models: Iterable[VaultModel], tables: Collection[str] | None) -> frozenset[str]:
