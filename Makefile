@@ -80,18 +80,22 @@ serve: setup ## Run the deployments of prefect.yaml on their schedules, without 
 
 # in this folder Compose finds compose.yml, compose.override.yml (your own settings) and .env
 COMPOSE := cd docker && docker compose
+# the user of Postgres must read this folder, whatever the umask of the checkout
+READABLE := chmod -R a+rX docker/postgres
 
 compose:
 	@docker compose version >/dev/null 2>&1 || { echo "Docker's compose plugin is missing: install it, or use \`make start\`, which needs no Docker." >&2; exit 1; }
 
 up: compose docker/.env ## Docker: build and start Postgres, the emulator, Prefect and a worker
+	@$(READABLE)
 	@$(COMPOSE) up --build --detach --wait
-	@echo "Prefect: http://127.0.0.1:4200. To simulate 30 days: $(COMPOSE) run --rm simulate --days 30"
+	@echo "Prefect: http://$$($(COMPOSE) port prefect 4200). To simulate 30 days: $(COMPOSE) run --rm simulate --days 30"
 
 down: compose docker/.env ## Docker: stop the services; their data is kept in volumes
 	@$(COMPOSE) down
 
-docker-trial: ## Docker: try all of it with data of its own: build, load, restart, upgrade (15 minutes)
+docker-trial: ## Docker: try all of it with data of its own: build, load, restart, upgrade (10 to 30 minutes)
+	@$(READABLE)
 	@$(PYTHON) -u docker/trial.py
 
 docker/.env: # passwords of the services; created once, because the data volumes keep them

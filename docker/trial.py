@@ -200,7 +200,7 @@ def check_rights(compose: Compose, service: str) -> None:
 
 def simulate(compose: Compose, *, days: int) -> None:
     """Create business days in the source."""
-    with step(f"simulate {days} business days"):
+    with step(f"simulate business days: {days}"):
         compose("run", "--rm", "simulate", "--days", str(days), "--scale", "0.1")
 
 
