@@ -10,6 +10,9 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from google.cloud.bigquery import Client
 
 from config.errors import PermanentError
 from config.settings import Settings
@@ -27,7 +30,7 @@ from transform.dbt_invocation import (
     settings_in_environment,
 )
 from transform.interrupts import repeated_interrupts
-from transform.loading.load import mark_loaded, plan_load, rewind
+from transform.loading.load import Load, mark_loaded, plan_load, rewind
 from transform.selectors import nothing_selected
 from warehouse.client import connect
 from warehouse.lease import hold, interrupter
@@ -73,8 +76,13 @@ def run_models(
 ) -> BuildReport:
     """Run these models without their tests. The caller holds the lease."""
     started = time.monotonic()
+    arguments = ["run", "--select", *select]
     with settings_in_environment(settings, vault_dir, raw_prefix):
-        results = run_dbt(["run", "--select", *select], settings, vault_dir)
+        client = connect(settings, "build")
+        manifest = parse(settings, vault_dir)
+        load = _prepare_load(client, settings, arguments, vault_dir, manifest)
+        results = run_dbt(arguments, settings, vault_dir, manifest)
+        _finish_load(client, settings, load, results)
     report = summarise(results, time.monotonic() - started)
     raise_if_failed(report)
     return report
@@ -115,12 +123,8 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
             )
             try:
                 manifest = parse(settings, vault_dir)
-                load = plan_load(
-                    client, settings, selection_of(plan.arguments, settings, vault_dir, manifest)
-                )
+                load = _prepare_load(client, settings, plan.arguments, vault_dir, manifest)
                 started_build = build_record.with_load_plan(started_build, load.plan)
-                rewind(client, settings, load)
-                set_load_plan(load.plan.as_json())
                 with repeated_interrupts():
                     results = invoke([*plan.arguments], settings, vault_dir, manifest)
             except PermanentError as error:
@@ -129,14 +133,29 @@ def run(  # noqa: PLR0913 - what to build, how, and from where
                 )
                 raise
             lease.check()
-            built = [each.node.unique_id for each in results if str(each.status) == "success"]
-            mark_loaded(client, settings, load, built, build_record.invocation_id())
+            _finish_load(client, settings, load, results)
             failing = build_record.record_end(client, settings, started_build, results, raw_prefix=raw_prefix)
     report = replace(summarise(results, time.monotonic() - started, failing), scope=plan.scope)
     raise_if_failed(report)
     counts = report.models_passed, report.tests_passed, report.seconds
     logger.info("build scope=%s models=%d tests=%d seconds=%.1f", plan.scope, *counts)
     return report
+
+
+def _prepare_load(
+    client: Client, settings: Settings, arguments: Sequence[str], vault_dir: Path, manifest: Any
+) -> Load:
+    """Plan the load, prepare the vault for it, and pass the plan to dbt."""
+    load = plan_load(client, settings, selection_of(arguments, settings, vault_dir, manifest))
+    rewind(client, settings, load)
+    set_load_plan(load.plan.as_json())
+    return load
+
+
+def _finish_load(client: Client, settings: Settings, load: Load, results: Sequence[Any]) -> None:
+    """Mark the batches as loaded of which every affected model succeeded."""
+    built = [each.node.unique_id for each in results if str(each.status) == "success"]
+    mark_loaded(client, settings, load, built, build_record.invocation_id())
 
 
 def generate_docs(settings: Settings, select: Sequence[str], vault_dir: Path) -> Path:
