@@ -74,8 +74,8 @@ def test_failed_nodes_are_explained_in_plain_words(tiny: Settings, project: Path
             (folder / f"{name}.sql").write_text(sql)
     results: list[Any] = []
 
-    def invoke(arguments: list[str], settings: Settings, vault_dir: Path) -> Sequence[Any]:
-        results.extend(run_dbt(arguments, settings, vault_dir))
+    def invoke(arguments: list[str], settings: Settings, vault_dir: Path, manifest: Any) -> Sequence[Any]:
+        results.extend(run_dbt(arguments, settings, vault_dir, manifest))
         return results
 
     with pytest.raises(BuildFailedError) as failed:
