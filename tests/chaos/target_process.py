@@ -30,7 +30,7 @@ CLOCKS = {
         "ingestion.load.raw_loader",
         "ingestion.batch_ledger",
     ),
-    "build": ("transform.loading.load", "dbt_common.invocation"),
+    "build": ("transform.build_record", "dbt_common.invocation"),
 }
 
 

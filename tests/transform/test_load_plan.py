@@ -12,11 +12,11 @@ ORDERS = RawTable("sales__orders", "wwi_raw", "`p`.`wwi_raw`.`sales__orders`")
 
 
 def model(name: str, layer: str, *raw_tables: str, **numbers: str) -> VaultModel:
-    """Return a model; `numbers`: {column in raw: number in the table}, its own number first."""
+    """Return a model; `numbers`: {column in raw: number in the table}."""
     return VaultModel(
         id=f"model.wwi_vault.{name}", name=name, layer=layer, dataset=f"wwi_{layer}", table=name,
-        relation=f"`p`.`wwi_{layer}`.`{name}`", keeps_rows=layer != "staging", columns=(),
-        raw_tables=frozenset(raw_tables), number=next(iter(numbers), None), numbers=numbers,
+        relation=f"`p`.`wwi_{layer}`.`{name}`", columns=(),
+        raw_tables=frozenset(raw_tables), numbers=numbers,
         sources=frozenset(raw_tables if numbers else ()),
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ def make_plan(
     key_ranges: KeyRanges | None,
 ) -> LoadPlan:
     """Return the plan of a build that selects these models (ids). `key_ranges` None: read everything."""
-    is_complete = selects_all_affected(models, batches, selected)
+    is_complete = bool(models) and loaded_batches(models, batches, selected) == tuple(batches)
     for limit in MAX_RANGES:
         plan = LoadPlan(tuple(batches), is_complete, _touched(models, key_ranges, limit, is_complete))
         if len(plan.as_json()) <= MAX_LENGTH:
@@ -63,22 +63,10 @@ def make_plan(
     return plan
 
 
-def selects_all_affected(
-    models: Sequence[VaultModel], batches: Iterable[Batch], selected: Collection[str]
-) -> bool:
-    """Return whether a build that selects these models selects all that the batches affect."""
-    return bool(models) and affected(models, batches) <= frozenset(selected)
-
-
-def affected(models: Sequence[VaultModel], batches: Iterable[Batch]) -> frozenset[str]:
-    """Return the ids of the models that the batches affect."""
-    return frozenset().union(*(depending_on(models, batch.tables) for batch in batches))
-
-
 def loaded_batches(
     models: Sequence[VaultModel], batches: Iterable[Batch], built: Collection[str]
 ) -> tuple[Batch, ...]:
-    """Return the batches of which every affected model is among `built`, the ids of models that succeeded."""
+    """Return the batches of which every affected model is among `built` (ids)."""
     return tuple(each for each in batches if depending_on(models, each.tables) <= frozenset(built))
 
 

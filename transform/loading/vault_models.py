@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-RAW_SOURCE = "wwi_raw"
+from metadata.naming import RAW_SOURCE
+
 STAGING, RAW_VAULT = "staging", "raw_vault"
 GROWING = "growing"  # meta of a bridge: {hub: role} of the hubs of which it reads only touched key ranges
 
@@ -22,10 +23,9 @@ class RawTable:
 class VaultModel:
     """One model.
 
-    `keeps_rows`: the table keeps its rows from load to load, unlike a stage.
     `raw_tables`: names of all raw tables that it depends on, directly or indirectly.
-    `number`: the integer column by whose ranges the table is partitioned; None if it is not.
-    `numbers`: {column in the raw tables `sources`: number}; only touched ranges of the number are read.
+    `numbers`: {column in the raw tables `sources`: integer column by whose ranges a table is partitioned};
+    only touched ranges of it are read.
     """
 
     id: str
@@ -34,12 +34,15 @@ class VaultModel:
     dataset: str
     table: str
     relation: str
-    keeps_rows: bool
     columns: tuple[str, ...]
     raw_tables: frozenset[str]
-    number: str | None
     numbers: Mapping[str, str]
     sources: frozenset[str]
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether the table keeps its rows from load to load, unlike a stage."""
+        return self.layer != STAGING
 
 
 def vault_models(manifest: Any) -> tuple[VaultModel, ...]:
@@ -91,10 +94,8 @@ def _vault_model(node: Any, manifest: Any, raw_tables: dict[str, frozenset[str]]
         dataset=node.schema,
         table=node.alias,
         relation=str(node.relation_name),
-        keeps_rows=_layer(node) != STAGING,
         columns=tuple(name.lower() for name in node.columns),
         raw_tables=_raw_tables(node.unique_id, manifest, raw_tables),
-        number=number,
         numbers=own | {f"{role}_id": f"{hub}_id" for hub, role in growing.items()},
         sources=_sources(node, manifest, raw_tables, number) if number else frozenset(),
     )
