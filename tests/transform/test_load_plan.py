@@ -1,5 +1,6 @@
 """What a load plan contains, and which batches are marked as loaded after a build."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,21 +9,24 @@ from transform.loading.key_ranges import by_column, columns_to_ask, condition, n
 from transform.loading.plan import MAX_LENGTH, Batch, loaded_batches, make_plan
 from transform.loading.vault_models import RawTable, VaultModel
 
+NO_STAGES: frozenset[str] = frozenset()
 ORDERS = RawTable("sales__orders", "wwi_raw", "`p`.`wwi_raw`.`sales__orders`")
 
 
-def model(name: str, layer: str, *raw_tables: str, **numbers: str) -> VaultModel:
-    """Return a model; `numbers`: {column in raw: number in the table}."""
+def model(
+    name: str, layer: str, *raw_tables: str, stages: frozenset[str] = NO_STAGES, **numbers: str
+) -> VaultModel:
+    """Return a model; `stages`: ids, `numbers`: {column in raw: number in the table}."""
     return VaultModel(
         id=f"model.wwi_vault.{name}", name=name, layer=layer, dataset=f"wwi_{layer}", table=name,
         relation=f"`p`.`wwi_{layer}`.`{name}`", columns=(),
-        raw_tables=frozenset(raw_tables), numbers=numbers,
+        raw_tables=frozenset(raw_tables), stages=stages, numbers=numbers,
         sources=frozenset(raw_tables if numbers else ()),
     )  # fmt: skip
 
 
 STAGE = model("stg_wwi__orders", "staging", "sales__orders")
-HUB = model("hub_order", "raw_vault", "sales__orders", order_id="order_id")
+HUB = model("hub_order", "raw_vault", "sales__orders", stages=frozenset({STAGE.id}), order_id="order_id")
 COLOURS = model("ref_color", "raw_vault", "warehouse__colors")
 BRIDGE = model(
     "bridge_order", "business_vault", "sales__orders", order_id="order_id", backorder_order_id="order_id"
@@ -63,6 +67,22 @@ def test_an_incomplete_build_adds_nothing_to_a_bridge() -> None:
     assert not plan.is_complete
     assert plan.touched["hub_order"] == {"order_id": "true"}
     assert plan.touched["bridge_order"] == {"order_id": "false", "backorder_order_id": "false"}
+
+
+def test_a_model_reads_its_whole_target_if_one_of_its_stages_is_not_built() -> None:
+    """That stage has rows of an earlier load, which the touched ranges do not contain."""
+    ranges = {("sales__orders", "order_id"): [(7, 9)]}
+    batches = [batch(1, "sales__orders")]
+    other = model("stg_wwi__order_lines", "staging", "sales__order_lines")
+    hub = replace(HUB, stages=HUB.stages | {other.id}, raw_tables=HUB.raw_tables | other.raw_tables)
+    models = (STAGE, other, hub)
+    every = {each.id for each in models}
+    assert make_plan(models, batches, every, ranges).touched["hub_order"] == {
+        "order_id": "order_id between 7 and 9"
+    }
+    without_other = make_plan(models, batches, every - {other.id}, ranges)
+    assert without_other.touched["hub_order"] == {"order_id": "true"}
+    assert without_other.is_complete
 
 
 def test_a_build_is_complete_if_it_selects_what_the_batches_affect() -> None:

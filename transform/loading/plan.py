@@ -29,7 +29,8 @@ class LoadPlan:
 
     `batches`: the pending ones, in the order of their load times.
     `is_complete`: the build selects every model that they affect, so they can be marked as loaded after it.
-    `touched`: {model: {raw column: condition on the number in the model}}.
+    `touched`: {model: {raw column: condition on the number in the model}}; `true` for a model with a stage
+    that the build does not select, since that stage still has the rows of an earlier load.
     """
 
     batches: tuple[Batch, ...] = ()
@@ -57,7 +58,8 @@ def make_plan(
     """Return the plan of a build that selects these models (ids). `key_ranges` None: read everything."""
     is_complete = bool(models) and loaded_batches(models, batches, selected) == tuple(batches)
     for limit in MAX_RANGES:
-        plan = LoadPlan(tuple(batches), is_complete, _touched(models, key_ranges, limit, is_complete))
+        touched = _touched(models, selected, key_ranges, limit, is_complete)
+        plan = LoadPlan(tuple(batches), is_complete, touched)
         if len(plan.as_json()) <= MAX_LENGTH:
             break
     return plan
@@ -71,7 +73,11 @@ def loaded_batches(
 
 
 def _touched(
-    models: Iterable[VaultModel], key_ranges: KeyRanges | None, limit: int, is_complete: bool
+    models: Iterable[VaultModel],
+    selected: Collection[str],
+    key_ranges: KeyRanges | None,
+    limit: int,
+    is_complete: bool,
 ) -> dict[str, dict[str, str]]:
     found = {}
     for model in models:
@@ -79,8 +85,10 @@ def _touched(
             continue
         # the rows of points in time and bridges never change, so they are added when all inputs are loaded
         adds_rows = model.layer == RAW_VAULT or is_complete
+        # another stage has rows outside the touched ranges
+        own_ranges = key_ranges if model.stages <= frozenset(selected) else None
         found[model.name] = {
-            column: condition(number, ranges_of(model, column, key_ranges), limit) if adds_rows else NOTHING
+            column: condition(number, ranges_of(model, column, own_ranges), limit) if adds_rows else NOTHING
             for column, number in model.numbers.items()
         }
     return found

@@ -24,6 +24,7 @@ class VaultModel:
     """One model.
 
     `raw_tables`: names of all raw tables that it depends on, directly or indirectly.
+    `stages`: ids of the stages that it reads.
     `numbers`: {column in the raw tables `sources`: integer column by whose ranges a table is partitioned};
     only touched ranges of it are read.
     """
@@ -36,6 +37,7 @@ class VaultModel:
     relation: str
     columns: tuple[str, ...]
     raw_tables: frozenset[str]
+    stages: frozenset[str]
     numbers: Mapping[str, str]
     sources: frozenset[str]
 
@@ -87,6 +89,7 @@ def _vault_model(node: Any, manifest: Any, raw_tables: dict[str, frozenset[str]]
     number = _number(node)
     growing = node.config.meta.get(GROWING, {}) if number else {}
     own = {number.strip("`"): number} if number else {}
+    parents = [manifest.nodes[each] for each in node.depends_on.nodes if each in manifest.nodes]
     return VaultModel(
         id=node.unique_id,
         name=node.name,
@@ -96,8 +99,9 @@ def _vault_model(node: Any, manifest: Any, raw_tables: dict[str, frozenset[str]]
         relation=str(node.relation_name),
         columns=tuple(name.lower() for name in node.columns),
         raw_tables=_raw_tables(node.unique_id, manifest, raw_tables),
+        stages=frozenset(each.unique_id for each in parents if _layer(each) == STAGING),
         numbers=own | {f"{role}_id": f"{hub}_id" for hub, role in growing.items()},
-        sources=_sources(node, manifest, raw_tables, number) if number else frozenset(),
+        sources=_sources(parents, manifest, raw_tables, number) if number else frozenset(),
     )
 
 
@@ -106,9 +110,10 @@ def _number(node: Any) -> str | None:
     return str(partition["field"]) if partition.get("data_type") == "int64" else None
 
 
-def _sources(node: Any, manifest: Any, raw_tables: dict[str, frozenset[str]], number: str) -> frozenset[str]:
+def _sources(
+    parents: Iterable[Any], manifest: Any, raw_tables: dict[str, frozenset[str]], number: str
+) -> frozenset[str]:
     """Return the raw tables of the stages, or of the raw vault tables with the same partitions."""
-    parents = [manifest.nodes[each] for each in node.depends_on.nodes if each in manifest.nodes]
     found = [each for each in parents if _layer(each) == STAGING or _number(each) == number]
     return frozenset().union(*(_raw_tables(each.unique_id, manifest, raw_tables) for each in found))
 
