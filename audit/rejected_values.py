@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from google.cloud import bigquery
 
-from audit.layers import TOTAL
+from audit.reconciliation.layers import TOTAL
 from config.settings import Settings
 from metadata import naming
 from metadata.spec import Catalog, Table

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import typer
 
-from cli import ask, audit_commands, cloud, erase, json_errors, load, past, source, warehouse
+from cli import json_errors
+from cli.commands import ask, audit, cloud, erase, load, past, source, warehouse
 from cli.failure import check_current_folder, describe_error, fail
 from cli.streams import drop_output
 from metadata.errors import WwiError
@@ -25,7 +26,7 @@ app = typer.Typer(
 app.add_typer(source.app, name="source")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(cloud.app, name="bigquery")
-app.add_typer(audit_commands.app, name="audit")
+app.add_typer(audit.app, name="audit")
 app.add_typer(erase.app, name="erase")
 for command in (load.ingest, load.build, load.rebuild, load.run, load.serve, load.demo, load.deps):
     app.command()(command)

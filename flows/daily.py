@@ -6,7 +6,7 @@ Importing this module imports Prefect, which reads its settings from the environ
 
 from prefect import flow
 
-from audit.reconciliation import ReconciliationError
+from audit.reconciliation.comparison import ReconciliationError
 from config.settings import Settings
 from config.timing import timed
 from flows import tasks

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from audit.reconciliation import Reconciliation, days_text
+from audit.reconciliation.comparison import Reconciliation, days_text
 from ingestion.report import BatchReport
 from operations.rebuild import RebuildReport
 from transform.build_report import BuildReport

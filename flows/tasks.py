@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from audit.reconcile import reconcile
+from audit.reconciliation.reconcile import reconcile
 from config.errors import TransientError
 from config.settings import Settings
 from dashboard.write import write_dashboard

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from google.cloud.bigquery import Client
 
-from audit.content import LAYERS, Shape, TableComparison, compare, shapes
+from audit.verification.content import LAYERS, Shape, TableComparison, compare, shapes
 from config.errors import MissingInWarehouseError, PermanentError
 from config.settings import Layer, Settings
 from config.timing import timed

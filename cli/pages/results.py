@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from audit.platform_state import Status
-from audit.reconciliation import Comparison, Reconciliation, days_text, plain
+from audit.reconciliation.comparison import Comparison, Reconciliation, days_text, plain
 from audit.rejected_values import RejectedValues
 from cli.pages.output import print_table
 from operations.cost.model_bytes import MB, ModelBytes

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from audit.reconciliation import plain
-from audit.trace import Part, Trace
-from audit.trace_total import Breakdown
+from audit.reconciliation.comparison import plain
+from audit.tracing.total import Breakdown
+from audit.tracing.trace import Part, Trace
 from cli.pages.output import print_table
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from metadata.codegen.markdown import markdown_table as table
+from metadata.codegen.docs.markdown import markdown_table as table
 
 __all__ = ["code", "page", "prose", "table"]
 

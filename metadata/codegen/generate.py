@@ -14,8 +14,8 @@ from metadata.aml.models import MODELS as HOLISTICS_MODELS
 from metadata.aml.models import holistics_files
 from metadata.aml.presentation import load_presentation
 from metadata.codegen.dbt_yaml import yaml_files
+from metadata.codegen.docs.pages import pages
 from metadata.codegen.model_plan import plan
-from metadata.codegen.pages import pages
 from metadata.codegen.render import sql_files
 from metadata.errors import MetadataError
 from metadata.generated_text import MARK

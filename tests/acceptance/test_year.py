@@ -8,13 +8,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from audit.reconcile import reconcile
+from audit.reconciliation.reconcile import reconcile
 from config.settings import Settings
 from ingestion.batch import run_batch
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from operations.erasure import erase
+from operations.erasure.erase import erase
 from operations.rebuild import rebuild
 from sandbox.simulator import Extensions, simulate
 from tests import erased_person

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from audit.reconcile import reconcile
+from audit.reconciliation.reconcile import reconcile
 from audit.sizes import layer_sizes
 from config.settings import PROJECT_ROOT, Settings
 from ingestion.batch import run_batch

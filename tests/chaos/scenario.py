@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from audit.reconcile import reconcile
+from audit.reconciliation.reconcile import reconcile
 from config.settings import Settings
 from metadata.load import load_catalog
 from metadata.reconciliation import load_reconciliation

@@ -15,7 +15,7 @@ ALLOWED = {
     "config/settings.py": "has address and project of both engines",
     "warehouse/setup/": "sets up a real project only",
     "sandbox/": "is the local warehouse",
-    "cli/warehouse.py": "commands that start and stop the local warehouse",
+    "cli/commands/warehouse.py": "commands that start and stop the local warehouse",
     "warehouse/statements.py": "recognizes a SELECT by dry run or parser",
     "warehouse/emulator_errors.py": "translates error messages of the emulator",
     "operations/cost/scans.py": "uses sqlglot to parse BigQuery SQL",

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from audit.content import Content, TableComparison
+from audit.verification.content import Content, TableComparison
 from flows.report import rebuild_markdown, unchanged_markdown
 from ingestion.report import BatchReport
 from operations.rebuild import RebuildReport

@@ -9,13 +9,15 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from audit import content, sizes, trace_statements
-from audit.altered_rows import locate_statement
+from audit import sizes
 from audit.delivery import table_from_vault
-from audit.reconcile import reconcile
-from audit.reconciliation import Comparison, DayDifference, Reconciliation
-from audit.reconciliation_record import record
+from audit.reconciliation.comparison import Comparison, DayDifference, Reconciliation
+from audit.reconciliation.reconcile import reconcile
+from audit.reconciliation.record import record
 from audit.status import status
+from audit.tracing import statements
+from audit.verification import content
+from audit.verification.altered_rows import locate_statement
 from config.errors import PermanentError, TransientError
 from config.settings import LOCAL_PROJECT, Settings
 from dashboard.figures import figures
@@ -25,8 +27,10 @@ from metadata.aml.presentation import load_presentation
 from metadata.marts import load_marts
 from metadata.reconciliation import load_reconciliation
 from metadata.spec import Catalog
-from operations import personal_values, shadow_datasets, swap
-from operations.erasure_task import Task, updates
+from operations import shadow_datasets, swap
+from operations.erasure import personal_values
+from operations.erasure.search import search_statement
+from operations.erasure.task import Task, updates
 from sandbox.schema import create_schema
 from tests.googlesql.conftest import Build, Typed
 from tests.googlesql.warehouse import Warehouse, serving
@@ -273,10 +277,10 @@ def test_statements_of_trace_are_accepted(platform: Platform, catalog: Catalog) 
     client, settings = connect(platform.settings), platform.settings
     for fact in load_reconciliation(catalog):
         table = catalog.table(fact.source)
-        query(client, trace_statements.parts_statement(settings, catalog, table, "1, 2"))
+        query(client, statements.parts_statement(settings, catalog, table, "1, 2"))
         query(
             client,
-            trace_statements.raw_statement(settings, catalog, fact, "1, 2", list(fact.formulas(table))),
+            statements.raw_statement(settings, catalog, fact, "1, 2", list(fact.formulas(table))),
         )
     assert not platform.warehouse.refused()
 
@@ -296,7 +300,7 @@ def test_statements_of_an_erasure_are_accepted(platform: Platform, catalog: Cata
         personal_values.find_in_raw(client, settings, catalog, 7, values.count)
         query(
             client,
-            personal_values.search_statement(settings, "raw", "sales__invoices", ["comments"], values.count),
+            search_statement(settings, "raw", "sales__invoices", ["comments"], values.count),
         )
         task = Task(client, settings, catalog, 7, tuple(places), values.count)
         for sql in updates(task):

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from audit.reconcile import reconcile
+from audit.reconciliation.reconcile import reconcile
 from config.settings import Settings
 from ingestion.batch import run_batch
 from metadata.load import load_catalog

@@ -2,9 +2,9 @@
 
 import pytest
 
-from audit.trace import trace
-from audit.trace_total import explain_total
-from audit.verify import verify
+from audit.tracing.total import explain_total
+from audit.tracing.trace import trace
+from audit.verification.verify import verify
 from metadata.errors import WwiError
 from metadata.load import load_catalog
 from metadata.mappings import HubMapping, NonHistorizedLinkMapping

@@ -11,12 +11,12 @@ import sys
 import pytest
 
 from audit.history.versions import history
-from audit.reconcile import reconcile
-from audit.verify import verify
+from audit.reconciliation.reconcile import reconcile
+from audit.verification.verify import verify
 from config.errors import PermanentError
 from metadata.errors import WwiError
 from metadata.reconciliation import load_reconciliation
-from operations.erasure import erase
+from operations.erasure.erase import erase
 from tests.marts.business import Business
 from warehouse.ledger.tables import layout
 from warehouse.queries import execute, query
@@ -48,7 +48,7 @@ setattr(place, name, last)
 erase(Settings(_env_file=None), load_catalog(), int(sys.argv[2]), yes=True, reason="asked")
 """
 STEPS = {
-    "operations.personal_values.find_in_raw": (*RAW, *VAULT, *MARTS),
+    "operations.erasure.personal_values.find_in_raw": (*RAW, *VAULT, *MARTS),
     "ingestion.staged_files.delete_all": (*VAULT, *MARTS),
     "operations.swap.refill": MARTS,
 }

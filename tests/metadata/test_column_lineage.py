@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from metadata.codegen.column_lineage import SECRET, location_of
+from metadata.codegen.docs.column_lineage import SECRET, location_of
 from metadata.codegen.generate import DOCS_DIR, MODELS_DIR, difference, generated_documents
 from metadata.load import load_catalog
 from metadata.marts import load_marts

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from google.cloud.bigquery import AccessEntry, Dataset, SchemaField
 
-from audit.content import describe
+from audit.verification.content import describe
 from config.errors import PermanentError
 from config.settings import Settings
 from operations import shadow_datasets

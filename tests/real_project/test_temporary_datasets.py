@@ -24,7 +24,7 @@ SOME_TESTS = (
     "tests/warehouse/ledger/test_tables.py",
     "tests/ingestion/test_batches.py::test_later_batches_load_only_changed_rows",
     "tests/ingestion/test_crash.py::test_a_run_that_ends_while_it_loads_is_finished_by_the_next",
-    "tests/audit/test_reconcile.py::test_equal_layers_agree",
+    "tests/audit/reconciliation/test_reconcile.py::test_equal_layers_agree",
     "tests/transform/test_dbt.py::test_a_build_reports_models_and_tests",
 )
 

@@ -15,13 +15,13 @@ import psycopg
 import pytest
 
 from audit.history.versions import history
-from audit.reconcile import reconcile
-from audit.verify import verify
+from audit.reconciliation.reconcile import reconcile
+from audit.verification.verify import verify
 from config.settings import Settings
 from ingestion.batch import run_batch
 from ingestion.report import BatchReport
 from metadata.codegen import generate
-from metadata.codegen.pages import catalogue
+from metadata.codegen.docs.pages import catalogue
 from metadata.load import load_catalog
 from metadata.spec import Catalog
 from sandbox.schema import schema_statements

@@ -10,12 +10,12 @@ import pytest
 from google.cloud import bigquery
 
 from audit import rejected_values
-from audit.altered_rows import locate_statement
 from audit.delivery import table_from_vault
 from audit.history import version_rows
 from audit.history.version_rows import parts_of
-from audit.layers import raw_totals, vault_totals
-from audit.layers import statement as totals
+from audit.reconciliation.layers import raw_totals, vault_totals
+from audit.reconciliation.layers import statement as totals
+from audit.verification.altered_rows import locate_statement
 from config.settings import Settings
 from ingestion.load.create_tables import ensure_layout
 from metadata import naming

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from audit.platform_state import Status
-from audit.reconciliation import Reconciliation
+from audit.reconciliation.comparison import Reconciliation
 from audit.status import status
 from cli.pages import batch_pages, results
 from cli.pages.output import print_json

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from audit.layers import DailyTotalsBatch, Totals
-from audit.reconcile import compare
-from audit.reconciliation import Comparison, Reconciliation, ReconciliationError, plain
+from audit.reconciliation.comparison import Comparison, Reconciliation, ReconciliationError, plain
+from audit.reconciliation.layers import DailyTotalsBatch, Totals
+from audit.reconciliation.reconcile import compare
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SOURCE = {

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from audit.layers import raw_totals
-from audit.layers import statement as totals_statement
-from audit.reconcile import compare, latest_daily_totals, source_totals
-from audit.reconciliation import Comparison
+from audit.reconciliation.comparison import Comparison
+from audit.reconciliation.layers import raw_totals
+from audit.reconciliation.layers import statement as totals_statement
+from audit.reconciliation.reconcile import compare, latest_daily_totals, source_totals
 from audit.rejected_values import RejectedValues, current_rejected_values
 from audit.status import status
 from cli.pages import batch_pages, results

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from audit.verify import Verification, verify
+from audit.verification.verify import Verification, verify
 from metadata.errors import WwiError
 from tests.shop import World
 from warehouse.queries import execute

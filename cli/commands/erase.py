@@ -9,7 +9,7 @@ from cli import options
 from cli.pages.output import print_json, print_table, progress
 
 if TYPE_CHECKING:
-    from operations.erasure import ErasureReport
+    from operations.erasure.erase import ErasureReport
 
 app = typer.Typer(help="Erase personal values from raw, vault, marts and staged files.", no_args_is_help=True)
 
@@ -35,13 +35,13 @@ def person(
     """
     from audit.loaded import require_batches
     from metadata.load import load_catalog
-    from operations import erasure
+    from operations.erasure.erase import erase as erase_person
 
     if yes and not reason:
         raise typer.BadParameter("--yes needs --reason TEXT, for the record")
     require_batches(options.settings())
     with progress():
-        found = erasure.erase(options.settings(), load_catalog(), key, yes=yes, reason=reason or "", by=by)
+        found = erase_person(options.settings(), load_catalog(), key, yes=yes, reason=reason or "", by=by)
     print_json(found) if as_json else _show(found)
     if found.at_source or (found.done and found.left):
         raise typer.Exit(1)

@@ -7,11 +7,11 @@ docs/star.md        facts and their dimensions
 
 from collections.abc import Iterator, Sequence
 
-from metadata.codegen.column_lineage import location_of
-from metadata.codegen.diagrams import raw_vault, star
-from metadata.codegen.markdown import code, markdown_table, page, prose
+from metadata.codegen.docs.column_lineage import location_of
+from metadata.codegen.docs.diagrams import raw_vault, star
+from metadata.codegen.docs.markdown import code, markdown_table, page, prose
+from metadata.codegen.docs.subject_areas import area_of, schemas
 from metadata.codegen.models import Plan
-from metadata.codegen.subject_areas import area_of, schemas
 from metadata.marts import Mart
 from metadata.spec import Catalog, Column, Table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import options
-from cli.ask import Format
+from cli.commands.ask import Format
 from cli.pages.output import print_csv, print_json, progress
 
 if TYPE_CHECKING:

@@ -15,9 +15,17 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from audit.layers import TOTAL, DailyTotalsBatch, Totals, mart_totals, raw_totals, statement, vault_totals
-from audit.reconciliation import Comparison, DayDifference, Reconciliation
-from audit.reconciliation_record import record
+from audit.reconciliation.comparison import Comparison, DayDifference, Reconciliation
+from audit.reconciliation.layers import (
+    TOTAL,
+    DailyTotalsBatch,
+    Totals,
+    mart_totals,
+    raw_totals,
+    statement,
+    vault_totals,
+)
+from audit.reconciliation.record import record
 from audit.rejected_values import current_rejected_values
 from config.errors import MissingInWarehouseError
 from config.settings import Settings

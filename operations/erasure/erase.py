@@ -15,7 +15,7 @@ from pathlib import Path
 
 from google.cloud.bigquery import Client
 
-from audit.verify import verify
+from audit.verification.verify import verify
 from config.errors import PermanentError
 from config.home_lock import run_lock
 from config.settings import Settings
@@ -24,10 +24,11 @@ from ingestion.batch_ledger import read_state
 from ingestion.extract.rejected_values import TABLE as REJECTED
 from metadata import naming
 from metadata.spec import Catalog, Table
-from operations import personal_values
-from operations.erasure_rebuild import rebuild_affected
-from operations.erasure_task import Task, sign_record, updates
-from operations.personal_values import Occurrence, SearchResult
+from operations.erasure import personal_values
+from operations.erasure.personal_values import Occurrence
+from operations.erasure.rebuild import rebuild_affected
+from operations.erasure.search import SearchResult, search
+from operations.erasure.task import Task, sign_record, updates
 from operations.rebuild import loaded_batches
 from transform.dbt_invocation import VAULT_DIR
 from warehouse.client import connect
@@ -168,7 +169,7 @@ def _check_unaltered(client: Client, settings: Settings, catalog: Catalog) -> No
 
 def _search(task: Task) -> tuple[SearchResult, int, tuple[str, ...]]:
     """Search tables and files for the values; return the tables searched, the file count, and the matches."""
-    searched = personal_values.search(task.client, task.settings, task.values)
+    searched = search(task.client, task.settings, task.values)
     files, in_files = _files(task.client, task.settings)
     return searched, files, (*(f"{place}: {rows} rows" for place, rows in searched.found.items()), *in_files)
 

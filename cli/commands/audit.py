@@ -10,7 +10,7 @@ from cli import options
 from cli.pages.output import print_json, print_table, progress
 
 if TYPE_CHECKING:
-    from audit.verify import Verification
+    from audit.verification.verify import Verification
 
 app = typer.Typer(help="Check the record of all loads for later changes.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def verify(
 
     Exit code 1 if a row of raw or of the ledger was changed, added or removed after it was loaded.
     """
-    from audit.verify import verify as verify_batches
+    from audit.verification.verify import verify as verify_batches
     from metadata.load import load_catalog
 
     with progress():

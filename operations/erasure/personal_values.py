@@ -1,19 +1,17 @@
-"""Find a person's values in raw and in all text columns of the warehouse.
+"""Collect a person's values, and find them in raw.
 
 The values stay in the warehouse, in a ledger table that is empty except during an erasure. No statement
 contains a value, because BigQuery keeps the text of statements for half a year.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from google.cloud.bigquery import Client
 
-from config.settings import Layer, Settings
+from config.settings import Settings
 from metadata import naming
 from metadata.errors import WwiError
 from metadata.mappings import HubMapping
@@ -24,10 +22,8 @@ from warehouse.ledger.tables import completed_batches_query, table_name
 from warehouse.queries import execute, query
 from warehouse.type_mappings import column_type
 
-LAYERS: tuple[Layer, ...] = ("raw", "staging", "raw_vault", "business_vault", "marts", "audit")
 VALUES = "erasing"
 SHORTEST = 5
-TABLES_A_STATEMENT = 40
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,6 @@ class Occurrence:
     rows: int
     newest: tuple[int, ...]
     is_own: bool
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """The number of tables, columns and values searched, and the matches: {layer.table: rows}."""
-
-    tables: int
-    columns: int
-    values: int
-    found: Mapping[str, int]
 
 
 def person_table(catalog: Catalog) -> Table:
@@ -261,40 +247,6 @@ from (
     )
 )
 where change_type = 'upsert' and {condition}"""
-
-
-def search(client: Client, settings: Settings, values: int) -> SearchResult:
-    """Search all text columns of all tables and views. Call within `collected_values`."""
-    columns_of: dict[tuple[Layer, str], list[str]] = defaultdict(list)
-    for layer in LAYERS:
-        sql = (
-            "select table_name, column_name, data_type\n"
-            f"from `{settings.project}`.`{settings.dataset(layer)}`.INFORMATION_SCHEMA.COLUMNS"
-        )
-        for row in query(client, sql, timeout_s=settings.query_timeout_s):
-            if row["data_type"].startswith("STRING") and row["table_name"] != VALUES:
-                columns_of[layer, row["table_name"]].append(row["column_name"])
-    found: dict[str, int] = {}
-    rest = iter(sorted(columns_of.items()))
-    while chunk := list(islice(rest, TABLES_A_STATEMENT)):
-        sql = "\nunion all\n".join(
-            search_statement(settings, layer, table, columns, values) for (layer, table), columns in chunk
-        )
-        for row in query(client, sql, timeout_s=settings.load_timeout_s):
-            if row["n"]:
-                found[row["place"]] = int(row["n"])
-    return SearchResult(len(columns_of), sum(map(len, columns_of.values())), values, found)
-
-
-def search_statement(
-    settings: Settings, layer: Layer, table: str, columns: Sequence[str], values: int
-) -> str:
-    """Return the SELECT that counts rows with a value in any text column of a table."""
-    listed = ", ".join(f"coalesce(`{column}`, '')" for column in columns)
-    joined = f"array_to_string([{listed}], chr(10))"
-    return f"""select '{layer}.{table}' as place, count(*) as n
-from `{settings.project}`.`{settings.dataset(layer)}`.`{table}`
-where {contains_value(settings, joined, values)}"""
 
 
 def read_values(client: Client, settings: Settings) -> list[str]:

@@ -10,7 +10,7 @@ from metadata import naming
 from metadata.mappings import HubMapping, NonHistorizedLinkMapping, ReferenceMapping
 from metadata.spec import Table
 from operations import shadow_datasets, swap
-from operations.erasure_task import Task
+from operations.erasure.task import Task
 from transform import dbt
 from transform.build_plan import compile_nodes
 from warehouse.ledger.erasures import Erasure

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 from google.cloud.bigquery import Client
 
-from audit.verify import deliveries, expected_contents
+from audit.verification.verify import deliveries, expected_contents
 from config.settings import Settings
 from ingestion.extract.rejected_values import TABLE as REJECTED
 from metadata import naming
 from metadata.spec import Catalog, Table
-from operations import personal_values
-from operations.personal_values import Occurrence
+from operations.erasure import personal_values
+from operations.erasure.personal_values import Occurrence
 from warehouse.ledger import erasures, hash_chain
 from warehouse.ledger.erasures import ERASED, Change, Erasure
 from warehouse.ledger.tables import COMPLETED, table_name

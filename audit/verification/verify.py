@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from google.cloud.bigquery import Client
 
-from audit.altered_rows import locate_rows, unexpected_columns
-from audit.ledger_state import (
+from audit.verification.altered_rows import locate_rows, unexpected_columns
+from audit.verification.ledger_state import (
     PARTS,
     Finding,
     LedgerState,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from google.cloud.bigquery import Client
 
 from audit.delivery import table_from_vault
-from audit.ledger_state import Finding, LedgerState, raw_deliveries
+from audit.verification.ledger_state import Finding, LedgerState, raw_deliveries
 from config.settings import Settings
 from metadata import naming
 from metadata.spec import Catalog, Table

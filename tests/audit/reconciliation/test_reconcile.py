@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from audit.reconcile import reconcile
-from audit.reconciliation import DayDifference, Reconciliation
+from audit.reconciliation.comparison import DayDifference, Reconciliation
+from audit.reconciliation.reconcile import reconcile
 from config.settings import Settings
 from metadata.errors import WwiError
 from metadata.mappings import Hub, HubMapping, Link, NonHistorizedLinkMapping, ReferenceMapping, Satellite

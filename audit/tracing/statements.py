@@ -6,7 +6,7 @@ The metadata say where each is stored. Personal columns are left out.
 import re
 from collections.abc import Sequence
 
-from audit.layers import join_lookup
+from audit.reconciliation.layers import join_lookup
 from config.settings import PROJECT_ROOT, Layer, Settings
 from metadata import naming
 from metadata.mappings import HubMapping, NonHistorizedLinkMapping

@@ -6,10 +6,8 @@ from decimal import Decimal
 
 from google.cloud import bigquery
 
-from audit.layers import (
-    TOTAL,
-)
-from audit.reconciliation import Reconciliation
+from audit.reconciliation.comparison import Reconciliation
+from audit.reconciliation.layers import TOTAL
 from config.settings import Settings
 from warehouse.ledger.tables import layout
 from warehouse.queries import execute

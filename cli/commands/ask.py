@@ -43,7 +43,7 @@ def reconcile(
     as_json: options.AsJson = False,
 ) -> None:
     """Compare row counts and control totals of source, raw, vault and marts. Exit code 1 if they differ."""
-    from audit.reconcile import reconcile as compare_totals
+    from audit.reconciliation.reconcile import reconcile as compare_totals
     from cli.pages import results
     from metadata.load import load_catalog
     from metadata.reconciliation import load_reconciliation
@@ -74,8 +74,8 @@ def trace(
 
     Exit code 1 if mart, vault and raw do not agree.
     """
-    from audit import trace as ask
-    from audit.trace_total import explain_total
+    from audit.tracing import trace as ask
+    from audit.tracing.total import explain_total
     from cli.pages import trace_pages
     from metadata.load import load_catalog
     from metadata.reconciliation import load_reconciliation

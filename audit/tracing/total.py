@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from audit.loaded import require_batches
-from audit.trace import check_figure, facts_by_name
-from audit.trace_statements import FORMULA, raw_statement, table_name
+from audit.tracing.statements import FORMULA, raw_statement, table_name
+from audit.tracing.trace import check_figure, facts_by_name
 from config.settings import Settings
 from metadata import naming
 from metadata.marts import load_marts

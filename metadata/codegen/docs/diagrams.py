@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from metadata import naming
-from metadata.codegen.markdown import code, markdown_table, prose
+from metadata.codegen.docs.markdown import code, markdown_table, prose
+from metadata.codegen.docs.subject_areas import area_of, schemas
 from metadata.codegen.models import LinkModel, NonHistorizedLinkModel, Plan
-from metadata.codegen.subject_areas import area_of, schemas
 from metadata.mappings import HubMapping, NonHistorizedLinkMapping, ReferenceMapping
 from metadata.marts import Mart
 from metadata.spec import Catalog, Table

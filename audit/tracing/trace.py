@@ -18,7 +18,7 @@ from typing import Any
 from google.cloud.bigquery import Client
 
 from audit.loaded import require_batches
-from audit.trace_statements import FORMULA, parts_statement, raw_statement, table_name
+from audit.tracing.statements import FORMULA, parts_statement, raw_statement, table_name
 from config.settings import Settings
 from metadata.errors import WwiError, did_you_mean
 from metadata.reconciliation import Fact

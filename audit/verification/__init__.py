@@ -1,0 +1,1 @@
+"""Verify that raw, the ledger and rebuilt tables are unchanged."""

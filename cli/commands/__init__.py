@@ -1,0 +1,1 @@
+"""The commands of `wwi`, one file per group."""

@@ -1,0 +1,1 @@
+"""Erase a person's values from every table."""
