@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from google.cloud import bigquery
 
-from audit.reconciliation.layers import TOTAL
 from config.settings import Settings
 from metadata import naming
 from metadata.spec import Catalog, Table
 from warehouse.ledger.tables import completed_batches_query, table_name
-from warehouse.queries import query
+from warehouse.queries import PLAIN_NUMERIC, query
 from warehouse.type_mappings import column_type
 
 
@@ -86,4 +85,4 @@ def _key_part(table: Table, name: str) -> str:
     kind = column_type(table.column(name).type).bigquery
     if kind == "BYTES":
         return f"from_hex({text})"
-    return f"safe_cast({text} as {TOTAL if kind == 'NUMERIC' else kind})"
+    return f"safe_cast({text} as {PLAIN_NUMERIC if kind == 'NUMERIC' else kind})"

@@ -18,6 +18,8 @@ from google.cloud import bigquery
 from warehouse.client import logger
 from warehouse.errors import is_busy, translated
 
+# engine: numeric - without explicit digits it holds fewer digits on the emulator than on BigQuery
+PLAIN_NUMERIC = "numeric(38, 9)"
 # engine: repeat
 # BigQuery measures most rate limits over 10 seconds, so 30 seconds of retries are enough
 READ_RETRY = Retry(predicate=is_busy, initial=0.2, maximum=10, timeout=30)

@@ -15,9 +15,9 @@ from metadata import naming
 from metadata.reconciliation import Fact
 from metadata.spec import Catalog, Lookup, Table
 from warehouse.ledger.tables import completed_batches_query
+from warehouse.queries import PLAIN_NUMERIC
 
-# engine: numeric - it is (38, 9) on BigQuery; written in full because the emulator's default is smaller
-TOTAL = "numeric(38, 9)"
+TOTAL = PLAIN_NUMERIC
 DAY = "control_day"
 SHOWN_DAYS = 20
 NO_DAY = "cast(null as date)"

@@ -1,4 +1,4 @@
-"""Run the benchmarks: `make bench [PARTS="readers memory platform questions growth"]`.
+"""Run the benchmarks: `make bench [PARTS="readers memory platform questions growth emulator"]`.
 
 Each part starts its own services and prints a table. Compare ratios within one run, not seconds of two runs.
 """
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from tests.bench import growth, memory, platform, questions, readers
+from tests.bench import emulator, growth, memory, platform, questions, readers
 
 PARTS = {
     "readers": readers.measure,
@@ -17,6 +17,7 @@ PARTS = {
     "platform": platform.measure,
     "questions": questions.measure,
     "growth": growth.measure,
+    "emulator": emulator.measure,
 }
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bqemulator.cli import main
 from bqemulator.config import PersistenceMode
 from bqemulator.config import Settings as EngineSettings
 from bqemulator.storage.engine import CATALOG_SCHEMA, SNAPSHOTS_SCHEMA, DuckDBEngine
 
-from sandbox.emulator import apply_patches
+from sandbox.emulator.__main__ import run
 
 RECORD = "WWI_BENCH_RECORD"
 BOOKKEEPING = (CATALOG_SCHEMA, SNAPSHOTS_SCHEMA)
@@ -73,6 +72,5 @@ async def replay(data: Path, statements: list[Statement]) -> float:
 
 
 if __name__ == "__main__":
-    apply_patches()
     record(Path(os.environ[RECORD]))
-    main()
+    run()

@@ -9,6 +9,7 @@ from google.cloud.bigquery import PolicyTagList, SchemaField
 
 from config.settings import Settings
 from metadata.ledger import LedgerColumn, ledger_tables
+from warehouse.queries import PLAIN_NUMERIC
 from warehouse.tables import TableLayout
 
 DESCRIPTION = "The ledger: batches, builds, control totals and hashes."
@@ -92,5 +93,4 @@ def completed_batches_query(settings: Settings) -> str:
     return f"select batch_id from {table_name(settings, 'batches')} where status = '{COMPLETED}'"
 
 
-# engine: numeric - without explicit digits it holds fewer digits on the emulator than on BigQuery
-_CAST_TYPES = {"NUMERIC": "numeric(38, 9)"}
+_CAST_TYPES = {"NUMERIC": PLAIN_NUMERIC}

@@ -9,12 +9,12 @@ import sqlglot
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 
-from tests.sandbox.translate import SCHEMA, STATEMENTS
+from tests.sandbox.emulator.translate import SCHEMA, STATEMENTS
 
 
 def translated(root: Path, *how: str) -> list[tuple[str, str]]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.sandbox.translate", *how],
+        [sys.executable, "-m", "tests.sandbox.emulator.translate", *how],
         cwd=root, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     return [tuple(each) for each in json.loads(done.stdout.splitlines()[-1])]

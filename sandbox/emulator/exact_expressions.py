@@ -6,7 +6,7 @@ from bqemulator.sql.rules import TranslationRule, aggregate_types, numeric_types
 from sqlglot import exp
 from sqlglot.generators.duckdb import DuckDBGenerator
 
-from sandbox.exact_macros import BIGNUMERIC, BIGNUMERIC_SCALE, NUMERIC
+from sandbox.emulator.exact_macros import BIGNUMERIC, BIGNUMERIC_SCALE, NUMERIC
 
 # engine: numeric
 MAX_DIGITS = 38

@@ -1,4 +1,4 @@
-"""Print the emulator's translation of statements as JSON: `python -m tests.sandbox.translate [patched]`."""
+"""Print the emulator's translations as JSON: `python -m tests.sandbox.emulator.translate [patched]`."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import structlog
 from bqemulator.jobs import executor
 from bqemulator.sql.translator import SQLTranslator
 
-from sandbox import emulator
+from sandbox.emulator.speed import apply_speed_patches
 
 STATEMENTS = (
     "select order_id, row_number() over (partition by order_id order by load_dts desc) as n from a.b.c "
@@ -43,7 +43,7 @@ def main() -> None:
     """Print the DuckDB SQL and the kind of every statement, twice."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     if "patched" in sys.argv:
-        emulator.apply_patches()
+        apply_speed_patches()
     translator = SQLTranslator()
     found = []
     for _ in range(2):

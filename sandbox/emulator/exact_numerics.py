@@ -8,7 +8,7 @@ half away from zero. `pow`, `sqrt`, `ln` and other irrational functions stay bin
 BIGNUMERIC has up to 76 digits, a decimal of DuckDB at most 38. Here it is (38, 10): a value with more digits
 is an error.
 
-Only DuckDB knows the types of operands, so DuckDB macros do the work: `sandbox.exact_macros`.
+Only DuckDB knows the types of operands, so DuckDB macros do the work: `sandbox.emulator.exact_macros`.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from sqlglot import exp, parse_one
 from sqlglot.generators.bigquery import BigQueryGenerator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
-from sandbox.exact_expressions import (
+from sandbox.emulator.exact_expressions import (
     DECIMALS,
     EXACT,
     MAX_DIGITS,
@@ -46,7 +46,7 @@ from sandbox.exact_expressions import (
     Text,
     in_brackets,
 )
-from sandbox.exact_macros import BIGNUMERIC, NUMERIC, macro_statements
+from sandbox.emulator.exact_macros import BIGNUMERIC, NUMERIC, macro_statements
 
 
 def _long_division(a: Decimal, b: Decimal) -> Decimal:

@@ -17,7 +17,7 @@ from bqemulator.jobs.executor import rewrite_table_refs  # type: ignore[attr-def
 from bqemulator.sql.rewriter import information_schema as plain
 from bqemulator.sql.translator import SQLTranslator
 
-from sandbox.information_schema import columns_as_json
+from sandbox.emulator.information_schema import columns_as_json
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""bqemulator, which the local warehouse runs, made faster and correct."""
