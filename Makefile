@@ -10,6 +10,7 @@ WORKERS ?= 3
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTHONDEVMODE PYTHONOPTIMIZE PYTHONINSPECT
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SQLFLUFF := PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar
 
 help: ## Show every target and what it does
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,6 +40,7 @@ generate: setup ## Write the staging and raw-vault models, the Holistics models,
 	@$(BIN)/python -m metadata.codegen
 	@$(BIN)/python -m cli.reference.types
 	@$(BIN)/python -m cli.reference
+	@$(MAKE) --no-print-directory .lint-generated
 
 lint: setup ## Check style, types, layers, SQL style, and that generated files are current
 	@$(BIN)/ruff check .
@@ -53,8 +55,10 @@ lint: setup ## Check style, types, layers, SQL style, and that generated files a
 	@$(BIN)/python -m metadata.codegen --check
 	@$(BIN)/python -m cli.reference --check
 	@$(BIN)/python -m tests.checkout.words
+.lint-generated: # `make lint` checks that the generated models are current, `make generate` their style
+	@$(SQLFLUFF) vault/models/staging vault/models/raw_vault
 .lint-sql:
-	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar vault/models vault/tests
+	@$(SQLFLUFF) vault/models/business_vault vault/models/marts vault/tests
 
 fix: setup ## Fix style problems automatically
 	@$(BIN)/ruff check --fix .
@@ -105,6 +109,10 @@ docker/.env: # passwords of the services; created once, because the data volumes
 build: setup ## Build and test staging to marts with dbt
 	@$(BIN)/wwi build
 
+proofs: setup ## Run the slow proofs that `make test` leaves out (20 minutes)
+	@$(MAKE) --no-print-directory .lint-generated
+	@$(BIN)/pytest -n $(WORKERS) -m proof $(TESTS)
+
 year: setup ## Load a year of business in twelve batches and compare it row by row (7 minutes)
 	@$(BIN)/pytest tests/acceptance -m year
 
@@ -112,7 +120,7 @@ tutorial: setup ## Run the tutorial's commands and compare their output with the
 	@$(BIN)/pytest tests/docs -m tutorial
 
 history: setup ## Run the history suite and write its page (WWI_DBT_PACKAGES=DIR: compare with AutomateDV)
-	@WWI_HISTORY_PAGE=docs/history_suite.md WWI_HISTORY_ORDERS=$${WWI_HISTORY_ORDERS:-6} $(BIN)/pytest tests/history
+	@WWI_HISTORY_PAGE=docs/history_suite.md WWI_HISTORY_ORDERS=$${WWI_HISTORY_ORDERS:-6} $(BIN)/pytest tests/history -m ''
 
 chaos: setup ## Inject 50 failures into runs, source and warehouse, and compare all tables (30 minutes)
 	@$(BIN)/pytest tests/chaos -m chaos -s
@@ -134,4 +142,4 @@ clean: ## Stop the local services and delete their data, the environment and all
 	@test ! -x $(BIN)/wwi || { $(BIN)/wwi source down; $(BIN)/wwi warehouse down; }
 	@rm -rf .venv .venv-bench .wwi vault/target vault/logs vault/dbt_packages .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help demo test setup deps generate lint .lint-types .lint-rest .lint-sql fix start stop serve compose up down docker-trial build dashboard docs year tutorial history chaos bench pin clean
+.PHONY: help demo test setup deps generate lint .lint-types .lint-rest .lint-sql .lint-generated fix start stop serve compose up down docker-trial build dashboard docs proofs year tutorial history chaos bench pin clean

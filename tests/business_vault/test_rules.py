@@ -5,7 +5,7 @@ import pytest
 from tests.business_vault import rules
 from tests.business_vault.conftest import Business, Rows
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proof]
 
 
 def assert_equal(expected: Rows, found: Rows) -> None:

@@ -12,9 +12,10 @@ pytestmark = [pytest.mark.services, pytest.mark.local("it kills the warehouse")]
 SEED = int(os.environ.get("WWI_CHAOS_SEED", "1"))
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_a_few_injected_failures_change_no_table() -> None:
-    """Run a few days and a small part of the vault; part of every test run."""
+    """Run a few days and a small part of the vault; part of `make proofs`."""
     outcome = run_scenario(
         Scenario(
             FEW_FAILURES, SEED, select=["+hub_customer", "+dim_payment_method"], build_every=3, first_days=1

@@ -135,6 +135,7 @@ def test_the_first_run_loads_every_layer_and_they_agree(loaded: Wwi, count: Coun
     assert loaded("reconcile").returncode == 0
 
 
+@pytest.mark.proof
 def test_the_unit_tests_of_the_models_pass(loaded: Wwi, platform: Settings) -> None:
     folders = ["--project-dir", VAULT_DIR, "--profiles-dir", VAULT_DIR]
     done = subprocess.run(
@@ -151,6 +152,7 @@ def test_the_unit_tests_of_the_models_pass(loaded: Wwi, platform: Settings) -> N
     assert int(passed[1]) >= 12
 
 
+@pytest.mark.proof
 def test_a_dry_run_accepts_every_node_and_changes_nothing(loaded: Wwi, count: Count) -> None:
     before = count("audit.vault_loads")
     shown = loaded("build", "--dry-run", "--select", "marts", "--json")
@@ -178,6 +180,7 @@ def test_every_model_of_the_build_was_a_task_and_the_summary_is_published(
     assert "source = raw = vault = marts" in summary
 
 
+@pytest.mark.proof
 def test_deployments_are_served_late_runs_collapse_and_failures_are_notified(
     loaded: Wwi, platform: Settings
 ) -> None:
@@ -294,6 +297,7 @@ def test_a_daily_build_runs_affected_models_and_reports_a_failed_node(
     assert not {"stg_wwi__countries", "hub_country", "dim_payment_method"} & built
 
 
+@pytest.mark.proof
 def test_ctrl_c_ends_the_run_and_its_child_processes(loaded: Wwi, count: Count, platform: Settings) -> None:
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     builds = count("audit.builds")
@@ -323,6 +327,7 @@ def test_a_run_without_a_warehouse_says_so(loaded: Wwi, platform: Settings) -> N
     assert loaded("warehouse", "up").returncode == 0
 
 
+@pytest.mark.proof
 def test_a_killed_run_is_continued_by_the_next(loaded: Wwi, count: Count, platform: Settings) -> None:
     assert loaded("source", "simulate", "--days", "1", "--scale", "0.2").returncode == 0
     before, builds = count("audit.vault_loads"), count("audit.builds")
@@ -343,6 +348,7 @@ def test_a_killed_run_is_continued_by_the_next(loaded: Wwi, count: Count, platfo
     assert loaded("reconcile").returncode == 0
 
 
+@pytest.mark.proof
 def test_a_daily_load_reads_its_batch_and_stays_within_its_budget(loaded: Wwi) -> None:
     """Estimated for 2013 to May 2016 (five times the days at a fifth of the scale), and ten times that."""
     shown = loaded("cost", "--days", "6235", "--json")

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.googlesql.analyzer import column
 from tests.googlesql.conftest import Build, Typed
+
+pytestmark = pytest.mark.proof
 
 FUNCTIONS = Path(__file__).parent / "functions.txt"
 

@@ -10,6 +10,8 @@ from tests.googlesql.analyzer import Analyzer, RefusedError, column
 from tests.googlesql.conftest import Build, Typed
 from transform.packages import VAULT_DIR
 
+pytestmark = pytest.mark.proof
+
 LINES = ("p", "d", "lines")
 
 INVALID_STATEMENTS = {

@@ -16,6 +16,8 @@ from tests.googlesql.analyzer import column
 from tests.googlesql.conftest import PROJECT, Build, Typed
 from warehouse.queries import timestamp_literal
 
+pytestmark = pytest.mark.proof
+
 SETTINGS = Settings(target="bigquery", bigquery_project=PROJECT, _env_file=None)
 THEN = timestamp_literal(datetime(2026, 1, 1, tzinfo=UTC))
 MARTS = {mart.name: mart for mart in load_marts()}

@@ -42,6 +42,8 @@ from warehouse.ledger import batch_contents, builds, erasures, hash_chain, rebui
 from warehouse.ledger.tables import layout
 from warehouse.queries import execute, query
 
+pytestmark = pytest.mark.proof
+
 pytestmark = pytest.mark.services
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -135,6 +135,7 @@ def world(settings: Settings, offline: Path, tmp_path_factory: pytest.TempPathFa
     return World(sandbox, measure)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("seed", range(1, ORDERS + 1))
 def test_any_order_of_loads_gives_the_same_vault(world: World, seed: int) -> None:
     drawn = steps(random.Random(seed))

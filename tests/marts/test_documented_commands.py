@@ -10,7 +10,7 @@ from config.settings import PROJECT_ROOT
 from tests.docs.commands import commands, pages
 from tests.marts.business import Business
 
-pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
+pytestmark = [pytest.mark.services, pytest.mark.end_to_end, pytest.mark.proof]
 
 # read-only commands that take seconds; the tutorial runs others, and tests/docs checks all of them
 ASKS = {

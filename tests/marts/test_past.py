@@ -54,6 +54,7 @@ def test_the_as_of_query_of_a_mart_equals_its_table_function(
     assert past.create_functions(business.settings, models, [mart]) == (f"{mart}_asof",), "made again"
 
 
+@pytest.mark.proof
 def test_a_build_refreshes_the_functions_of_changed_models(business: Business, models: Models) -> None:
     settings = business.settings
     past.create_functions(settings, models, ["dim_date", "dim_city"])

@@ -32,7 +32,7 @@ MARTS = ("marts.dim_customer_unmasked", "marts.dim_supplier_unmasked")
 # `python -c KILLED_AFTER module.function person_id`: the process is killed right after that function
 KILLED_AFTER = """
 import importlib, os, signal, sys
-from operations.erasure import erase
+from operations.erasure.erase import erase
 from config.settings import Settings
 from metadata.load import load_catalog
 

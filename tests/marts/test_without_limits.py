@@ -9,7 +9,7 @@ import pytest
 
 from tests.marts.business import Business
 
-pytestmark = [pytest.mark.services, pytest.mark.end_to_end]
+pytestmark = [pytest.mark.services, pytest.mark.end_to_end, pytest.mark.proof]
 
 UNITS = 2**31 - 1
 PRICE = Decimal("9999999999999999.99")

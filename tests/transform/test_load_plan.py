@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from config.errors import PermanentError
+from transform.loading.checks import check_full_refresh, check_hash_version, check_tables
 from transform.loading.key_ranges import by_column, columns_to_ask, condition, needed_columns, statement
 from transform.loading.plan import MAX_LENGTH, Batch, loaded_batches, make_plan
 from transform.loading.vault_models import RawTable, VaultModel
@@ -135,3 +137,29 @@ def test_the_ranges_are_read_with_one_statement() -> None:
     assert statement({}, [batch(1).load_dts], 10_000) is None
     row = {"raw_table": "sales__orders", "number": "order_id", "first": 1, "last": 5}
     assert by_column([row]) == {("sales__orders", "order_id"): [(1, 5)]}
+
+
+def test_a_full_refresh_selects_all_models_or_none() -> None:
+    check_full_refresh(MODELS, ALL)
+    check_full_refresh(MODELS, {"test.wwi_vault.hub_order"})
+    with pytest.raises(PermanentError, match="selects 1 of the 4 models"):
+        check_full_refresh(MODELS, {HUB.id})
+
+
+def test_a_vault_of_another_hash_version_is_refused() -> None:
+    check_hash_version([1], 1)
+    check_hash_version([], 2)
+    with pytest.raises(
+        PermanentError, match=r"version 1 of .*this build uses version 2.*`wwi rebuild --force`"
+    ):
+        check_hash_version([1, 2], 2)
+
+
+def test_missing_tables_and_columns_are_listed() -> None:
+    hub, colours = replace(HUB, columns=("order_hk", "order_id")), replace(COLOURS, columns=("color_id",))
+    tables = {(hub.dataset, hub.table): ["order_hk", "order_id"]}
+    check_tables([hub, colours], tables, [])
+    with pytest.raises(PermanentError, match=r"ref_color is missing\. Run `wwi build --full-refresh`"):
+        check_tables([hub, colours], tables, [colours])
+    with pytest.raises(PermanentError, match=r"hub_order lacks column order_id\. Run"):
+        check_tables([hub], {(hub.dataset, hub.table): ["order_hk"]}, [])

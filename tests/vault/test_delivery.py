@@ -17,7 +17,7 @@ from transform import dbt
 from warehouse.client import connect
 from warehouse.queries import execute, query
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proof]
 
 TABLES = [table.qualified for table in load_catalog().tables]
 MODELS_ONLY = ("staging,resource_type:model", "raw_vault,resource_type:model")

@@ -24,7 +24,7 @@ from warehouse.tables import TableLayout
 
 from .conftest import Sandbox, load_time, make_project
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proof]
 
 MODELS = Path(__file__).parent / "loading_project"
 RAW_TABLE = "test__things"

@@ -17,7 +17,7 @@ from warehouse.client import connect
 from .conftest import Sandbox, make_project
 from .test_key_ranges import LOADS, RAW_TABLE, WIDTH, raw_layout, rows_of, vault_of
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proof]
 
 TIMEOUT_S = 300
 LATE = 3
