@@ -9,7 +9,7 @@ transaction, so it runs in the main thread and counts as a statement that change
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,6 +22,7 @@ from duckdb import TransactionException
 
 # engine: speed
 PARALLEL_STATEMENTS = 2
+CONFLICTS = 10  # each one means that the other statement has succeeded
 
 _prepare_and_fetch = executor._run_single_sql
 _script = executor._run_script
@@ -81,10 +82,10 @@ async def _run_single_sql(project: str, sql: str, parameters: Any, context: Any,
     changes = executor.classify_statement_type(sql) in executor._COUNT_TRIMMED_STATEMENTS
     pool = _pool(context.engine)
     try:
-        try:
-            return await _fetch(pool, prepared, alone=changes)
-        except TransactionException:  # a conflict with another statement; nothing was done
-            return await _fetch(pool, prepared, alone=True)
+        for _ in range(CONFLICTS):
+            with suppress(TransactionException):  # a conflict with another statement; nothing was done
+                return await _fetch(pool, prepared, alone=changes)
+        return await _fetch(pool, prepared, alone=True)
     except Exception as error:
         raise translate_runtime_error(error, duckdb_sql=prepared[0]) from error
 
