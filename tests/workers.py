@@ -25,6 +25,8 @@ LONG = (
     "tests/history/",
     "tests/vault/",
     "tests/business_vault/",
+    "tests/transform/",
+    "tests/operations/test_rebuild.py",
     "tests/ingestion/test_crash.py",
 )
 DEFAULT_PORTS = (postgres.DEFAULT_PORT, warehouse.DEFAULT_REST_PORT, warehouse.DEFAULT_GRPC_PORT)

@@ -82,6 +82,7 @@ def test_a_failed_ingest_shows_no_password(
     assert names_with_password(outputs(done, tmp_path)) == []
 
 
+@pytest.mark.proof
 def test_a_failed_flow_stores_no_password_in_prefect(
     settings: Settings, environment: dict[str, str], tmp_path: Path
 ) -> None:

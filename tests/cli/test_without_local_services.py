@@ -43,6 +43,7 @@ def test_commands_of_local_services_name_the_extra_to_install(tmp_path: object, 
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.services
 def test_help_ingest_and_build_work_without_the_extra(settings: Settings, source_dsn: str) -> None:
     assert wwi(settings, "--help").returncode == 0

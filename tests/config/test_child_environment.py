@@ -147,6 +147,7 @@ def test_variables_of_other_dbt_projects_do_not_change_a_build(
     assert {path.name for path in foreign_folder.iterdir()} == set(FOREIGN_FILES)
 
 
+@pytest.mark.proof
 def test_settings_of_other_projects_do_not_change_prefect(foreign_folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = subprocess.run(

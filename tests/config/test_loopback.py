@@ -154,6 +154,7 @@ def test_libpq_variables_apply_to_an_external_source(
         psycopg.connect(source_dsn)
 
 
+@pytest.mark.proof
 @pytest.mark.services
 @pytest.mark.local("it uses the local services")
 def test_the_command_line_and_its_prefect_server_use_no_proxy(services: Settings) -> None:

@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.proof
 def test_a_large_table_is_loaded_in_limited_memory(
     own_settings: Settings, database: str, project_root: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_equal_tables_replace_the_live_ones(vault: Sandbox) -> None:
     assert state(vault) == before, "the next build finds nothing to load"
 
 
+@pytest.mark.proof
 def test_each_injected_difference_is_reported_and_the_live_tables_stay(vault: Sandbox) -> None:
     whole = state(vault)
     damage(vault)
@@ -216,6 +217,7 @@ def test_each_injected_difference_is_reported_and_the_live_tables_stay(vault: Sa
     assert shadows(vault) == set()
 
 
+@pytest.mark.proof
 def test_a_rebuild_killed_during_the_swap_is_completed_by_the_next(vault: Sandbox) -> None:
     whole = state(vault)
     damage(vault)

@@ -59,6 +59,7 @@ def datasets(client: Client) -> set[str]:
     return {item.dataset_id for item in client.list_datasets(timeout=30)}
 
 
+@pytest.mark.proof
 def test_datasets_of_tests_are_deleted_afterwards(project: FakeProject, client: Client) -> None:
     """Ingestion with uploads, resumed too, reconciliation and dbt; with workload identity and no key."""
     before = datasets(client)

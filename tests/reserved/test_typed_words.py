@@ -63,6 +63,7 @@ def client_and_project(packages: Path, tmp_path: Path) -> Iterator[tuple[bigquer
         yield typed.client, typed
 
 
+@pytest.mark.proof
 def test_build_and_query_statements_are_valid(client_and_project: tuple[bigquery.Client, Typed]) -> None:
     client, typed = client_and_project
     words = load_catalog(METADATA)

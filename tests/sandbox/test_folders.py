@@ -139,6 +139,7 @@ def test_files_created_by_commands_are_private(tmp_path: Path) -> None:
     assert home.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.proof
 def test_files_created_by_the_prefect_server_are_private(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -30,7 +30,12 @@ from warehouse.ledger.tables import table_name
 from warehouse.ledger.test_failures import FailingRow
 from warehouse.queries import execute, query
 
-pytestmark = [pytest.mark.services, pytest.mark.end_to_end, pytest.mark.timeout(1500)]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.end_to_end,
+    pytest.mark.proof,
+    pytest.mark.timeout(1500),
+]
 
 PLAUSIBILITY_TESTS = [
     "fct_*_is_plausible",

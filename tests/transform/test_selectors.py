@@ -1,6 +1,5 @@
 """Test that a part of `--select` without matches stops the build, with the closest names."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,8 @@ from google.api_core.exceptions import NotFound
 from config.errors import PermanentError
 from config.settings import Settings
 from transform import dbt
+from transform.build_plan import build_arguments
+from transform.dbt_invocation import parse, run_dbt, selected_nodes, settings_in_environment
 from transform.dry_run import dry_run
 from warehouse.client import connect
 
@@ -21,7 +22,6 @@ models:
   - {name: first, config: {tags: [daily]}}
   - {name: second, config: {tags: [daily, weekly]}, columns: [{name: id, data_tests: [not_null]}]}
 """
-Build = Callable[..., set[str]]
 
 
 @pytest.fixture
@@ -32,20 +32,6 @@ def chain(project: Path) -> Path:
     (marts / "second.sql").write_text("select id from {{ ref('first') }}")
     (marts / "more.yml").write_text(YAML)
     return project
-
-
-@pytest.fixture
-def build(tiny: Settings, chain: Path) -> Build:
-    """Return a function that builds a selection and returns the created tables."""
-    own = tiny.model_copy(update={"dataset_prefix": f"{tiny.dataset_prefix}_built"})
-
-    def made(*select: str) -> set[str]:
-        dbt.build(own, select=select, vault_dir=chain)
-        built = tables(own)
-        connect(own).delete_dataset(own.dataset_prefix, delete_contents=True, timeout=30)
-        return built
-
-    return made
 
 
 def tables(settings: Settings) -> set[str]:
@@ -80,15 +66,20 @@ UNMATCHED = [
 ]
 
 
-def test_every_dbt_selector_works(build: Build) -> None:
-    assert [build(*select) for select, _ in SELECTED] == [expected for _, expected in SELECTED]
+def test_every_dbt_selector_works(tiny: Settings, chain: Path) -> None:
+    with settings_in_environment(tiny, chain):
+        manifest = parse(tiny, chain)
+        found = [selected_nodes(build_arguments(select), tiny, chain, manifest) for select, _ in SELECTED]
+    assert found == [{f"model.tiny.{name}" for name in names} for _, names in SELECTED]
 
 
 def test_one_unmatched_name_among_others_is_an_error(tiny: Settings, chain: Path) -> None:
-    own = tiny.model_copy(update={"dataset_prefix": f"{tiny.dataset_prefix}_selected"})
-    for select, message in UNMATCHED:
-        with pytest.raises(PermanentError, match=message):
-            dbt.build(own, select=select, vault_dir=chain)
-    with pytest.raises(PermanentError, match="matches --select frist"):
-        dry_run(own, select=["good", "frist"], vault_dir=chain)
-    assert tables(own) == set()
+    with settings_in_environment(tiny, chain):
+        manifest = parse(tiny, chain)
+        for select, message in UNMATCHED:
+            with pytest.raises(PermanentError, match=message):
+                run_dbt(["list", *build_arguments(select)[1:]], tiny, chain, manifest)
+    for build in (dbt.build, dry_run):
+        with pytest.raises(PermanentError, match="matches --select frist"):
+            build(tiny, select=["good", "frist"], vault_dir=chain)
+    assert tables(tiny) == set()

@@ -129,6 +129,7 @@ def test_old_rows_do_not_look_new_after_a_wraparound(shop: World) -> None:
     assert dict(found) == expected
 
 
+@pytest.mark.proof
 def test_concurrent_writers_cause_no_missing_or_duplicate_rows(
     settings: Settings, source_dsn: str, catalog: Catalog
 ) -> None:
