@@ -42,9 +42,7 @@ from warehouse.ledger import batch_contents, builds, erasures, hash_chain, rebui
 from warehouse.ledger.tables import layout
 from warehouse.queries import execute, query
 
-pytestmark = pytest.mark.proof
-
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proof]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NONE = Decimal(0)
