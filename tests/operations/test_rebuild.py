@@ -175,6 +175,7 @@ def test_equal_tables_replace_the_live_ones(vault: Sandbox) -> None:
     assert len(shadows(vault)) == len(shadow_datasets.LAYERS)
     vault.build()
     assert state(vault) == before, "the next build finds nothing to load"
+    shadow_datasets.drop(vault.client, vault.settings)
 
 
 @pytest.mark.proof
