@@ -109,7 +109,7 @@ docker/.env: # passwords of the services; created once, because the data volumes
 build: setup ## Build and test staging to marts with dbt
 	@$(BIN)/wwi build
 
-proofs: setup ## Run the slow proofs that `make test` leaves out (20 minutes)
+proofs: setup ## Run the slow proofs that `make test` leaves out
 	@$(MAKE) --no-print-directory .lint-generated
 	@$(BIN)/pytest -n $(WORKERS) -m proof $(TESTS)
 

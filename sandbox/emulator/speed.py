@@ -13,7 +13,7 @@ from typing import Any
 import sqlglot
 from bqemulator.api import middleware
 from bqemulator.catalog import ddl_sync
-from bqemulator.jobs import ddl_result, executor, routine_ddl
+from bqemulator.jobs import ddl_result, routine_ddl
 from bqemulator.sql import catalog_schema
 from bqemulator.versioning.snapshots import SnapshotManager
 from sqlglot.dialects import Dialect
@@ -30,7 +30,7 @@ MIDDLEWARE = (
     middleware.CorrelationIdMiddleware,
 )
 # they parse a statement only to read it
-READERS = (ddl_sync, ddl_result, executor, routine_ddl, catalog_schema)
+READERS = (ddl_sync, ddl_result, routine_ddl, catalog_schema)
 
 _parse_one = sqlglot.parse_one
 _capture = SnapshotManager.capture

@@ -56,9 +56,10 @@ def make_plan(
     key_ranges: KeyRanges | None,
 ) -> LoadPlan:
     """Return the plan of a build that selects these models (ids). `key_ranges` None: read everything."""
-    is_complete = bool(models) and loaded_batches(models, batches, selected) == tuple(batches)
+    built = frozenset(selected)
+    is_complete = bool(models) and loaded_batches(models, batches, built) == tuple(batches)
     for limit in MAX_RANGES:
-        touched = _touched(models, selected, key_ranges, limit, is_complete)
+        touched = _touched(models, built, key_ranges, limit, is_complete)
         plan = LoadPlan(tuple(batches), is_complete, touched)
         if len(plan.as_json()) <= MAX_LENGTH:
             break
@@ -74,7 +75,7 @@ def loaded_batches(
 
 def _touched(
     models: Iterable[VaultModel],
-    selected: Collection[str],
+    built: frozenset[str],
     key_ranges: KeyRanges | None,
     limit: int,
     is_complete: bool,
@@ -86,7 +87,7 @@ def _touched(
         # the rows of points in time and bridges never change, so they are added when all inputs are loaded
         adds_rows = model.layer == RAW_VAULT or is_complete
         # another stage has rows outside the touched ranges
-        own_ranges = key_ranges if model.stages <= frozenset(selected) else None
+        own_ranges = key_ranges if model.stages <= built else None
         found[model.name] = {
             column: condition(number, ranges_of(model, column, own_ranges), limit) if adds_rows else NOTHING
             for column, number in model.numbers.items()
